@@ -52,6 +52,12 @@ _SHOWN = 60
 class BundleError(Exception):
     """The bundle or a patch in it is malformed; the message says where and what was expected."""
 
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(f"line {line}: {message}" if line else message)
+        self.message = message
+        self.line = line
+        """Line of the patch, from 1; 0: not about a line."""
+
 
 class SourceError(Exception):
     """The source tree cannot be read or written, or an interrupted apply in it cannot be resolved."""
@@ -203,7 +209,7 @@ class _Parser:
         return self.lines[self.at] if self.at < len(self.lines) else b""
 
     def error(self, message: str) -> BundleError:
-        return BundleError(f"line {self.at + 1}: {message}")
+        return BundleError(message, min(self.at + 1, len(self.lines)))
 
     def at_names(self) -> bool:
         following = self.lines[self.at + 1] if self.at + 1 < len(self.lines) else b""
@@ -233,7 +239,7 @@ class _Parser:
         if path is None:
             self.at = max(start - 1, 0)
             raise self.error("cannot tell which file is meant: expected lines `--- a/FILE` and `+++ b/FILE`")
-        problem = _outside(path)
+        problem = outside(path)
         if problem:
             raise self.error(problem)
         hunks: list[Hunk] = []
@@ -316,7 +322,7 @@ def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
-def _outside(path: str) -> str | None:
+def outside(path: str) -> str | None:
     """Why a path must not be touched whatever the tree holds, or None."""
     parts = path.split("/")
     if os.path.isabs(path) or "\0" in path or "\\" in path:
@@ -397,7 +403,7 @@ def _marker(raw: Any, where: str) -> Marker:
     if not isinstance(raw, dict):
         raise BundleError(f"`{where}`: expected file and pattern")
     marker = Marker(_get(raw, "file", str, f"`{where}`"), _get(raw, "pattern", str, f"`{where}`"))
-    problem = _outside(marker.file)
+    problem = outside(marker.file)
     if problem:
         raise BundleError(f"`{where}`: {problem}")
     try:
