@@ -1,0 +1,61 @@
+"""What several commands share: where the configuration is, and how a mistake of the caller is said.
+
+Nothing here prints or exits; `arm_ci.cli.main` turns a UsageError into one line and an exit status.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from arm_ci.config import Config, load
+
+DONE = 0
+FAILED = 1
+USAGE = 2
+OUTSIDE = 3
+
+
+class CommandError(Exception):
+    """A message for the person at the terminal, and the exit status that goes with it."""
+
+    def __init__(self, message: str, status: int = USAGE) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def add_config_option(parser: argparse.ArgumentParser) -> None:
+    """Adds `--config DIR`."""
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="DIR",
+        help="directory with site.yaml, boards.yaml, ... (default: $ARM_CI_CONFIG, ./config, or the one shipped)",
+    )
+
+
+def config_directory(arguments: argparse.Namespace) -> Path:
+    """The directory named by --config or $ARM_CI_CONFIG, else ./config, else the one beside the package."""
+    if arguments.config is not None:
+        return Path(arguments.config)
+    if from_environment := os.environ.get("ARM_CI_CONFIG"):
+        return Path(from_environment)
+    here = Path("config")
+    if (here / "projects.yaml").is_file():
+        return here
+    shipped = Path(__file__).resolve().parents[2] / "config"
+    return shipped if shipped.is_dir() else here
+
+
+def load_config(arguments: argparse.Namespace) -> Config:
+    """The checked configuration; raises ConfigError with every mistake."""
+    return load(config_directory(arguments))
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """` (did you mean X?)` for the closest of `names`, or nothing."""
+    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
+    return f" (did you mean `{close[0]}`?)" if close else ""

@@ -1,0 +1,59 @@
+"""The one configurator: reads config/ and hands Buildbot the result. `configure()` reads as a list of steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from buildbot import config as buildbot_config
+from buildbot.configurators import ConfiguratorBase
+
+from arm_ci.config import Config, ConfigError, load, variants
+from arm_ci.config.model import Variant
+from arm_ci.master.builders import builder
+from arm_ci.master.schedulers import force_scheduler
+from arm_ci.master.workers import buildbot_worker, protocols
+
+
+class ArmCi(ConfiguratorBase):
+    """Configures a Buildbot master from a directory of YAML files; every mistake is a configuration error."""
+
+    def __init__(self, directory: str | Path) -> None:
+        super().__init__()
+        self.directory = Path(directory)
+
+    def configure(self, config_dict: dict[str, Any]) -> None:
+        super().configure(config_dict)
+        try:
+            config = load(self.directory)
+        except ConfigError as error:
+            for problem in error.problems:
+                buildbot_config.error(str(problem))
+            return
+        chosen = variants(config)
+        self._site(config)
+        self.workers += [buildbot_worker(config, each) for each in config.workers.values()]
+        self.builders += [builder(config, variant) for variant in chosen]
+        self.schedulers += [
+            force_scheduler(config.projects[name], names) for name, names in _names_by_project(chosen).items()
+        ]
+
+    def _site(self, config: Config) -> None:
+        site = config.site
+        c = self.config_dict
+        c["title"] = site.title
+        c["titleURL"] = c["buildbotURL"] = site.url or f"http://localhost:{site.web.port}/"
+        c["buildbotNetUsageData"] = None
+        c.setdefault("db", {"db_url": site.database})
+        self.protocols.update(protocols(site))
+        self.www.setdefault("port", f"tcp:{site.web.port}:interface={site.web.host}")
+        self.www.setdefault("plugins", {"waterfall_view": {}, "console_view": {}, "grid_view": {}})
+        # Buildbot's janitor wants a horizon; builds of a board take days, so horizons are long.
+        c.setdefault("collapseRequests", True)
+
+
+def _names_by_project(chosen: tuple[Variant, ...]) -> dict[str, list[str]]:
+    names: dict[str, list[str]] = {}
+    for variant in chosen:
+        names.setdefault(variant.project, []).append(variant.name)
+    return names

@@ -1,0 +1,51 @@
+"""Workers and how they connect; passwords come from secret files and are never shown."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+from buildbot.plugins import worker as worker_plugins
+from twisted.python import log
+
+from arm_ci.config.model import Config, Site, Worker
+
+# A worker whose machine hangs is noticed after two silent intervals; a minute also bounds a wedged handshake.
+KEEPALIVE_SECONDS = 60
+
+
+def password_path(config: Config, worker: Worker) -> Path:
+    """The secret file of a worker."""
+    if worker.password_file:
+        return config.path(worker.password_file)
+    return config.path(config.site.secrets) / f"worker-{worker.name}"
+
+
+def password(config: Config, worker: Worker) -> str:
+    """The password of a worker; without a file, one that nobody knows, so that it cannot connect."""
+    path = password_path(config, worker)
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        log.msg(f"worker {worker.name} cannot connect: {path} is not there; `arm-ci start` makes it")
+        return secrets.token_urlsafe(32)
+
+
+def buildbot_worker(config: Config, worker: Worker) -> Any:
+    """A worker as Buildbot wants it: inside the master when it is local, else a machine that connects."""
+    properties = {"board": worker.board, "owner": worker.owner} if worker.owner else {"board": worker.board}
+    if worker.local:
+        return worker_plugins.LocalWorker(worker.name, max_builds=worker.builds, properties=properties)
+    return worker_plugins.Worker(
+        worker.name,
+        password(config, worker),
+        max_builds=worker.builds,
+        keepalive_interval=KEEPALIVE_SECONDS,
+        properties=properties,
+    )
+
+
+def protocols(site: Site) -> dict[str, dict[str, str]]:
+    """Where workers connect."""
+    return {"pb": {"port": f"tcp:{site.workers.port}:interface={site.workers.host}"}}

@@ -1,0 +1,277 @@
+"""The recipe of one variant: which files are written and which commands run, stage by stage.
+
+The generators differ here and nowhere else. Commands are argument lists, never shell text.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import PurePosixPath
+
+from arm_ci.config.model import BuildSystem, Config, Generator, Project, Test, Variant
+from arm_ci.config.versions import in_range
+from arm_ci.plan.toolchain import BUILD_TYPE_FLAGS, Toolchain, toolchain_of, triplet
+
+# Every command's environment: messages that we (and people elsewhere) can read and compare.
+ENVIRONMENT: Mapping[str, str] = {"LC_ALL": "C", "LANGUAGE": ""}
+
+CMAKE_GENERATORS: Mapping[Generator, str] = {"ninja": "Ninja", "make": "Unix Makefiles", "kati": "Unix Makefiles"}
+
+# ckati reads CMake's inner makefile, which has a rule for every target; the outer one only starts make again.
+KATI_MAKEFILE = "CMakeFiles/Makefile2"
+KATI_SUFFIX = "-kati"
+
+_TARGET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+-]*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Places:
+    """The directories of one build on the machine that builds, absolute."""
+
+    source: PurePosixPath
+    build: PurePosixPath
+    support: PurePosixPath
+    """For what we bring along: toolchain file, linker directory, patch set, probe."""
+
+    @classmethod
+    def below(cls, root: str) -> Places:
+        """The layout of a Buildbot worker's builder directory: the build tree is outside the checkout."""
+        base = PurePosixPath(root)
+        return cls(base / "source", base / "build", base / "support")
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command of a build."""
+
+    argv: tuple[str, ...]
+    directory: PurePosixPath
+    timeout_seconds: int
+    """Longest silence before it is stopped."""
+
+    def shell(self) -> str:
+        """The command as a person would type it."""
+        return shlex.join(self.argv)
+
+
+@dataclass(frozen=True)
+class File:
+    """A text file that must stand on the worker before a stage."""
+
+    path: PurePosixPath
+    text: str
+
+
+@dataclass(frozen=True)
+class TestRun:
+    """One test program to run."""
+
+    __test__ = False
+
+    test: Test
+    command: Command
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What may differ from build to build of one variant."""
+
+    jobs: int
+    targets: tuple[str, ...] = ()
+    """Targets asked for; empty: the project's."""
+    upstream_version: str = ""
+    """As read from the source tree; empty: unknown."""
+
+
+def parse_targets(text: str) -> tuple[str, ...]:
+    """Targets as people type them, apart by spaces. Raises ValueError with the sentence for them."""
+    targets = tuple(text.split())
+    for target in targets:
+        # A word that begins with `-` would be an option of the build tool, one with `=` a make variable.
+        if not _TARGET.fullmatch(target):
+            raise ValueError(
+                f"`{target}` is not a target: letters, digits, `.`, `_`, `/`, `+` and `-` were expected, "
+                "starting with a letter, digit or `_`"
+            )
+    return targets
+
+
+def repeat_command(variant: Variant, choices: Choices) -> str:
+    """The one command that repeats a build of a source tree without a master."""
+    targets = f" --targets {shlex.quote(' '.join(choices.targets))}" if choices.targets else ""
+    return f"arm-ci build --variant {variant.name} --source DIR --jobs {choices.jobs}{targets}"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that a variant's build runs. Errors: none beyond those of reading a CMake toolchain file."""
+
+    config: Config = field(repr=False)
+    variant: Variant
+
+    @property
+    def project(self) -> Project:
+        return self.config.projects[self.variant.project]
+
+    @cached_property
+    def build_system(self) -> BuildSystem:
+        """The section of the project that the variant's generator uses."""
+        section = self.project.autotools if self.variant.generator == "autotools" else self.project.cmake
+        if section is None:
+            raise ValueError(f"project {self.project.name} says nothing of generator {self.variant.generator}")
+        return section
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment variables of every command."""
+        return {**ENVIRONMENT, **self.project.environment}
+
+    def toolchain(self, places: Places) -> Toolchain:
+        return toolchain_of(self.config, self.variant, str(places.support / "linker"))
+
+    def default_jobs(self) -> int:
+        """How many edges run at once when nobody says otherwise: the board's."""
+        board = self.config.boards[self.variant.board]
+        return board.jobs or int(board.cores)
+
+    # -- stages -----------------------------------------------------------------------------------------------
+
+    def files(self, places: Places) -> tuple[File, ...]:
+        """Files to write before configuring."""
+        text = self.toolchain(places).cmake_toolchain
+        return (File(places.support / "toolchain.cmake", text),) if text else ()
+
+    def prepare(self, places: Places) -> tuple[Command, ...]:
+        """Links the chosen linker into its directory, then runs the project's own preparation."""
+        commands = []
+        toolchain = self.toolchain(places)
+        if toolchain.linker_directory:
+            script = f'mkdir -p "$1" && ln -sfn "$(command -v {shlex.quote(toolchain.linker_program)})" "$1/ld"'
+            commands.append(
+                Command(("sh", "-c", script, "sh", toolchain.linker_directory), places.support, self.project.timeout)
+            )
+        source = places.source / self.project.source_directory
+        commands += [Command(argv, source, self.project.timeout) for argv in self.build_system.prepare]
+        return tuple(commands)
+
+    def configure(self, places: Places) -> tuple[Command, ...]:
+        """Configures the build tree."""
+        if self.variant.generator == "autotools":
+            argvs = [self._autotools_configure(places)]
+        else:
+            argvs = [self._cmake_configure(places)]
+        if self.variant.generator == "kati":
+            argvs.append(self._kati())
+        return tuple(Command(argv, places.build, self.project.timeout) for argv in argvs)
+
+    def build(self, places: Places, choices: Choices) -> tuple[Command, ...]:
+        """Builds the targets and the programs of the tests."""
+        jobs = f"-j{choices.jobs}"
+        targets = self.targets(choices)
+        if self.variant.generator == "ninja":
+            argv: tuple[str, ...] = ("ninja", jobs, *targets)
+        elif self.variant.generator == "kati":
+            argv = ("ninja", "-f", f"build{KATI_SUFFIX}.ninja", jobs, *targets)
+        else:
+            argv = ("make", jobs, *targets)
+        return (Command(argv, places.build, self.project.timeout),)
+
+    def tests(self, places: Places, choices: Choices) -> tuple[TestRun, ...]:
+        """Runs every test of this upstream version whose target was built."""
+        return tuple(TestRun(test, self._test_command(test, places, choices)) for test in self.chosen_tests(choices))
+
+    def artefacts(self) -> tuple[str, ...]:
+        """Shell patterns of what is kept, relative to the build tree."""
+        return self.build_system.artefacts
+
+    # -- details ----------------------------------------------------------------------------------------------
+
+    def targets(self, choices: Choices) -> tuple[str, ...]:
+        """The targets of the build command: those asked for, or the project's and its tests'."""
+        if choices.targets:
+            return choices.targets
+        wanted = (*self.build_system.targets, *(test.target for test in self.chosen_tests(choices) if test.target))
+        return tuple(dict.fromkeys(wanted))
+
+    def chosen_tests(self, choices: Choices) -> tuple[Test, ...]:
+        """Tests of this upstream version; when targets were asked for, only those whose target is among them."""
+        return tuple(
+            test
+            for test in self.build_system.tests
+            if (not choices.upstream_version or in_range(choices.upstream_version, test.versions))
+            and (not choices.targets or test.target in choices.targets or "all" in choices.targets)
+        )
+
+    def _test_command(self, test: Test, places: Places, choices: Choices) -> Command:
+        if test.kind == "ctest":
+            argv: tuple[str, ...] = ("ctest", "--output-on-failure", f"-j{choices.jobs}", *test.arguments)
+        else:
+            argv = (str(places.build / test.program), "--gtest_color=no", *test.arguments)
+        return Command(argv, places.build / test.directory, test.timeout)
+
+    def _cmake_configure(self, places: Places) -> tuple[str, ...]:
+        toolchain = self.toolchain(places)
+        build_type = self.project.build_type
+        debug = " ".join((*BUILD_TYPE_FLAGS[build_type], *toolchain.debug_flags))
+        link = " ".join(toolchain.link_flags)
+        if toolchain.cmake_toolchain:
+            choice = [f"-DCMAKE_TOOLCHAIN_FILE={places.support / 'toolchain.cmake'}"]
+        else:
+            choice = [
+                f"-DCMAKE_C_COMPILER={toolchain.c_compiler}",
+                f"-DCMAKE_CXX_COMPILER={toolchain.cxx_compiler}",
+            ]
+        if toolchain.compile_flags:
+            flags = " ".join(toolchain.compile_flags)
+            choice += [f"-DCMAKE_C_FLAGS={flags}", f"-DCMAKE_CXX_FLAGS={flags}"]
+        return (
+            "cmake",
+            "-G",
+            CMAKE_GENERATORS[self.variant.generator],
+            f"-DCMAKE_BUILD_TYPE={build_type}",
+            *choice,
+            # Debug info stands in the build type's flags, because those come last on the compiler's command line.
+            f"-DCMAKE_C_FLAGS_{build_type.upper()}={debug}",
+            f"-DCMAKE_CXX_FLAGS_{build_type.upper()}={debug}",
+            *(f"-DCMAKE_{kind}_LINKER_FLAGS={link}" for kind in ("EXE", "SHARED", "MODULE")),
+            *self.build_system.options,
+            str(places.source / self.project.source_directory),
+        )
+
+    def _kati(self) -> tuple[str, ...]:
+        return (
+            "ckati",
+            "--ninja",
+            f"--ninja_suffix={KATI_SUFFIX}",
+            "--gen_all_targets",
+            "-f",
+            KATI_MAKEFILE,
+        )
+
+    def _autotools_configure(self, places: Places) -> tuple[str, ...]:
+        toolchain = self.toolchain(places)
+        flags = " ".join(
+            (
+                *toolchain.compile_flags,
+                # Without a word configure takes -O2, which no build type of ours asks for by accident.
+                *(BUILD_TYPE_FLAGS[self.project.build_type] or ("-O0",)),
+                *toolchain.debug_flags,
+            )
+        )
+        # The linker goes with the compiler's name: libtool drops -fuse-ld from LDFLAGS before its version 2.4.7.
+        link = " ".join(toolchain.link_flags)
+        quiet = " -Qunused-arguments" if self.config.compilers[self.variant.compiler].family == "clang" else ""
+        cross = (f"--host={triplet(toolchain.target)}",) if toolchain.target is not None else ()
+        return (
+            str(places.source / self.project.source_directory / "configure"),
+            f"CC={toolchain.c_compiler}{quiet} {link}",
+            f"CXX={toolchain.cxx_compiler}{quiet} {link}",
+            f"CFLAGS={flags}",
+            f"CXXFLAGS={flags}",
+            *cross,
+            *self.build_system.options,
+        )

@@ -1,0 +1,249 @@
+"""What a worker must have for a variant, and the sentences that say what is missing and what to install where.
+
+Pure: `probe_request` says what to look for, the agent's probe looks, `missing` judges what it found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from arm_ci.config.model import Board, Compiler, Generator, Linker
+from arm_ci.config.versions import in_range, version_key
+from arm_ci.plan.commands import Places, Recipe
+from arm_ci.plan.toolchain import Toolchain, triplet
+
+# Program -> Debian package, for what the generators need.
+GENERATOR_PROGRAMS: Mapping[Generator, Mapping[str, str]] = {
+    "ninja": {"cmake": "cmake", "ninja": "ninja-build"},
+    "make": {"cmake": "cmake", "make": "make"},
+    "kati": {"cmake": "cmake", "make": "make", "ckati": "ckati", "ninja": "ninja-build"},
+    "autotools": {"make": "make"},
+}
+AUTOTOOLS_PREPARE_PROGRAMS: Mapping[str, str] = {
+    "autoconf": "autoconf",
+    "automake": "automake",
+    "libtoolize": "libtool",
+}
+_DEBIAN_FAMILY = ("debian", "raspbian", "ubuntu")
+_MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the probe found on a worker (arm_ci/agent/probe.py says what each means)."""
+
+    architecture: str
+    os: str
+    cores: int
+    memory_bytes: int
+    swap_bytes: int
+    free_disk_bytes: int
+    programs: Mapping[str, Mapping[str, str] | None] = field(default_factory=dict)
+    packages: Mapping[str, bool] | None = None
+    links: Mapping[str, bool] = field(default_factory=dict)
+    may_install: bool = False
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Facts:
+        """Reads the probe's JSON; raises KeyError or TypeError when it is not one."""
+        return cls(**{name: value[name] for name in cls.__dataclass_fields__})
+
+    def program_version(self, name: str) -> str:
+        found = self.programs.get(name)
+        return found["version"] if found else ""
+
+    def install_hint(self, *packages: str) -> str:
+        """The command that installs packages on this worker, as far as we know its system."""
+        names = " ".join(packages)
+        if self.os.split("-")[0] in _DEBIAN_FAMILY:
+            return f"apt-get install {names}"
+        return f"install what Debian calls {names}"
+
+
+def compiler_packages(compiler: Compiler, toolchain: Toolchain) -> tuple[str, ...]:
+    """Debian packages that bring a compiler."""
+    if compiler.packages:
+        return compiler.packages
+    suffix = f"-{compiler.version}" if compiler.version else ""
+    if compiler.family == "clang":
+        return (f"clang{suffix}",)
+    # Debian writes x86-64 in package names where the triplet has x86_64.
+    cross = f"-{triplet(toolchain.target).replace('_', '-')}" if toolchain.target is not None else ""
+    return (f"g++{suffix}{cross}",)
+
+
+def wanted_programs(recipe: Recipe) -> dict[str, str]:
+    """Programs that must be there besides compiler and linker -> the Debian package of each."""
+    wanted = {"git": "git", **GENERATOR_PROGRAMS[recipe.variant.generator]}
+    if recipe.variant.generator == "autotools" and recipe.build_system.prepare:
+        wanted.update(AUTOTOOLS_PREPARE_PROGRAMS)
+    if any(test.kind == "ctest" for test in recipe.build_system.tests):
+        wanted["ctest"] = "cmake"
+    return wanted
+
+
+def wanted_packages(recipe: Recipe, os: str) -> tuple[str, ...]:
+    """The project's prerequisites on a distribution: those of `debian` and of `debian-12` together."""
+    prerequisites = recipe.project.prerequisites
+    return tuple(dict.fromkeys((*prerequisites.get(os.split("-")[0], ()), *prerequisites.get(os, ()))))
+
+
+def link_trial(toolchain: Toolchain) -> tuple[str, ...]:
+    """A command that succeeds when the compiler can drive the linker; empty for a linker chosen by directory."""
+    if toolchain.linker_directory:
+        return ()
+    choice = [flag for flag in (*toolchain.compile_flags, *toolchain.link_flags) if not flag.startswith("-mcpu=")]
+    return (toolchain.cxx_compiler, *choice, "-Wl,--version")
+
+
+def probe_request(recipe: Recipe, places: Places) -> dict[str, Any]:
+    """What the probe must look for: programs, packages, whether the linker can be driven, disk."""
+    toolchain = recipe.toolchain(places)
+    trial = link_trial(toolchain)
+    every_package = {name for names in recipe.project.prerequisites.values() for name in names}
+    return {
+        "directory": str(places.build),
+        "programs": [
+            toolchain.c_compiler,
+            toolchain.cxx_compiler,
+            toolchain.linker_program,
+            *wanted_programs(recipe),
+        ],
+        "packages": sorted(every_package),
+        "links": [list(trial)] if trial else [],
+    }
+
+
+def missing(recipe: Recipe, places: Places, facts: Facts, worker: str) -> tuple[str, ...]:
+    """One sentence for each thing that this worker lacks; none when it can build the variant."""
+    board = recipe.config.boards[recipe.variant.board]
+    return (
+        *_machine(recipe, board, places, facts, worker),
+        *_compiler(recipe, places, facts, worker),
+        *_linker(recipe, places, facts, worker),
+        *(
+            f"`{name}` is not on worker `{worker}` ({facts.os}): {facts.install_hint(package)}"
+            for name, package in wanted_programs(recipe).items()
+            if facts.programs.get(name) is None
+        ),
+    )
+
+
+def missing_packages(recipe: Recipe, facts: Facts) -> tuple[str, ...]:
+    """Prerequisites of the project that are not installed; none where the system has no dpkg to ask."""
+    if facts.packages is None:
+        return ()
+    installed = facts.packages
+    return tuple(name for name in wanted_packages(recipe, facts.os) if not installed.get(name, False))
+
+
+def notes(recipe: Recipe, facts: Facts, worker: str) -> tuple[str, ...]:
+    """What differs from the board's description without stopping the build."""
+    board = recipe.config.boards[recipe.variant.board]
+    found = []
+    # Firmware and graphics take their share of RAM, so a board's figure is only roughly the kernel's.
+    if facts.memory_bytes < int(board.memory) * 0.9:
+        found.append(
+            f"worker `{worker}` has {size_text(facts.memory_bytes)} of RAM, "
+            f"board `{board.name}` says {size_text(board.memory)}"
+        )
+    if facts.swap_bytes < int(board.swap) * 0.9:
+        found.append(
+            f"worker `{worker}` has {size_text(facts.swap_bytes)} of swap, "
+            f"board `{board.name}` says {size_text(board.swap)}"
+        )
+    if facts.cores != board.cores:
+        found.append(f"worker `{worker}` has {facts.cores} cores, board `{board.name}` says {board.cores}")
+    return tuple(found)
+
+
+def _machine(recipe: Recipe, board: Board, places: Places, facts: Facts, worker: str) -> list[str]:
+    found = []
+    if facts.architecture != board.architecture:
+        found.append(
+            f"worker `{worker}` is {facts.architecture}, but its board `{board.name}` is {board.architecture}: "
+            "give the worker another board in workers.yaml, or install a system of that architecture"
+        )
+    project = recipe.project
+    if facts.free_disk_bytes < project.disk:
+        found.append(
+            f"worker `{worker}` has {size_text(facts.free_disk_bytes)} of disk free at {places.build}, "
+            f"project `{project.name}` needs {size_text(project.disk)}"
+        )
+    total = facts.memory_bytes + facts.swap_bytes
+    if total < project.memory:
+        found.append(
+            f"worker `{worker}` has {size_text(facts.memory_bytes)} of RAM and {size_text(facts.swap_bytes)} of swap, "
+            f"project `{project.name}` needs {size_text(project.memory)} together: "
+            f"add at least {size_text(project.memory - total)} of swap"
+        )
+    return found
+
+
+def _compiler(recipe: Recipe, places: Places, facts: Facts, worker: str) -> list[str]:
+    toolchain = recipe.toolchain(places)
+    compiler = recipe.config.compilers[recipe.variant.compiler]
+    absent = [name for name in (toolchain.c_compiler, toolchain.cxx_compiler) if facts.programs.get(name) is None]
+    if absent:
+        if compiler.directory:
+            hint = f"unpack the compiler into {compiler.directory} there"
+        else:
+            hint = facts.install_hint(*compiler_packages(compiler, toolchain))
+        return [f"compiler `{absent[0]}` is not on worker `{worker}` ({facts.os}): {hint}"]
+    version = facts.program_version(toolchain.cxx_compiler)
+    found = []
+    if compiler.minimum and version and version_key(version) < version_key(compiler.minimum):
+        found.append(
+            f"compiler `{toolchain.cxx_compiler}` on worker `{worker}` is {version}, "
+            f"`{compiler.name}` needs {compiler.minimum} or newer"
+        )
+    if compiler.version and version and not _same_release(version, compiler.version):
+        found.append(
+            f"compiler `{toolchain.cxx_compiler}` on worker `{worker}` is {version}, "
+            f"`{compiler.name}` must be {compiler.version}"
+        )
+    return found
+
+
+def _linker(recipe: Recipe, places: Places, facts: Facts, worker: str) -> list[str]:
+    toolchain = recipe.toolchain(places)
+    linker = recipe.config.linkers[recipe.variant.linker]
+    if facts.programs.get(toolchain.linker_program) is None:
+        return [_absent_linker(linker, facts, worker)]
+    version = facts.program_version(toolchain.linker_program)
+    if linker.minimum and version and version_key(version) < version_key(linker.minimum):
+        return [
+            f"linker `{linker.program}` on worker `{worker}` is {version}, "
+            f"`{linker.name}` needs {linker.minimum} or newer"
+        ]
+    compiler = recipe.config.compilers[recipe.variant.compiler]
+    compiler_version = facts.program_version(toolchain.cxx_compiler)
+    wanted = linker.compilers.get(compiler.family, "")
+    if compiler_version and not in_range(compiler_version, wanted):
+        return [
+            f"compiler `{toolchain.cxx_compiler}` {compiler_version} on worker `{worker}` cannot drive linker "
+            f"`{linker.name}`: it needs {compiler.family} {wanted}"
+        ]
+    trial = " ".join(link_trial(toolchain))
+    if facts.programs.get(toolchain.cxx_compiler) is not None and facts.links.get(trial) is False:
+        return [f"compiler and linker do not work together on worker `{worker}`: `{trial}` fails there"]
+    return []
+
+
+def _absent_linker(linker: Linker, facts: Facts, worker: str) -> str:
+    hint = facts.install_hint(*linker.packages) if linker.packages else "no Debian package brings it; install it there"
+    return f"linker `{linker.program}` is not on worker `{worker}` ({facts.os}): {hint}"
+
+
+def _same_release(found: str, wanted: str) -> bool:
+    """Whether `found` is `wanted` or a release of it: 12.2.0 is a 12."""
+    parts = wanted.split(".")
+    return found.split(".")[: len(parts)] == parts
+
+
+def size_text(size_bytes: int) -> str:
+    """Bytes for people, in the binary units of the configuration: `925 MB`, `12.0 GB`."""
+    mebibytes = size_bytes / _MEBIBYTE
+    return f"{mebibytes / 1024:.1f} GB" if mebibytes >= 1024 else f"{mebibytes:.0f} MB"

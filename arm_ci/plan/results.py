@@ -1,0 +1,115 @@
+"""Test results read from the output of ctest and of gtest programs, line by line.
+
+Both formats are their tools' own plain output (CTest 3.x; GoogleTest 1.7 and later).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Outcome = Literal["passed", "failed", "skipped"]
+
+# `12/34 Test  #12: name ....................   Passed    0.01 sec`; instead of Passed also `***Failed`,
+# `***Timeout`, `***Skipped`, `***Not Run (Disabled)`.
+_CTEST = re.compile(
+    r"^ *\d+/\d+ Test +#\d+: (?P<name>.+?) \.*\s*(?P<outcome>Passed|\*\*\*.*?)(?: +(?P<seconds>[\d.]+) sec)?$"
+)
+_CTEST_SKIPPED = re.compile(r"\*\*\*(?:Skipped|Not Run \(Disabled\))")
+# Searched, not matched: a test's own output may stand before the bracket when it ends without a newline.
+_GTEST = re.compile(
+    r"\[ +(?P<outcome>OK|FAILED|SKIPPED) +\] (?P<name>[^\s,]+)(?:, where .*)? \((?P<milliseconds>\d+) ms\)$"
+)
+_GTEST_RUN = re.compile(r"\[ RUN +\] (?P<name>\S+)$")
+_GTEST_END = re.compile(r"^\[=+\] .* ran\. \(")
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """One test's end."""
+
+    __test__ = False
+
+    name: str
+    outcome: Outcome
+    duration_seconds: float
+
+
+@dataclass(frozen=True)
+class TestSummary:
+    """Results of one or more test programs."""
+
+    __test__ = False
+
+    results: tuple[TestResult, ...]
+
+    def count(self, outcome: Outcome) -> int:
+        return sum(result.outcome == outcome for result in self.results)
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        return tuple(result.name for result in self.results if result.outcome == "failed")
+
+    def sentence(self, most_names: int = 3) -> str:
+        """`120 passed, 2 failed: A.b, C.d`; at most `most_names` names."""
+        parts = [f"{self.count('passed')} passed"]
+        if skipped := self.count("skipped"):
+            parts.append(f"{skipped} skipped")
+        failed = self.failed
+        if not failed:
+            return ", ".join(parts)
+        names = ", ".join(failed[:most_names])
+        more = f" and {len(failed) - most_names} more" if len(failed) > most_names else ""
+        return f"{', '.join(parts)}, {len(failed)} failed: {names}{more}"
+
+
+class CtestParser:
+    """Reads what `ctest` prints."""
+
+    def __init__(self) -> None:
+        self.results: list[TestResult] = []
+
+    def feed(self, line: str) -> None:
+        """Takes the next line of output."""
+        match = _CTEST.match(line.rstrip())
+        if match is None:
+            return
+        outcome: Outcome = "passed" if match["outcome"] == "Passed" else "failed"
+        if _CTEST_SKIPPED.match(match["outcome"]):
+            outcome = "skipped"
+        self.results.append(TestResult(match["name"], outcome, float(match["seconds"] or 0)))
+
+    def finish(self) -> tuple[TestResult, ...]:
+        """Every result; a test that never ended is not in ctest's output."""
+        return tuple(self.results)
+
+
+class GtestParser:
+    """Reads what a gtest program prints. A test that was running when the program died counts as failed."""
+
+    def __init__(self) -> None:
+        self.results: list[TestResult] = []
+        self._running = ""
+        self.complete = False
+
+    def feed(self, line: str) -> None:
+        """Takes the next line of output."""
+        line = line.rstrip()
+        if match := _GTEST_RUN.search(line):
+            self._running = match["name"]
+        elif match := _GTEST.search(line):
+            outcomes: dict[str, Outcome] = {"OK": "passed", "FAILED": "failed", "SKIPPED": "skipped"}
+            self.results.append(
+                TestResult(match["name"], outcomes[match["outcome"]], int(match["milliseconds"]) / 1000)
+            )
+            self._running = ""
+        elif _GTEST_END.match(line):
+            self.complete = True
+
+    def finish(self) -> tuple[TestResult, ...]:
+        """Every result, the one that was running when the output ended included."""
+        if self._running:
+            self.results.append(TestResult(self._running, "failed", 0.0))
+            self._running = ""
+        return tuple(self.results)

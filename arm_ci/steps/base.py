@@ -1,0 +1,121 @@
+"""What every step of ours shares: running the recipe's commands on the worker, and ending with a sentence.
+
+No environment is logged, output is bounded, and every command runs with the recipe's environment (LC_ALL=C).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from buildbot.process import logobserver
+from buildbot.process.buildstep import BuildStep, ShellMixin
+from buildbot.process.results import FAILURE, SUCCESS
+from buildbot.steps.worker import CompositeStepMixin
+
+from arm_ci.plan import Choices, Command, Places, Recipe
+
+# A log that grows without end is a fault of the build (a loop in a makefile): stop it, keep the master alive.
+MOST_LINES = 2_000_000
+LONGEST_SENTENCE = 300
+
+LineTaker = Callable[[str], None]
+
+
+class LineObserver(logobserver.LogLineObserver):
+    """Hands every line of output, standard error included, to a function."""
+
+    def __init__(self, take: LineTaker) -> None:
+        super().__init__()
+        self._take = take
+
+    def outLineReceived(self, line: str) -> None:
+        self._take(line)
+
+    def errLineReceived(self, line: str) -> None:
+        self._take(line)
+
+
+class RecipeStep(CompositeStepMixin, ShellMixin, BuildStep):
+    """A step that runs one stage of a recipe."""
+
+    haltOnFailure = True
+    flunkOnFailure = True
+
+    def __init__(self, recipe: Recipe, **kwargs: Any) -> None:
+        kwargs = self.setupShellMixin(kwargs, prohibitArgs=["command", "env", "logEnviron"])
+        super().__init__(**kwargs)
+        self.recipe = recipe
+        self.logEnviron = False
+        self.env = recipe.environment
+        self.max_lines = MOST_LINES
+        self.command = None
+        self.sentence = ""
+        self._take: LineTaker | None = None
+
+    # -- what the build says ----------------------------------------------------------------------------------
+
+    @property
+    def places(self) -> Places:
+        """The build's directories; `builddir` is what the worker calls the builder's own directory."""
+        return Places.below(self.getProperty("builddir"))
+
+    @property
+    def choices(self) -> Choices:
+        """Jobs, targets and upstream version of this build."""
+        targets = self.getProperty("targets") or ""
+        return Choices(
+            jobs=int(self.getProperty("jobs") or self.recipe.default_jobs()),
+            targets=tuple(str(targets).split()),
+            upstream_version=self.getProperty("upstream_version") or "",
+        )
+
+    # -- running ----------------------------------------------------------------------------------------------
+
+    async def execute(self, command: Command, take: LineTaker | None = None, **overrides: Any) -> Any:
+        """Runs a command and returns the finished remote command; `take` gets every line of its output."""
+        first = self._take is None and take is not None
+        self._take = take
+        remote = await self.makeRemoteShellCommand(
+            command=list(command.argv),
+            workdir=str(command.directory),
+            timeout=command.timeout_seconds,
+            **overrides,
+        )
+        if first:
+            # One observer for the step's one log, however many commands write to it.
+            self.addLogObserver("stdio", LineObserver(lambda line: self._take(line) if self._take else None))
+        await self.runCommand(remote)
+        return remote
+
+    async def write(self, directory: str, name: str, text: str) -> None:
+        """Writes a file on the worker, or fails the step."""
+        await self.downloadFileContentToWorker(name, text, abandonOnFailure=True, workdir=directory)
+
+    # -- ending -----------------------------------------------------------------------------------------------
+
+    def say(self, sentence: str) -> None:
+        """The sentence that stands beside this step."""
+        self.sentence = sentence[:LONGEST_SENTENCE]
+
+    def fail(self, sentence: str) -> int:
+        """Ends the step as failed, with the sentence for the step and the whole build."""
+        self.say(sentence)
+        return int(FAILURE)
+
+    def getResultSummary(self) -> Mapping[str, str]:
+        if not self.sentence:
+            return {"step": self.name, **({"build": f"{self.name} failed"} if self.results == FAILURE else {})}
+        sentence = self.build.properties.cleanupTextFromSecrets(self.sentence)
+        return {"step": sentence} if self.results == SUCCESS else {"step": sentence, "build": sentence}
+
+
+def how_it_ended(remote: Any) -> str:
+    """`exit status 1`, `signal 9`, or `no output for 3600 seconds`, for a finished remote shell command."""
+    if getattr(remote, "timed_out", False):
+        return f"silent for {remote.args.get('timeout')} seconds, stopped"
+    if remote.rc is not None and remote.rc > 128:
+        return f"exit status {remote.rc}, signal {remote.rc - 128}"
+    if remote.rc == -1:
+        return "killed by a signal"
+    return f"exit status {remote.rc}"

@@ -1,0 +1,66 @@
+"""First step: is this worker fit for the variant? Ends the build in a second instead of after hours."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from buildbot.process.results import SUCCESS
+
+from arm_ci.agent import probe
+from arm_ci.plan import Facts, Recipe, missing, probe_request
+from arm_ci.plan.commands import Command
+from arm_ci.plan.requirements import notes
+from arm_ci.steps.base import RecipeStep
+
+_PROBE_TIMEOUT_SECONDS = 300
+
+
+class CheckWorker(RecipeStep):
+    """Runs the agent's probe on the worker and judges what it found."""
+
+    name = "check worker"
+
+    def __init__(self, recipe: Recipe, **kwargs: Any) -> None:
+        super().__init__(recipe, **kwargs)
+        self.facts: Facts | None = None
+
+    async def run(self) -> int:
+        places = self.places
+        support = str(places.support)
+        await self.write(support, "probe.py", Path(probe.__file__).read_text(encoding="utf-8"))
+        remote = await self.execute(
+            Command(("python3", "probe.py"), places.support, _PROBE_TIMEOUT_SECONDS),
+            collectStdout=True,
+            initialStdin=json.dumps(probe_request(self.recipe, places)),
+        )
+        try:
+            self.facts = Facts.from_json(json.loads(remote.stdout))
+        except (ValueError, KeyError, TypeError):
+            return self.fail(f"worker `{self.getWorkerName()}` did not answer the probe: python3 must be there")
+        return await self._judge(self.facts)
+
+    async def _judge(self, facts: Facts) -> int:
+        worker = self.getWorkerName()
+        toolchain = self.recipe.toolchain(self.places)
+        for name, value in (
+            ("os", facts.os),
+            ("compiler_version", facts.program_version(toolchain.cxx_compiler)),
+            ("linker_version", facts.program_version(toolchain.linker_program)),
+            ("may_install", facts.may_install),
+            ("installed_packages", [name for name, there in (facts.packages or {}).items() if there]),
+            ("knows_packages", facts.packages is not None),
+        ):
+            self.setProperty(name, value, self.name)
+        lacks = missing(self.recipe, self.places, facts, worker)
+        remarks = notes(self.recipe, facts, worker)
+        if lacks or remarks:
+            await self.addCompleteLog("findings", "\n".join((*lacks, *(f"note: {line}" for line in remarks))) + "\n")
+        if lacks:
+            more = f" (and {len(lacks) - 1} more, see findings)" if len(lacks) > 1 else ""
+            return self.fail(lacks[0] + more)
+        compiler = f"{toolchain.cxx_compiler} {facts.program_version(toolchain.cxx_compiler)}"
+        linker = f"{toolchain.linker_program} {facts.program_version(toolchain.linker_program)}"
+        self.say(f"{worker}: {facts.architecture}, {facts.os}, {compiler}, {linker}")
+        return int(SUCCESS)

@@ -1,0 +1,39 @@
+"""Last step, always run: what was built from what, and the one command that repeats it without a master."""
+
+from __future__ import annotations
+
+from buildbot.process.results import SUCCESS
+
+from arm_ci.plan.commands import repeat_command
+from arm_ci.steps.base import RecipeStep
+
+_PROPERTIES = (
+    ("revision", "got_revision"),
+    ("upstream version", "upstream_version"),
+    ("compiler version", "compiler_version"),
+    ("linker version", "linker_version"),
+    ("patch set", "patch_set"),
+    ("tests passed", "tests_passed"),
+    ("tests failed", "tests_failed"),
+)
+
+
+class Summary(RecipeStep):
+    """Shows the command that repeats the build."""
+
+    name = "summary"
+    alwaysRun = True
+    flunkOnFailure = False
+
+    async def run(self) -> int:
+        command = repeat_command(self.recipe.variant, self.choices)
+        rows = [("variant", self.recipe.variant.name)]
+        for title, name in _PROPERTIES:
+            value = self.getProperty(name)
+            if value not in (None, ""):
+                rows.append((title, str(value)))
+        rows.append(("repeat it", command))
+        width = max(len(title) for title, _ in rows)
+        await self.addCompleteLog("summary", "".join(f"{title:{width}}  {value}\n" for title, value in rows))
+        self.say(f"repeat it: {command}")
+        return int(SUCCESS)
