@@ -84,7 +84,7 @@ class Site:
     keep_builds: Seconds = key("How long builds and their logs are kept.", 90 * 86400)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Board:
     """A kind of machine that builds."""
 
@@ -230,7 +230,7 @@ class Matrix:
     tiers: Tiers = key("When variants build.", factory=Tiers)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Project:
     """An upstream repository and how it is built."""
 
@@ -287,6 +287,8 @@ class Config:
     linkers: Mapping[str, Linker]
     projects: Mapping[str, Project]
     workers: Mapping[str, Worker]
+    places: Mapping[tuple[str | int, ...], str] = field(default_factory=dict, compare=False, repr=False)
+    """FILE:LINE of what was read, by its way through the tables: ("projects", "mesos", "matrix", "exclude", 0)."""
 
     def path(self, relative: str) -> Path:
         """An absolute path for one that the configuration gives relative to itself."""

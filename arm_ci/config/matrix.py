@@ -1,0 +1,81 @@
+"""The variants of a configuration: the product of each project's axes, minus exclude, plus include, with tiers.
+
+Why one is in or out, in words, is why.py's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import product
+
+from arm_ci.config.model import Combination, Config, Matrix, Project, Selector, Tier, Variant
+
+Axes = tuple[str, str, str, str, str]
+"""board, compiler, linker, generator, debug info."""
+
+SELECTOR_AXES = ("board", "compiler", "linker", "generator", "debug_info")
+MATRIX_KEYS = ("boards", "compilers", "linkers", "generators", "debug_info")
+"""The matrix's key for each axis of SELECTOR_AXES."""
+
+
+def matcher(selector: Selector) -> Callable[[Axes], bool]:
+    """Whether a combination is chosen: each axis that the selector gives must match one of its values."""
+    wanted = [
+        (index, frozenset(values))
+        for index, values in enumerate(getattr(selector, axis) for axis in SELECTOR_AXES)
+        if values
+    ]
+    return lambda axes: all(axes[index] in values for index, values in wanted)
+
+
+def axes_of(combination: Combination) -> Axes:
+    """The axes of an include."""
+    return (
+        combination.board,
+        combination.compiler,
+        combination.linker,
+        combination.generator,
+        combination.debug_info,
+    )
+
+
+def product_of(matrix: Matrix) -> Iterator[Axes]:
+    """Every combination of the axes, in the order in which they are written; exclude is not applied."""
+    return product(matrix.boards, matrix.compilers, matrix.linkers, matrix.generators, matrix.debug_info)
+
+
+def combinations(matrix: Matrix) -> list[Axes]:
+    """The product of the axes minus exclude, then include (which exclude does not touch)."""
+    out = [matcher(rule.match) for rule in matrix.exclude]
+    kept = [axes for axes in product_of(matrix) if not any(matches(axes) for matches in out)]
+    return kept + [axes_of(combination) for combination in matrix.include]
+
+
+def tier_rules(matrix: Matrix) -> list[tuple[Tier, int, Callable[[Axes], bool]]]:
+    """(tier, index of its selector, matcher) in the order in which they are asked: commit comes first."""
+    rules: list[tuple[Tier, int, Callable[[Axes], bool]]] = []
+    rules.extend(("commit", index, matcher(selector)) for index, selector in enumerate(matrix.tiers.commit))
+    rules.extend(("nightly", index, matcher(selector)) for index, selector in enumerate(matrix.tiers.nightly))
+    return rules
+
+
+def tier_of(axes: Axes, rules: Iterable[tuple[Tier, int, Callable[[Axes], bool]]]) -> tuple[Tier, int]:
+    """The tier and the index of the selector that decided it; `force`, -1 when none did."""
+    for tier, index, matches in rules:
+        if matches(axes):
+            return tier, index
+    return "force", -1
+
+
+def project_variants(project: Project) -> list[Variant]:
+    """The variants of one project."""
+    rules = tier_rules(project.matrix)
+    return [
+        Variant(project.name, *axes, tier=tier_of(axes, rules)[0])  # type: ignore[arg-type]
+        for axes in combinations(project.matrix)
+    ]
+
+
+def variants(config: Config) -> tuple[Variant, ...]:
+    """Every variant: projects in the order of the file, combinations in the order of their axes."""
+    return tuple(variant for project in config.projects.values() for variant in project_variants(project))
