@@ -8,6 +8,7 @@ from arm_ci.config.loader import load
 from arm_ci.config.matrix import variants
 from arm_ci.config.model import Board, Compiler, Config, Linker, Project, Site, Variant, Worker
 from arm_ci.config.problems import ConfigError, Problem
+from arm_ci.config.why import UnknownCombination, why
 
 __all__ = [
     "Board",
@@ -19,8 +20,10 @@ __all__ = [
     "Problem",
     "Project",
     "Site",
+    "UnknownCombination",
     "Variant",
     "Worker",
     "load",
     "variants",
+    "why",
 ]

@@ -1,6 +1,213 @@
-"""Not written yet: loading checks the shape of every file, not yet how the parts fit together."""
+"""Whether each entry of the configuration makes sense by itself and names only what exists.
+
+Projects have a file of their own, project_checks.py; what comes out of the product of the axes is judged in
+combinations.py.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
 
 from arm_ci.config.draft import Draft
+from arm_ci.config.model import Compiler, Linker, Worker
+from arm_ci.config.problems import suggestion
+from arm_ci.config.project_checks import PACKAGE, check_project
+from arm_ci.config.reader import Path, shorten
+from arm_ci.config.versions import version_key
+
+TRIPLET = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+){1,3}", re.ASCII)
+CPU = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]*", re.ASCII)
+FUSE_LD = ("ld.bfd", "ld.gold", "ld.lld", "ld.mold")
+"""What gcc accepts after -fuse-ld=, https://gcc.gnu.org/onlinedocs/gcc/Link-Options.html"""
+LOOPBACK = re.compile(r"localhost|::1|127(\.[0-9]{1,3}){3}", re.ASCII)
 
 
-def check_entries(draft: Draft) -> None: ...
+def check_entries(draft: Draft) -> None:
+    """Adds what is wrong with single entries to the draft's findings."""
+    if "site" not in draft.unread:
+        _check_site(draft)
+    for name in draft.boards:
+        _check_board(draft, name)
+    for compiler in draft.compilers.values():
+        _check_compiler(draft, compiler)
+    for linker in draft.linkers.values():
+        _check_linker(draft, linker)
+    for project in draft.projects.values():
+        check_project(draft, project)
+    for worker in draft.workers.values():
+        _check_worker(draft, worker)
+
+
+def _check_site(draft: Draft) -> None:
+    site, findings = draft.site, draft.findings
+    if not LOOPBACK.fullmatch(site.web.host) and not findings.broken("site", "web", "host"):
+        findings.add(
+            ("site", "web", "host"),
+            f"found `{shorten(site.web.host)}`, expected a loopback address such as `127.0.0.1`: the web UI has no "
+            "authentication, and who reaches it can run commands on every worker",
+        )
+    if (
+        site.web.port == site.workers.port
+        and not findings.broken("site", "web")
+        and not findings.broken("site", "workers")
+    ):
+        findings.add(("site", "workers"), f"port {site.workers.port} is the web UI's; the two need a port each")
+    if site.url and not re.match(r"https?://[^/\s]", site.url):
+        findings.add(("site", "url"), f"found `{shorten(site.url)}`, expected an address that starts with http(s)://")
+    if "://" not in site.database and not findings.broken("site", "database"):
+        findings.add(
+            ("site", "database"),
+            f"found `{shorten(site.database)}`, expected an SQLAlchemy URL such as `sqlite:///state.sqlite`",
+        )
+    for key in ("state", "secrets", "patches"):
+        if not getattr(site, key) and not findings.broken("site", key):
+            findings.add(("site", key), "found nothing, expected a directory")
+
+
+def _check_board(draft: Draft, name: str) -> None:
+    board, findings = draft.boards[name], draft.findings
+    path: Path = ("boards", name)
+    if board.memory == 0 and not findings.broken(*path, "memory"):
+        findings.add((*path, "memory"), "found `0`, expected the RAM that the system can use")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", board.os) and not findings.broken(*path, "os"):
+        findings.add(
+            (*path, "os"),
+            f"found `{shorten(board.os)}`, expected a distribution and version such as `debian-12`, or `host`",
+        )
+    if board.triplet and not TRIPLET.fullmatch(board.triplet):
+        findings.add(
+            (*path, "triplet"),
+            f"found `{shorten(board.triplet)}`, expected a GNU triplet such as `aarch64-linux-gnu`",
+        )
+    if board.cpu and not CPU.fullmatch(board.cpu):
+        findings.add((*path, "cpu"), f"found `{shorten(board.cpu)}`, expected a processor such as `cortex-a53`")
+
+
+def _check_compiler(draft: Draft, compiler: Compiler) -> None:
+    findings = draft.findings
+    path: Path = ("compilers", compiler.name)
+    _check_minimum(draft, path, compiler.version, compiler.minimum)
+    for key in ("directory", "sysroot"):
+        value = getattr(compiler, key)
+        if value and not value.startswith("/"):
+            findings.add((*path, key), f"found `{shorten(value)}`, expected an absolute path on the worker")
+    if compiler.target:
+        _check_known(draft, "boards", compiler.target, (*path, "target"))
+    elif compiler.sysroot and not findings.broken(*path, "target"):
+        findings.add(
+            (*path, "sysroot"), "a sysroot is for cross builds; `target` says for which board, and it is missing"
+        )
+    if compiler.cmake_toolchain_file and not os.path.isfile(draft.path(compiler.cmake_toolchain_file)):  # noqa: PTH113
+        findings.add(
+            (*path, "cmake_toolchain_file"),
+            f"there is no file `{shorten(compiler.cmake_toolchain_file)}` beside the configuration",
+        )
+    _check_packages(draft, path, compiler.packages)
+
+
+def _check_linker(draft: Draft, linker: Linker) -> None:
+    findings = draft.findings
+    path: Path = ("linkers", linker.name)
+    readable = not findings.broken(*path, "program") and not findings.broken(*path, "selection")
+    if readable and linker.selection == "fuse-ld" and linker.program not in FUSE_LD:
+        findings.add(
+            (*path, "program"),
+            f"found `{shorten(linker.program)}`, expected ld.bfd, ld.gold, ld.lld or ld.mold: "
+            "-fuse-ld= knows no other; use `selection: directory`",
+        )
+    elif readable and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", linker.program):
+        findings.add((*path, "program"), f"found `{shorten(linker.program)}`, expected the name of a program")
+    if not linker.compilers and not findings.broken(*path, "compilers"):
+        findings.add((*path, "compilers"), "no compiler can drive this linker; name `gcc` or `clang`")
+    _check_packages(draft, path, linker.packages)
+
+
+def _check_minimum(draft: Draft, path: Path, version: str, minimum: str) -> None:
+    if not version or not minimum:
+        return
+    # Version 12 stands for every 12.x, so only the numbers that are written count.
+    written = version.count(".") + 1
+    if version_key(version) < version_key(minimum)[:written]:
+        draft.findings.add((*path, "minimum"), f"found `{minimum}`, which is newer than the version `{version}`")
+
+
+def _check_packages(draft: Draft, path: Path, packages: tuple[str, ...]) -> None:
+    for index, package in enumerate(packages):
+        here: Path = (*path, "packages", index)
+        if not PACKAGE.fullmatch(package) and not draft.findings.broken(*here):
+            draft.findings.add(here, f"found `{shorten(package)}`, expected a package name such as `g++-12`")
+
+
+def _check_known(draft: Draft, table: str, name: str, path: Path) -> None:
+    known = getattr(draft, table)
+    if table in draft.unread or name in known or draft.findings.broken(*path):
+        return
+    draft.findings.add(
+        path, f"unknown {table.removesuffix('s')} `{shorten(name)}`" + suggestion(name, known, f"the {table} are")
+    )
+
+
+def _check_worker(draft: Draft, worker: Worker) -> None:
+    findings = draft.findings
+    path: Path = ("workers", worker.name)
+    _check_known(draft, "boards", worker.board, (*path, "board"))
+    if worker.local:
+        if worker.password_file:
+            findings.add(
+                (*path, "password_file"), "a local worker runs inside the master and has no password; take one key out"
+            )
+        _check_local(draft, worker, path)
+    else:
+        _check_secret(draft, worker, path)
+
+
+def _check_local(draft: Draft, worker: Worker, path: Path) -> None:
+    board = draft.boards.get(worker.board)
+    if board is None or draft.findings.broken("boards", worker.board, "architecture"):
+        return
+    host = draft.host_now()
+    if host.supported and board.architecture != host.architecture:
+        draft.findings.add(
+            (*path, "board"),
+            f"board `{worker.board}` is {board.architecture}, but a local worker runs on this machine, "
+            f"which is {host.architecture}",
+        )
+
+
+def _check_secret(draft: Draft, worker: Worker, path: Path) -> None:
+    """A secret that is not there is made at the start of the master; one that is there must be a secret."""
+    findings = draft.findings
+    if findings.broken(*path, "password_file") or findings.broken("site", "secrets"):
+        return
+    own = worker.password_file
+    file = os.path.normpath(draft.path(own or os.path.join(draft.site.secrets, f"worker-{worker.name}")))  # noqa: PTH118
+    where: Path = (*path, "password_file") if own else path
+    try:
+        status = os.stat(file)  # noqa: PTH116 - a name that no file can have raises ValueError, said below
+        if stat.S_ISREG(status.st_mode) and not status.st_mode & 0o077:
+            with open(file, "rb") as opened:  # noqa: PTH123
+                empty = not opened.read(4096).strip()
+        else:
+            empty = False
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        findings.add(
+            where, f"its secret file {shorten(file, 200)} cannot be read ({getattr(error, 'strerror', error)})"
+        )
+        return
+    if not stat.S_ISREG(status.st_mode):
+        findings.add(where, f"its secret file {file} is not a file")
+    elif status.st_mode & 0o077:
+        findings.add(
+            where,
+            f"its secret file {file} is open to others (mode {stat.S_IMODE(status.st_mode):04o}); "
+            f"run: chmod 600 {file}",
+        )
+    elif empty:
+        findings.add(
+            where,
+            f"its secret file {file} is empty; write the password into it, or delete it and `arm-ci start` makes one",
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from arm_ci.config.host import Host
 from arm_ci.config.model import Board, Compiler, Linker, Project, Site, Worker
 from arm_ci.config.reader import Findings
 
@@ -25,6 +26,14 @@ class Draft:
     """Tables that could not be read: nobody knows which names they hold."""
     from_host: dict[str, frozenset[str]] = field(default_factory=dict)
     """Keys of a board that were read off this machine."""
+
+    host: Host | None = None
+    """The machine, once somebody asked."""
+
+    def host_now(self) -> Host:
+        """This machine; looked at once, and only when something depends on it."""
+        self.host = self.host or Host.current()
+        return self.host
 
     def path(self, relative: str) -> Path:
         """A path that the configuration gives relative to itself."""

@@ -39,12 +39,12 @@ def load(directory: Path, host: Host | None = None) -> Config:
     Raises ConfigError with every mistake that was found.
     """
     findings = Findings()
-    draft = Draft(directory=Path(directory), findings=findings)
+    draft = Draft(directory=Path(directory), findings=findings, host=host)
     if not os.path.isdir(directory):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
         raise ConfigError((Problem(str(directory), 1, 1, "no such directory; a configuration is a directory"),))
     for name, purpose in FILES.items():
         _read_file(draft, name, purpose)
-    _resolve_host(draft, host)
+    _resolve_host(draft)
     check_entries(draft)
     check_combinations(draft)
     if findings.problems:
@@ -132,14 +132,14 @@ def _read_toolchains(draft: Draft, reader: Reader, root: Node) -> None:
         findings.problems.append(Problem(file, 1, 1, f"key `{table}` is missing: a mapping of names to {table}"))
 
 
-def _resolve_host(draft: Draft, host: Host | None) -> None:
+def _resolve_host(draft: Draft) -> None:
     """Puts this machine's values where boards say `host`."""
     for name, board in draft.boards.items():
         asked = [field.name for field in fields(board) if getattr(board, field.name) in ("host", HOST)]
         asked = [key for key in asked if key in ("architecture", "cores", "memory", "swap", "os")]
         if not asked:
             continue
-        host = host or Host.current()
+        host = draft.host_now()
         draft.from_host[name] = frozenset(asked)
         if "architecture" in asked and not host.supported:
             draft.findings.add(

@@ -21,6 +21,10 @@ Complaint = Callable[[int, int, str], None]
 _NOT_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
+# What may not come out of a quoted text's escapes either: no name, path or command holds it.
+_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+
+
 class Node:
     """A scalar, a list or a mapping of the document."""
 
@@ -143,6 +147,9 @@ class _Composer:
     def _scalar(self, event: Any) -> Node:
         line, column = _at(event)
         self._refuse_tag(event)
+        hidden = _HIDDEN.search(event.value)
+        if hidden:
+            raise _StopError(line, column, f"character U+{ord(hidden[0]):04X} is not allowed in a configuration")
         if event.implicit[0] and not event.tag:
             resolved = self._loader.resolve(self._yaml.ScalarNode, event.value, (True, False))
             tag = resolved.rsplit(":", 1)[-1]

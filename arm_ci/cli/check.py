@@ -1,0 +1,47 @@
+"""`arm-ci check`: every mistake in the configuration, or a line that says what it holds."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from arm_ci.cli.options import DONE, USAGE, add_config_option, config_directory
+from arm_ci.config import Config, ConfigError, load, variants
+from arm_ci.config.problems import count
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Registers the command."""
+    parser = subparsers.add_parser(
+        "check",
+        help="check the configuration",
+        description="Reads the configuration and reports every mistake as FILE:LINE:COLUMN: what is wrong.",
+    )
+    add_config_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the mistakes (status 2) or what was read (status 0)."""
+    try:
+        config = load(config_directory(arguments))
+    except ConfigError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        print(count(len(error.problems), "mistake"), file=sys.stderr)
+        return USAGE
+    print(summary(config))
+    return DONE
+
+
+def summary(config: Config) -> str:
+    """What a configuration without mistakes holds, in one line."""
+    parts = (
+        count(len(config.boards), "board"),
+        count(len(config.compilers), "compiler"),
+        count(len(config.linkers), "linker"),
+        count(len(config.projects), "project"),
+        count(len(variants(config)), "variant"),
+        count(len(config.workers), "worker"),
+    )
+    return f"config: {', '.join(parts)}: no mistakes"
