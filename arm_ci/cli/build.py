@@ -16,9 +16,10 @@ from pathlib import Path, PurePosixPath
 
 from arm_ci.agent.probe import probe
 from arm_ci.cli.options import DONE, FAILED, CommandError, add_config_option, load_config
-from arm_ci.config import Config, Variant, nearest, variants
+from arm_ci.config import Config, Variant, variants
+from arm_ci.config.problems import nearest
 from arm_ci.patches import engine
-from arm_ci.patches.series import bundle
+from arm_ci.patches.series import SeriesError
 from arm_ci.plan import (
     Choices,
     Command,
@@ -34,6 +35,7 @@ from arm_ci.plan import (
     probe_request,
 )
 from arm_ci.plan.commands import parse_targets
+from arm_ci.plan.patching import bundle_of, context_of
 from arm_ci.plan.requirements import missing_packages, notes, size_text
 
 _HERE = "this machine"
@@ -123,16 +125,12 @@ class LocalBuild:
         return lacks[0] if lacks else ""
 
     def patch_set(self) -> str:
-        config, project, variant = self.recipe.config, self.recipe.project, self.recipe.variant
-        compiler = config.compilers[variant.compiler]
-        series = engine.load_bundle(bundle(config.path(config.site.patches) / project.name, project.version))
-        context = engine.Context(
-            architecture=config.boards[compiler.target or variant.board].architecture,
-            compiler=compiler.family,
-            compiler_version=self.facts.program_version(self.recipe.toolchain(self.places).cxx_compiler) or None,
-            generator=variant.generator,
-            os=self.facts.os,
-        )
+        try:
+            series = engine.load_bundle(bundle_of(self.recipe))
+        except SeriesError as error:
+            return f"patch-failed: {error}"
+        compiler_version = self.facts.program_version(self.recipe.toolchain(self.places).cxx_compiler)
+        context = context_of(self.recipe, compiler_version, self.facts.os)
         source = str(self.places.source)
         try:
             states = engine.apply(series, source, context)

@@ -6,9 +6,7 @@ Nothing here prints or exits; `arm_ci.cli.main` turns a UsageError into one line
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 from arm_ci.config import Config, load
@@ -53,9 +51,3 @@ def config_directory(arguments: argparse.Namespace) -> Path:
 def load_config(arguments: argparse.Namespace) -> Config:
     """The checked configuration; raises ConfigError with every mistake."""
     return load(config_directory(arguments))
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """` (did you mean X?)` for the closest of `names`, or nothing."""
-    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
-    return f" (did you mean `{close[0]}`?)" if close else ""

@@ -11,7 +11,7 @@ from arm_ci.config.model import Project
 from arm_ci.plan.commands import parse_targets
 
 
-class TargetsParameter(util.StringParameter):  # type: ignore[misc]
+class TargetsParameter(util.StringParameter):
     """A text field for targets; anything that is not a target is refused with a sentence."""
 
     def parse_from_arg(self, s: str) -> str:

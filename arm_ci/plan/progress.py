@@ -45,6 +45,12 @@ class Progress:
             return cls(int(match[1]), 100, "%")
         return None
 
+    def follows(self, earlier: Progress | None) -> bool:
+        """Whether this is news after `earlier`; a third-party sub-build counts its own edges and is not."""
+        if earlier is None or self.unit != earlier.unit:
+            return True
+        return self != earlier and (self.done >= earlier.done or self.total > earlier.total)
+
 
 class Headline:
     """Finds the one line that says best why a command failed: the first of the most telling kind."""

@@ -32,7 +32,7 @@ class CommandsStep(RecipeStep):
         position = Progress.of_line(line)
         if position is None:
             self.headline.feed(line)
-        elif position != self.position:
+        elif position.follows(self.position):
             self.position = position
             self.setProgress("edges", position.done)
             self.updateSummary()

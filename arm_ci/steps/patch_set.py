@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from buildbot.process.results import SUCCESS
 
-from arm_ci.patches.series import bundle, engine_source
-from arm_ci.plan import Recipe
+from arm_ci.patches.series import SeriesError, engine_source
 from arm_ci.plan.commands import Command
+from arm_ci.plan.patching import bundle_of, context_of, options_of
 from arm_ci.steps.base import RecipeStep, how_it_ended
 
 _TIMEOUT_SECONDS = 1800
@@ -28,38 +27,20 @@ class PatchSet(RecipeStep):
 
     name = "patch set"
 
-    def __init__(self, recipe: Recipe, **kwargs: Any) -> None:
-        super().__init__(recipe, **kwargs)
-
     async def run(self) -> int:
-        config, project, variant = self.recipe.config, self.recipe.project, self.recipe.variant
         places = self.places
-        compiler = config.compilers[variant.compiler]
-        target = compiler.target or variant.board
-        directory = Path(config.path(config.site.patches)) / project.name
-        text = json.dumps(bundle(directory, project.version))
+        try:
+            text = json.dumps(bundle_of(self.recipe))
+        except SeriesError as error:
+            return self.fail(f"patch-failed: {error}")
         await self.write(str(places.support), "patches.py", engine_source())
         await self.write(str(places.support), "patches.json", text)
-        context = {
-            "architecture": config.boards[target].architecture,
-            "compiler": compiler.family,
-            "compiler-version": self.getProperty("compiler_version"),
-            "generator": variant.generator,
-            "os": self.getProperty("os"),
-        }
-        options = [word for name, value in context.items() if value for word in (f"--{name}", str(value))]
-        command = (
-            "python3",
-            "patches.py",
-            "apply",
-            "--source",
-            str(places.source),
-            "--bundle",
-            "patches.json",
-            *options,
-        )
+        context = context_of(self.recipe, self.getProperty("compiler_version"), self.getProperty("os"))
+        command = ("python3", "patches.py", "apply", "--source", str(places.source), "--bundle", "patches.json")
         remote = await self.execute(
-            Command(command, places.support, _TIMEOUT_SECONDS), collectStdout=True, collectStderr=True
+            Command((*command, *options_of(context)), places.support, _TIMEOUT_SECONDS),
+            collectStdout=True,
+            collectStderr=True,
         )
         try:
             document = json.loads(remote.stdout)

@@ -34,7 +34,9 @@ class Tests(RecipeStep):
         if not runs:
             self.say("none of the built targets has tests")
             return int(SKIPPED)
-        sentences, failed, counted = [], False, []
+        sentences: list[str] = []
+        counted: list[TestResult] = []
+        failed = False
         for run in runs:
             sentence, results, bad = await self._run_one(run)
             sentences.append(f"{run.test.name}: {sentence}")

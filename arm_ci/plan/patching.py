@@ -1,0 +1,44 @@
+"""A variant's patch set: what is brought to the worker, and what the tree will be built for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from arm_ci.patches import engine, series
+from arm_ci.plan.commands import Recipe
+
+
+def bundle_of(recipe: Recipe) -> dict[str, Any]:
+    """The project's patch set as engine.py takes it. Raises series.SeriesError with every mistake in it."""
+    config, project = recipe.config, recipe.project
+    version = project.version
+    return series.bundle(
+        config.path(config.site.patches) / project.name,
+        version.file if version else "",
+        version.pattern if version else "",
+    )
+
+
+def context_of(recipe: Recipe, compiler_version: str, os: str) -> engine.Context:
+    """What a variant's tree is built for; empty words are unknown, and conditions on them count as met."""
+    compiler = recipe.config.compilers[recipe.variant.compiler]
+    board = recipe.config.boards[compiler.target or recipe.variant.board]
+    return engine.Context(
+        architecture=board.architecture,
+        compiler=compiler.family,
+        compiler_version=compiler_version or None,
+        generator=recipe.variant.generator,
+        os=os or None,
+    )
+
+
+def options_of(context: engine.Context) -> tuple[str, ...]:
+    """The context as options of `engine.py check|apply`."""
+    values = {
+        "architecture": context.architecture,
+        "compiler": context.compiler,
+        "compiler-version": context.compiler_version,
+        "generator": context.generator,
+        "os": context.os,
+    }
+    return tuple(word for name, value in values.items() if value for word in (f"--{name}", value))
