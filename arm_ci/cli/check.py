@@ -36,12 +36,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def summary(config: Config) -> str:
     """What a configuration without mistakes holds, in one line."""
+    chosen = variants(config)
+    toolchains = {(variant.compiler, variant.linker) for variant in chosen}
     parts = (
         count(len(config.boards), "board"),
-        count(len(config.compilers), "compiler"),
-        count(len(config.linkers), "linker"),
+        count(len(toolchains), "toolchain"),
         count(len(config.projects), "project"),
-        count(len(variants(config)), "variant"),
+        count(len(chosen), "variant"),
         count(len(config.workers), "worker"),
     )
     return f"config: {', '.join(parts)}: no mistakes"

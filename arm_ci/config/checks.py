@@ -12,9 +12,9 @@ import stat
 
 from arm_ci.config.draft import Draft
 from arm_ci.config.model import Compiler, Linker, Worker
-from arm_ci.config.problems import suggestion
+from arm_ci.config.problems import shorten, suggestion
 from arm_ci.config.project_checks import PACKAGE, check_project
-from arm_ci.config.reader import Path, shorten
+from arm_ci.config.reader import Path
 from arm_ci.config.versions import version_key
 
 TRIPLET = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+){1,3}", re.ASCII)

@@ -108,13 +108,13 @@ class Judge:
         have, need = (round(value / 1024**2) for value in (board.memory + board.swap, self.project.memory))
         return Clash(
             f"board `{board.name}` has {have}M of RAM and swap, and the project needs {need}M",
-            "exclude them with a reason or take the board out of the matrix",
+            "exclude with a reason, or take the board out of the matrix",
         )
 
     def _compiler(self, board: Board, compiler: Compiler) -> Clash | None:
         if not self._sound("boards", board.name, "architecture"):
             return None
-        advice = "exclude them with a reason or take one out of the matrix"
+        advice = "exclude with a reason, or take one out of the matrix"
         runs_on = compiler.architectures
         if runs_on and board.architecture not in runs_on and self._sound("compilers", compiler.name, "architectures"):
             return Clash(
@@ -136,7 +136,7 @@ class Judge:
             return None
         if not self._sound("compilers", compiler.name, "family", "version"):
             return None
-        advice = "exclude them with a reason or take one out of the matrix"
+        advice = "exclude with a reason, or take one out of the matrix"
         accepted = linker.compilers.get(compiler.family)
         if accepted is None:
             return Clash(
@@ -163,7 +163,7 @@ class Judge:
         return Clash(
             f"linker `{linker.name}` links for {_alternatives(linker.architectures)}, "
             f"and board `{made_for.name}` is {made_for.architecture}",
-            "exclude them with a reason or take one out of the matrix",
+            "exclude with a reason, or take one out of the matrix",
         )
 
     def _generator(self, generator: str) -> Clash | None:
@@ -212,7 +212,7 @@ def _check_project(draft: Draft, project: Project) -> None:
 def _check_exclusions(draft: Draft, project: Project, everything: list[Axes], path: Path) -> None:
     for index, rule in enumerate(project.matrix.exclude):
         here = (*path, "exclude", index)
-        if _check_values(draft, rule.match, everything, (*here, "match"), "the product of the axes"):
+        if _check_values(draft, rule.match, everything, (*here, "match"), "combination of the axes"):
             continue
         if not any(map(matcher(rule.match), everything)):
             draft.findings.add(here, "matches no combination of the axes; take the rule out or correct it")
@@ -222,10 +222,10 @@ def _check_tiers(draft: Draft, project: Project, kept: list[Axes], path: Path) -
     for tier in ("commit", "nightly"):
         for index, selector in enumerate(getattr(project.matrix.tiers, tier)):
             here = (*path, "tiers", tier, index)
-            if _check_values(draft, selector, kept, here, "the variants"):
+            if _check_values(draft, selector, kept, here, "variant of the project"):
                 continue
             if not any(map(matcher(selector), kept)):
-                draft.findings.add(here, "matches no variant of the project")
+                draft.findings.add(here, "matches no variant of the project; take it out or correct it")
 
 
 def _check_values(draft: Draft, selector: Selector, among: list[Axes], path: Path, where: str) -> bool:
@@ -237,7 +237,7 @@ def _check_values(draft: Draft, selector: Selector, among: list[Axes], path: Pat
             if value not in present:
                 silent = False
                 shown = axis.replace("_", " ")
-                draft.findings.add((*path, axis, index), f"{shown} `{value}` is not in {where}, so this does nothing")
+                draft.findings.add((*path, axis, index), f"no {where} has {shown} `{value}`; take it out or correct it")
     return not silent
 
 
@@ -260,12 +260,14 @@ def _check_clashes(draft: Draft, project: Project, kept: list[Axes], path: Path)
         judge.see(axes, number - first_include if number >= first_include else -1)
     for pair, clash in judge.clashes:
         position, value = pair[-1]
+        advice = clash.advice
         if clash.include >= 0:
+            advice = "take the include out" if clash.number == 1 else "take the includes out"
             here: Path = (*path, "include", clash.include, SELECTOR_AXES[position])
         else:
             key = MATRIX_KEYS[position]
             here = (*path, key, getattr(project.matrix, key).index(value))
-        draft.findings.add(here, f"{clash.sentence}: {count(clash.number, 'combination')}; {clash.advice}")
+        draft.findings.add(here, f"{clash.sentence}: {count(clash.number, 'combination')}; {advice}")
 
 
 # Buildbot names a builder's directory after it and puts `_` for these, so that two names may meet there.

@@ -12,7 +12,7 @@ from arm_ci.config.combinations import check_combinations
 from arm_ci.config.draft import Draft
 from arm_ci.config.host import Host
 from arm_ci.config.model import Board, Compiler, Config, Linker, Project, Site, Worker
-from arm_ci.config.problems import ConfigError, Place, Problem, suggestion
+from arm_ci.config.problems import ConfigError, Place, Problem, one_line, shorten, suggestion
 from arm_ci.config.reader import Findings, Reader
 from arm_ci.config.scalars import HOST
 from arm_ci.config.source import Node, compose, read_text
@@ -75,7 +75,7 @@ def _read_file(draft: Draft, name: str, purpose: str) -> None:
         findings.places[(table,)] = top
 
     def complain(line: int, column: int, message: str) -> None:
-        findings.problems.append(Problem(file, line, column, message))
+        findings.problems.append(Problem(file, line, column, one_line(message)))
 
     root = None
     try:
@@ -125,7 +125,7 @@ def _read_toolchains(draft: Draft, reader: Reader, root: Node) -> None:
                 draft.unread.add(key.text)
             setattr(draft, key.text, reader.table(records[key.text], value, (key.text,)))
         else:
-            message = f"unknown key `{key.text}`" + suggestion(key.text, records, "the keys are")
+            message = f"unknown key `{shorten(key.text)}`" + suggestion(key.text, records, "the keys are")
             findings.problems.append(Problem(file, key.line, key.column, message))
     for table in sorted(missing):
         draft.unread.add(table)

@@ -73,3 +73,16 @@ def listing(words: Iterable[str], most: int = 12) -> str:
 def count(number: int, singular: str) -> str:
     """`1 variant`, `3 variants`."""
     return f"{number} {singular}" if number == 1 else f"{number} {singular}s"
+
+
+def one_line(text: str) -> str:
+    """Text for a message: characters that would break a line or not be seen are replaced."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def shorten(text: str, most: int = 60) -> str:
+    """Text on one line of bounded length, for a message."""
+    text = one_line(text)
+    return text if len(text) <= most else text[: most - 3] + "..."

@@ -11,8 +11,8 @@ import re
 from arm_ci.config.draft import Draft
 from arm_ci.config.matrix import MATRIX_KEYS, SELECTOR_AXES
 from arm_ci.config.model import BuildSystem, Combination, Project, Selector, Test
-from arm_ci.config.problems import suggestion
-from arm_ci.config.reader import Path, shorten
+from arm_ci.config.problems import shorten, suggestion
+from arm_ci.config.reader import Path
 from arm_ci.config.versions import satisfiable
 
 # Debian policy 5.6.7, with the architecture that apt also takes (`libfoo-dev:arm64`).

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from arm_ci.config.problems import Place, Problem, listing, nearest, suggestion
+from arm_ci.config.problems import Place, Problem, listing, nearest, one_line, shorten, suggestion
 from arm_ci.config.scalars import EXPECTED, NUMBERS, PARSERS
 from arm_ci.config.shapes import Field, Shape, fields_of
 from arm_ci.config.source import Node
@@ -40,6 +40,7 @@ class Findings:
         where = place or self.place(path)
         self.spoil(path)
         said = describe(path)
+        message = one_line(message)
         self.problems.append(Problem(where.file, where.line, where.column, f"{said}: {message}" if said else message))
 
     def spoil(self, path: Path) -> None:
@@ -62,13 +63,13 @@ def describe(path: Path) -> str:
     if path[0] in KINDS:
         if len(path) == 1:
             return ""
-        entry = f"{KINDS[str(path[0])]} `{path[1]}`"
+        entry = f"{KINDS[str(path[0])]} `{shorten(str(path[1]))}`"
         rest = path[2:]
     else:
         entry, rest = "", path[1:]
     keys = ""
     for part in rest:
-        keys += f"[{part}]" if isinstance(part, int) else f".{part}" if keys else part
+        keys += f"[{part}]" if isinstance(part, int) else f".{shorten(part)}" if keys else shorten(part)
     return ", ".join(part for part in (entry, f"`{keys}`" if keys else "") if part)
 
 
@@ -170,11 +171,16 @@ class Reader:
         text = "" if node.tag == "null" else node.text
         if shape.name not in NUMBERS and node.tag not in ("str", "null") and shape.name not in _SIZES:
             return self._unquoted(shape, node, path)
+        if node.tag == "str" and shape.name in NUMBERS and text.isdecimal():
+            self._fault(
+                path, node, f"found `{shorten(text)}` in quotes, expected {expected(shape)}; leave the quotes out"
+            )
+            return placeholder(shape)
         try:
             return PARSERS[shape.name](text)
         except ValueError as error:
             detail = f" ({error})" if str(error) else ""
-            self._fault(path, node, f"found {found(node)}{detail}, expected {expected(shape)}")
+            self._fault(path, node, f"found `{shorten(text)}`{detail}, expected {expected(shape)}")
             return placeholder(shape)
 
     def _text(self, shape: Shape, node: Node, path: Path) -> Any:
@@ -188,7 +194,9 @@ class Reader:
         # YAML 1.1 also reads `yes` and `on` as true; editors with YAML 1.2 do not, so only one spelling counts here.
         if node.kind == "scalar" and node.tag == "bool" and node.text in ("true", "false"):
             return node.text == "true"
-        return self._wrong(shape, node, path)
+        shown = f"`{shorten(node.text)}`" if node.tag == "bool" else found(node)
+        self._fault(path, node, f"found {shown}, expected {expected(shape)}")
+        return False
 
     def _choice(self, shape: Shape, node: Node, path: Path) -> Any:
         if node.kind == "scalar" and node.tag == "str" and node.text in shape.choices:
@@ -306,9 +314,3 @@ def placeholder(shape: Shape) -> Any:
         return shape.choices[0]
     values_by_kind: dict[str, Any] = {"text": "", "flag": False, "list": (), "mapping": {}}
     return values_by_kind[shape.kind]
-
-
-def shorten(text: str, most: int = 60) -> str:
-    """Text on one line of bounded length, for a message."""
-    text = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
-    return text if len(text) <= most else text[: most - 3] + "..."

@@ -5,7 +5,7 @@ It takes a builder's name or some axes; it changes nothing and prints nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -21,8 +21,7 @@ from arm_ci.config.matrix import (
     variants,
 )
 from arm_ci.config.model import AXES, Config, DebugInfo, Generator, Project
-from arm_ci.config.problems import count, nearest, suggestion
-from arm_ci.config.reader import shorten
+from arm_ci.config.problems import count, nearest, shorten, suggestion
 from arm_ci.config.shapes import shape_of
 
 MOST_NAMES = 20
@@ -61,15 +60,14 @@ def why(config: Config, text: str) -> Answer:
     if len(words) == 1 and "=" not in words[0]:
         wanted = _by_name(words[0], values)
         if wanted is None and words[0] not in {value for known in values.values() for value in known}:
-            raise UnknownCombination(_unknown_word(config, words[0], values))
+            raise UnknownCombination(_unknown_word(words[0], values, [variant.name for variant in variants(config)]))
     if wanted is None:
         wanted = _by_words(words, values)
     return _explain(config, wanted)
 
 
-def _unknown_word(config: Config, word: str, values: Mapping[str, tuple[str, ...]]) -> str:
-    known = [value for some in values.values() for value in some]
-    near = nearest(word, known) or nearest(word, [variant.name for variant in variants(config)])
+def _unknown_word(word: str, values: Mapping[str, tuple[str, ...]], names: Sequence[str]) -> str:
+    near = nearest(word, [value for some in values.values() for value in some]) or nearest(word, names)
     hint = f"did you mean `{near}`?" if near else "expected for example `board=rpi4 linker=lld`"
     return f"`{shorten(word, 120)}` is neither a builder's name nor a value of an axis; {hint}"
 
@@ -127,7 +125,7 @@ def _axis_and_value(word: str, values: Mapping[str, tuple[str, ...]]) -> tuple[s
         return axis, value
     axes = [axis for axis, known in values.items() if word in known]
     if not axes:
-        raise UnknownCombination(f"`{shorten(word, 120)}` is neither a builder's name nor a value of an axis")
+        raise UnknownCombination(_unknown_word(word, values, ()))
     if len(axes) > 1:
         choices = " or ".join(f"`{axis}={word}`" for axis in axes)
         raise UnknownCombination(f"`{word}` is a value of several axes; write {choices}")

@@ -1,0 +1,326 @@
+"""Names and single entries: each edit of a good configuration gets exactly these lines."""
+
+from pathlib import Path
+
+import pytest
+from conftest import B, Edit, P, S, T, W, said_after
+
+CASES: list[tuple[str, list[Edit], list[str]]] = [
+    (
+        "a board in the matrix is misspelt",
+        [(P, "boards: [rpi4, here]", "boards: [rpi4, heer]")],
+        [("projects.yaml:8:20: project `app`, `matrix.boards[1]`: unknown board `heer`; did you mean `here`?")],
+    ),
+    (
+        "a compiler in an exclusion is unknown",
+        [(P, "match: {board: rpi4,", "match: {compiler: icc,")],
+        [
+            (
+                "projects.yaml:13:27: project `app`, `matrix.exclude[0].match.compiler[0]`: unknown "
+                "compiler `icc`; did you mean `gcc`?"
+            )
+        ],
+    ),
+    (
+        "a linker in a tier is misspelt",
+        [(P, "linker: bfd}", "linker: bdf}")],
+        [
+            (
+                "projects.yaml:17:33: project `app`, `matrix.tiers.commit[0].linker[0]`: unknown "
+                "linker `bdf`; did you mean `bfd`?"
+            )
+        ],
+    ),
+    (
+        "a linker in an include is misspelt",
+        [
+            (
+                P,
+                "    exclude:",
+                (
+                    "    include:\n      - {board: here, compiler: gcc, linker: ld, generator: ninja, "
+                    "debug_info: none}\n    exclude:"
+                ),
+            )
+        ],
+        [("projects.yaml:13:46: project `app`, `matrix.include[0].linker`: unknown linker `ld`; did you mean `lld`?")],
+    ),
+    (
+        "a worker is of an unknown board",
+        [(W, "  board: rpi4", "  board: rpi5")],
+        [("workers.yaml:2:10: worker `rpi4-1`, `board`: unknown board `rpi5`; did you mean `rpi4`?")],
+    ),
+    (
+        "a cross compiler is for an unknown board",
+        [(T, "target: rpi4", "target: rpi44")],
+        [("toolchains.yaml:11:13: compiler `to-rpi4`, `target`: unknown board `rpi44`; did you mean `rpi4`?")],
+    ),
+    (
+        "the web UI listens to everyone",
+        [(S, "  port: 8010", "  port: 8010\n  host: 0.0.0.0")],
+        [
+            (
+                "site.yaml:4:9: `web.host`: found `0.0.0.0`, expected a loopback address such as "
+                "`127.0.0.1`: the web UI has no authentication, and who reaches it can run commands "
+                "on every worker"
+            )
+        ],
+    ),
+    (
+        "both servers have one port",
+        [(S, "9989", "8010")],
+        ["site.yaml:4:1: `workers`: port 8010 is the web UI's; the two need a port each"],
+    ),
+    (
+        "an address lacks http",
+        [(S, "title: test", "url: example.org")],
+        [("site.yaml:1:6: `url`: found `example.org`, expected an address that starts with http(s)://")],
+    ),
+    (
+        "a database is no URL",
+        [(S, "title: test", "database: state.sqlite")],
+        [
+            (
+                "site.yaml:1:11: `database`: found `state.sqlite`, expected an SQLAlchemy URL such "
+                "as `sqlite:///state.sqlite`"
+            )
+        ],
+    ),
+    (
+        "an operating system has a blank",
+        [(B, "os: debian-12", "os: Debian 12")],
+        [
+            (
+                "boards.yaml:6:7: board `rpi4`, `os`: found `Debian 12`, expected a distribution and "
+                "version such as `debian-12`, or `host`"
+            )
+        ],
+    ),
+    (
+        "a sysroot has no target",
+        [(T, "    version: '8'", "    sysroot: /sysroot")],
+        [
+            (
+                "toolchains.yaml:6:14: compiler `gcc-8`, `sysroot`: a sysroot is for cross builds; "
+                "`target` says for which board, and it is missing"
+            )
+        ],
+    ),
+    (
+        "a directory on the worker is relative",
+        [(T, "    version: '8'", "    directory: clang")],
+        [
+            (
+                "toolchains.yaml:6:16: compiler `gcc-8`, `directory`: found `clang`, expected an "
+                "absolute path on the worker"
+            )
+        ],
+    ),
+    (
+        "a toolchain file is not there",
+        [(T, "    version: '8'", "    cmake_toolchain_file: none.cmake")],
+        [
+            (
+                "toolchains.yaml:6:27: compiler `gcc-8`, `cmake_toolchain_file`: there is no file "
+                "`none.cmake` beside the configuration"
+            )
+        ],
+    ),
+    (
+        "a minimum is newer than the version",
+        [(T, "    version: '8'", "    version: '8'\n    minimum: '9.1'")],
+        [("toolchains.yaml:7:14: compiler `gcc-8`, `minimum`: found `9.1`, which is newer than the version `8`")],
+    ),
+    (
+        "-fuse-ld= does not know the linker",
+        [(T, "selection: directory", "selection: fuse-ld")],
+        [
+            (
+                "toolchains.yaml:23:14: linker `odd`, `program`: found `ld.odd`, expected ld.bfd, "
+                "ld.gold, ld.lld or ld.mold: -fuse-ld= knows no other; use `selection: directory`"
+            )
+        ],
+    ),
+    (
+        "nothing can drive the linker",
+        [(T, "compilers: {clang: ''}", "compilers: {}")],
+        [("toolchains.yaml:25:5: linker `odd`, `compilers`: no compiler can drive this linker; name `gcc` or `clang`")],
+    ),
+    (
+        "a package is an option",
+        [(T, "    version: '8'", "    packages: [--force]")],
+        [
+            (
+                "toolchains.yaml:6:16: compiler `gcc-8`, `packages[0]`: found `--force`, expected a "
+                "package name such as `g++-12`"
+            )
+        ],
+    ),
+    (
+        "a local worker has a password file",
+        [(W, "local: true", "local: true\n  password_file: secret")],
+        [
+            (
+                "workers.yaml:6:18: worker `here-1`, `password_file`: a local worker runs inside the "
+                "master and has no password; take one key out"
+            )
+        ],
+    ),
+    (
+        "a local worker is of another architecture",
+        [(W, "board: here", "board: rpi4"), (W, "rpi4-1:\n  board: rpi4\n", "here-2:\n  board: here\n")],
+        [
+            (
+                "workers.yaml:4:10: worker `here-1`, `board`: board `rpi4` is arm64, but a local "
+                "worker runs on this machine, which is amd64"
+            )
+        ],
+    ),
+    (
+        "a project has no source",
+        [(P, "  repository: https://example.org/app.git\n", "")],
+        [
+            (
+                "projects.yaml:1:1: project `app`: names neither a `repository` nor a `directory`; "
+                "where does its source come from?"
+            )
+        ],
+    ),
+    (
+        "a project has two sources",
+        [(P, "  branches: [main]", "  directory: .\n  branches: [main]")],
+        [
+            (
+                "projects.yaml:3:14: project `app`, `directory`: a project comes from a `repository` "
+                "or from a `directory`, and this one names both"
+            )
+        ],
+    ),
+    (
+        "a project's directory is not there",
+        [(P, "repository: https://example.org/app.git", "directory: nowhere")],
+        [("projects.yaml:2:14: project `app`, `directory`: there is no directory `nowhere` beside the configuration")],
+    ),
+    (
+        "an address holds a password",
+        [(P, "https://example.org", "https://me:secret@example.org")],
+        [
+            (
+                "projects.yaml:2:15: project `app`, `repository`: the address holds a password, "
+                "which every log would show; use a key or a credential helper"
+            )
+        ],
+    ),
+    (
+        "an address is an option",
+        [(P, "https://example.org/app.git", "--upload-pack=evil")],
+        [
+            (
+                "projects.yaml:2:15: project `app`, `repository`: found `--upload-pack=evil`, "
+                "expected the URL or path of a Git repository"
+            )
+        ],
+    ),
+    (
+        "there is no branch",
+        [(P, "[main]", "[]")],
+        [
+            (
+                "projects.yaml:3:3: project `app`, `branches`: the list is empty; its first branch "
+                "is what is built by default"
+            )
+        ],
+    ),
+    (
+        "a branch is an option",
+        [(P, "[main]", "['--all']")],
+        [
+            (
+                "projects.yaml:3:14: project `app`, `branches[0]`: found `--all`, which cannot be "
+                "the name of a branch or tag"
+            )
+        ],
+    ),
+    (
+        "a source directory leaves the tree",
+        [(P, "  branches: [main]", "  source_directory: ../other\n  branches: [main]")],
+        [
+            (
+                "projects.yaml:3:21: project `app`, `source_directory`: found `../other`, expected a "
+                "path inside the source tree"
+            )
+        ],
+    ),
+    (
+        "a gtest has no program",
+        [(P, "kind: ctest", "kind: gtest")],
+        [("projects.yaml:6:9: project `app`, `cmake.tests[0]`: test `unit` is a gtest and names no `program` to run")],
+    ),
+    (
+        "a ctest has a program",
+        [(P, "kind: ctest", "kind: ctest, program: unit")],
+        [
+            (
+                "projects.yaml:6:44: project `app`, `cmake.tests[0].program`: a ctest runs what "
+                "CTest knows; `program` is for gtest"
+            )
+        ],
+    ),
+    (
+        "a test comes twice",
+        [
+            (
+                P,
+                "      - {name: unit, kind: ctest}",
+                (
+                    "      - {name: unit, kind: ctest, versions: '<2'}\n      - {name: unit, kind: ctest, "
+                    "versions: '>=1.5'}"
+                ),
+            )
+        ],
+        [
+            (
+                "projects.yaml:7:16: project `app`, `cmake.tests[1].name`: test `unit` is here twice "
+                "for the same upstream versions; rename one, or give them `versions` that do not "
+                "overlap"
+            )
+        ],
+    ),
+    (
+        "an environment name has a dash",
+        [(P, "  cmake:\n", "  environment: {MAKE-FLAGS: ''}\n  cmake:\n")],
+        [
+            (
+                "projects.yaml:4:29: project `app`, `environment.MAKE-FLAGS`: found `MAKE-FLAGS`, "
+                "expected the name of a variable: letters, digits and `_`"
+            )
+        ],
+    ),
+    (
+        "a distribution is not one",
+        [(P, "  cmake:\n", "  prerequisites: {Debian 12: [cmake]}\n  cmake:\n")],
+        [
+            (
+                "projects.yaml:4:19: project `app`, `prerequisites.Debian 12`: found `Debian 12`, "
+                "expected a distribution such as `debian-12` or just `debian`"
+            )
+        ],
+    ),
+    (
+        "a prerequisite is not a package",
+        [(P, "  cmake:\n", "  prerequisites: {debian: ['-y']}\n  cmake:\n")],
+        [
+            (
+                "projects.yaml:4:28: project `app`, `prerequisites.debian[0]`: found `-y`, expected "
+                "a package name such as `zlib1g-dev`"
+            )
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("edits", "lines"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_each_mistake_in_entries_is_said_in_these_words_at_its_place(
+    tmp_path: Path, edits: list[Edit], lines: list[str]
+) -> None:
+    assert said_after(tmp_path / "config", edits) == lines

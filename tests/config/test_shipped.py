@@ -1,0 +1,53 @@
+"""The configuration that is shipped, on every kind of machine that can be `local`."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from arm_ci.config import Config, Host, load, variants
+
+SHIPPED = Path(__file__).resolve().parents[2] / "config"
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Config:
+    return load(SHIPPED, Host("amd64", 2, 8 << 30, 0, "debian-12"))
+
+
+@pytest.mark.parametrize("architecture", ["amd64", "arm64", "armhf", "i386"])
+def test_it_has_no_mistakes_whatever_this_machine_is(architecture: str) -> None:
+    assert variants(load(SHIPPED, Host(architecture, 1, 256 << 20, 0, "debian-13")))
+
+
+def test_it_has_the_boards_compilers_linkers_and_projects_of_the_talk(shipped: Config) -> None:
+    boards = {"rpi3-armhf", "rpi3-arm64", "odroid-c2", "rpi4", "rpi5", "rpi-zero-2w", "x86_64", "local"}
+    assert set(shipped.boards) == boards
+    assert {"gcc", "clang", "gcc-12", "clang-14", "clang-3.9"} <= set(shipped.compilers)
+    assert {"bfd", "gold", "lld", "mold", "mclinker"} <= set(shipped.linkers)
+    assert set(shipped.projects) == {"sample", "mesos", "llvm"}
+
+
+def test_every_generator_debug_info_and_tier_is_used(shipped: Config) -> None:
+    chosen = variants(shipped)
+    assert {variant.generator for variant in chosen} == {"ninja", "make", "autotools", "kati"}
+    assert {variant.debug_info for variant in chosen} == {"full", "line-tables", "split", "none"}
+    assert {variant.tier for variant in chosen} == {"commit", "nightly", "force"}
+
+
+def test_every_compiler_and_linker_is_used(shipped: Config) -> None:
+    chosen = variants(shipped)
+    assert {variant.compiler for variant in chosen} == set(shipped.compilers)
+    assert {variant.linker for variant in chosen} == set(shipped.linkers)
+
+
+def test_it_stays_a_sensible_number_of_builders(shipped: Config) -> None:
+    assert len(variants(shipped)) <= 250
+
+
+def test_importing_the_configuration_brings_in_no_yaml_and_no_buildbot() -> None:
+    heavy = "{'yaml', 'buildbot', 'twisted', 'difflib', 'json'}"
+    code = f"import sys, arm_ci.config; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
