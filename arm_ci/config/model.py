@@ -135,7 +135,7 @@ class Linker:
         "`fuse-ld`: the compiler's -fuse-ld=NAME; `directory`: -B with a directory in which `ld` is this program.",
     )
     compilers: Mapping[CompilerFamily, VersionRange] = key(
-        "Compiler families that can drive it, each with the versions that can (`>=9`; `` for all)."
+        "Compiler families that can drive it, each with the versions that can (`>=9`; empty for all)."
     )
     minimum: Version = key("Oldest version accepted on the worker.", "")
     architectures: tuple[Architecture, ...] = key("Architectures that it links for; empty: all.", ())
