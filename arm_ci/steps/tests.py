@@ -59,7 +59,7 @@ class Tests(RecipeStep):
             if result.outcome != "skipped":
                 self.addTestResult(
                     self.sets[run.test.name],
-                    int(result.outcome == "passed"),
+                    str(int(result.outcome == "passed")),
                     test_name=result.name,
                     duration_ns=int(result.duration_seconds * _NANOSECONDS),
                 )

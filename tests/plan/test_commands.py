@@ -1,0 +1,128 @@
+"""The commands of each generator, whole, as they will run."""
+
+import example
+import pytest
+
+from arm_ci.plan.commands import Choices, parse_targets, repeat_command
+
+CHOICES = Choices(jobs=4)
+
+
+def argv(commands):
+    return [command.argv for command in commands]
+
+
+def test_cmake_gets_compiler_linker_and_debug_info_where_they_win_over_the_project():
+    (command,) = example.recipe(compiler="clang", linker="lld", debug_info="none").configure(example.PLACES)
+    assert command.argv == (
+        "cmake",
+        "-G",
+        "Ninja",
+        "-DCMAKE_BUILD_TYPE=Debug",
+        "-DCMAKE_C_COMPILER=clang",
+        "-DCMAKE_CXX_COMPILER=clang++",
+        "-DCMAKE_C_FLAGS_DEBUG=-g0",
+        "-DCMAKE_CXX_FLAGS_DEBUG=-g0",
+        "-DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld",
+        "-DCMAKE_SHARED_LINKER_FLAGS=-fuse-ld=lld",
+        "-DCMAKE_MODULE_LINKER_FLAGS=-fuse-ld=lld",
+        "-DA=1",
+        "/w/b/source",
+    )
+    assert str(command.directory) == "/w/b/build"
+
+
+def test_a_release_build_keeps_the_optimisation_that_cmake_gives_it():
+    recipe = example.recipe(example.config(build_type="Release"))
+    assert "-DCMAKE_CXX_FLAGS_RELEASE=-O3 -DNDEBUG -g" in recipe.configure(example.PLACES)[0].argv
+
+
+def test_autotools_puts_the_linker_beside_the_compiler_because_libtool_drops_it_elsewhere():
+    recipe = example.recipe(generator="autotools", linker="lld", compiler="clang")
+    assert argv(recipe.prepare(example.PLACES)) == [("./bootstrap",)]
+    assert argv(recipe.configure(example.PLACES)) == [
+        (
+            "/w/b/source/configure",
+            "CC=clang -Qunused-arguments -fuse-ld=lld",
+            "CXX=clang++ -Qunused-arguments -fuse-ld=lld",
+            "CFLAGS=-O0 -g",
+            "CXXFLAGS=-O0 -g",
+            "--disable-java",
+        )
+    ]
+
+
+def test_a_cross_autotools_build_names_its_host():
+    recipe = example.recipe(generator="autotools", compiler="gcc-for-pi")
+    assert "--host=aarch64-linux-gnu" in recipe.configure(example.PLACES)[0].argv
+
+
+def test_kati_turns_cmake_makefiles_into_ninja():
+    recipe = example.recipe(generator="kati")
+    configure, kati = argv(recipe.configure(example.PLACES))
+    assert configure[:3] == ("cmake", "-G", "Unix Makefiles")
+    assert kati[0] == "ckati"
+    assert argv(recipe.build(example.PLACES, CHOICES))[0][0] == "ninja"
+
+
+@pytest.mark.parametrize(
+    ("generator", "expected"),
+    [
+        ("ninja", ("ninja", "-j4", "app", "unit_tests")),
+        ("make", ("make", "-j4", "app", "unit_tests")),
+        ("autotools", ("make", "-j4", "all")),
+    ],
+)
+def test_the_build_makes_the_targets_and_the_programs_of_the_tests(generator, expected):
+    assert argv(example.recipe(generator=generator).build(example.PLACES, CHOICES)) == [expected]
+
+
+def test_targets_asked_for_replace_the_usual_ones_and_bring_only_their_tests():
+    recipe = example.recipe()
+    choices = Choices(jobs=1, targets=("unit_tests",))
+    assert argv(recipe.build(example.PLACES, choices)) == [("ninja", "-j1", "unit_tests")]
+    assert [run.test.name for run in recipe.tests(example.PLACES, choices)] == ["unit"]
+
+
+def test_a_test_of_another_upstream_version_is_not_run():
+    names = [test.name for test in example.recipe().chosen_tests(Choices(jobs=1, upstream_version="2.1"))]
+    assert names == ["all"]
+
+
+def test_test_programs_run_without_colours_in_the_build_tree():
+    unit, everything = example.recipe().tests(example.PLACES, CHOICES)
+    assert unit.command.argv == ("/w/b/build/t/unit_tests", "--gtest_color=no")
+    assert everything.command.argv == ("ctest", "--output-on-failure", "-j4")
+
+
+def test_every_command_runs_in_the_c_locale():
+    assert example.recipe().environment["LC_ALL"] == "C"
+
+
+def test_a_linker_directory_is_made_before_configuring():
+    (link,) = example.recipe(linker="mclinker").prepare(example.PLACES)
+    assert link.argv == (
+        "sh",
+        "-c",
+        'mkdir -p "$1" && ln -sfn "$(command -v ld.mcld)" "$1/ld"',
+        "sh",
+        "/w/b/support/linker",
+    )
+
+
+def test_jobs_are_the_cores_of_the_board_unless_somebody_says_otherwise():
+    assert example.recipe(board="pi").default_jobs() == 4
+
+
+@pytest.mark.parametrize("bad", ["-C", "--version", "A=B", "$(reboot)", "a;b"])
+def test_what_is_not_a_target_is_refused(bad):
+    with pytest.raises(ValueError, match="is not a target: letters, digits"):
+        parse_targets(f"all {bad}")
+
+
+def test_the_repeat_command_names_what_was_chosen():
+    variant = example.recipe().variant
+    assert (
+        repeat_command(variant, Choices(2, ("a", "b")))
+        == "arm-ci build --variant demo-pc-gcc-bfd-ninja-full --source DIR --jobs 2 --targets 'a b'"
+    )
