@@ -17,9 +17,8 @@ DEEPEST = 40
 Complaint = Callable[[int, int, str], None]
 """Takes line, column (from 1) and a message."""
 
-# What YAML allows in a text; everything else is an invisible character that somebody pasted.
-_NOT_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
-
+# What YAML does not allow in a text: invisible characters that somebody pasted.
+_NOT_PRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 
 # What may not come out of a quoted text's escapes either: no name, path or command holds it.
 _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
