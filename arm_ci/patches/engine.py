@@ -715,15 +715,17 @@ def _judge(series: Series, tree: _Tree, context: Context) -> tuple[tuple[PatchSt
     if result.changes:
         # The same patch again must find its own lines: otherwise a second apply would change the tree once more.
         again, _ = _judge_once(series.patches, result, context)
-        states = tuple(
-            PatchState(
-                state.name, CONFLICTS, f"would not be recognised once applied ({second.reason}): needs more context"
-            )
-            if state.state == APPLIES and second.state in (APPLIES, CONFLICTS)
-            else state
-            for state, second in zip(states, again)
-        )
+        states = tuple(_unless_lost(state, second) for state, second in zip(states, again))
     return states, result
+
+
+def _unless_lost(state: PatchState, again: PatchState) -> PatchState:
+    """The state of a patch, given its state on the result of the series: it must be recognised there."""
+    if state.state == APPLIES and again.state == APPLIES:
+        return PatchState(state.name, CONFLICTS, "would apply again to the result of the series")
+    if state.state == APPLIES and again.state == CONFLICTS:
+        return PatchState(state.name, CONFLICTS, f"would not be recognised in the result of the series: {again.reason}")
+    return state
 
 
 def _judge_once(patches: Sequence[Patch], base: _Tree, context: Context) -> tuple[tuple[PatchState, ...], _Tree]:
@@ -737,14 +739,8 @@ def _judge_once(patches: Sequence[Patch], base: _Tree, context: Context) -> tupl
         elif unmet:
             states.append(PatchState(patch.name, NOT_NEEDED, unmet))
         else:
-            forward = _run(patch.files, tree)
-            if _stands(patch, patches[number + 1 :], tree, forward):
-                states.append(PatchState(patch.name, ALREADY_UPSTREAM, "its lines stand in the tree already"))
-            elif forward.problems:
-                states.append(PatchState(patch.name, CONFLICTS, _joined(forward.problems)))
-            else:
-                states.append(PatchState(patch.name, APPLIES, _summary(patch, context)))
-                tree = tree.changed(forward.changes)
+            state, tree = _judge_hunks(patch, patches[number + 1 :], tree, context)
+            states.append(state)
     return tuple(states), tree
 
 
@@ -778,22 +774,29 @@ def _unmet(conditions: Conditions, context: Context) -> str | None:
     return None
 
 
-def _stands(patch: Patch, later: Sequence[Patch], tree: _Tree, forward: _Outcome) -> bool:
-    """Whether the result of the patch is in the tree already."""
-    backward = [_reversed(file) for file in patch.files]
-    there = _run(backward, tree)
-    if not there.problems:
-        # Where both sides match (a tree of much the same lines), the one that is where the patch says is meant.
-        return bool(forward.problems) or there.drift <= forward.drift
-    if not forward.problems:
-        return False
-    # A later patch of the series may have changed the same lines: look below it.
+def _judge_hunks(patch: Patch, later: Sequence[Patch], tree: _Tree, context: Context) -> tuple[PatchState, _Tree]:
+    """The state of a patch that is needed, and the tree with it."""
+    forward = _run(patch.files, tree)
+    backward = _run([_reversed(file) for file in patch.files], tree)
+    if not backward.problems and not forward.problems and backward.drift == forward.drift:
+        return PatchState(patch.name, CONFLICTS, "fits both as applied and as not applied: needs more context"), tree
+    # Where both sides match (a tree of much the same lines), the one that is where the patch says is meant.
+    stands = not backward.problems and (bool(forward.problems) or backward.drift < forward.drift)
+    if stands or (forward.problems and _stands_below(patch, later, tree)):
+        return PatchState(patch.name, ALREADY_UPSTREAM, "its lines stand in the tree already"), tree
+    if forward.problems:
+        return PatchState(patch.name, CONFLICTS, _joined(forward.problems)), tree
+    return PatchState(patch.name, APPLIES, _summary(patch, context)), tree.changed(forward.changes)
+
+
+def _stands_below(patch: Patch, later: Sequence[Patch], tree: _Tree) -> bool:
+    """Whether the result of the patch is in the tree under later patches of the series that changed the same files."""
     paths = {file.path for file in patch.files}
     for other in reversed(later):
         if paths & {file.path for file in other.files}:
             below = _run([_reversed(file) for file in other.files], tree)
             tree = tree if below.problems else tree.changed(below.changes)
-    return not _run(backward, tree).problems
+    return not _run([_reversed(file) for file in patch.files], tree).problems
 
 
 def _joined(problems: list[str]) -> str:
@@ -866,7 +869,7 @@ def _write(source: str, changes: Mapping[str, _File | None]) -> None:
     except OSError as error:
         at = error.filename2 or error.filename or source
         raise SourceError(
-            f"{os.fsdecode(at)}: {error.strerror}; the patches are half applied, the next check or apply finishes them"
+            f"{os.fsdecode(at)}: {error.strerror}; the apply is interrupted, the next check or apply finishes or undoes it"
         ) from error
 
 
@@ -880,11 +883,14 @@ def _recover(source: str) -> None:
     try:
         with open(os.path.join(directory, JOURNAL), "rb") as file:
             entries = json.loads(file.read())["files"]
+        problems = [outside(entry["path"]) for entry in entries]  # it may come from anywhere, even with the sources
+        if any(problems):
+            raise ValueError(next(filter(None, problems)))
         now = [_standing(source, entry) for entry in entries]
     except FileNotFoundError:
         _discard(directory)
         return
-    except (ValueError, KeyError, TypeError, _RefusedError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, _RefusedError) as error:
         raise SourceError(f"{directory}: unreadable journal ({error}); restore the sources and remove it") from None
     if "after" in now:
         if None in now:

@@ -138,7 +138,7 @@ class _Reader:
             self.complain_at(path, 1, 1, f"cannot be read: {error}")
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            quote = "; quote version ranges" if "chomping" in str(error.problem) else ""
+            quote = "; quote version ranges" if re.search("chomping|'>'", str(error.problem)) else ""
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
             self.complain_at(path, line, column, f"not YAML: {error.problem}{quote}")
         except yaml.YAMLError as error:
