@@ -27,7 +27,7 @@ AUTOTOOLS_PREPARE_PROGRAMS: Mapping[str, str] = {
     "libtoolize": "libtool",
 }
 _DEBIAN_FAMILY = ("debian", "raspbian", "ubuntu")
-_MEBIBYTE = 1024 * 1024
+_KIBIBYTE = 1024
 
 
 @dataclass(frozen=True)
@@ -244,6 +244,11 @@ def _same_release(found: str, wanted: str) -> bool:
 
 
 def size_text(size_bytes: int) -> str:
-    """Bytes for people, in the binary units of the configuration: `925 MB`, `12.0 GB`."""
-    mebibytes = size_bytes / _MEBIBYTE
-    return f"{mebibytes / 1024:.1f} GB" if mebibytes >= 1024 else f"{mebibytes:.0f} MB"
+    """Bytes for people, in the binary units of the configuration: `40 B`, `12 KB`, `925 MB`, `12.0 GB`."""
+    if size_bytes < _KIBIBYTE:
+        return f"{size_bytes} B"
+    if size_bytes < _KIBIBYTE**2:
+        return f"{size_bytes / _KIBIBYTE:.0f} KB"
+    if size_bytes < _KIBIBYTE**3:
+        return f"{size_bytes / _KIBIBYTE**2:.0f} MB"
+    return f"{size_bytes / _KIBIBYTE**3:.1f} GB"

@@ -20,7 +20,7 @@ _PROBE_TIMEOUT_SECONDS = 300
 class CheckWorker(RecipeStep):
     """Runs the agent's probe on the worker and judges what it found."""
 
-    name = "check worker"
+    name = "check-worker"
 
     def __init__(self, recipe: Recipe, **kwargs: Any) -> None:
         super().__init__(recipe, **kwargs)

@@ -25,7 +25,7 @@ def state_table(patches: list[dict[str, str]]) -> str:
 class PatchSet(RecipeStep):
     """Applies the patches that this variant and this upstream version need, all or none."""
 
-    name = "patch set"
+    name = "patch-set"
 
     async def run(self) -> int:
         places = self.places

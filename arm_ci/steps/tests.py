@@ -18,6 +18,8 @@ _NANOSECONDS = 1_000_000_000
 class Tests(RecipeStep):
     """Runs every test program of the variant, one after the other."""
 
+    __test__ = False
+
     name = "tests"
     haltOnFailure = False
 

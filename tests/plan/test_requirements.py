@@ -116,7 +116,7 @@ def test_too_little_disk_and_memory_are_given_in_figures():
 def test_a_worker_smaller_than_its_board_is_noted_but_may_build():
     assert notes(example.recipe(board="pi"), example.facts(memory_bytes=462 * MEBIBYTE, cores=4), "pi-1") == (
         "worker `pi-1` has 462 MB of RAM, board `pi` says 925 MB",
-        "worker `pi-1` has 0 MB of swap, board `pi` says 4.0 GB",
+        "worker `pi-1` has 0 B of swap, board `pi` says 4.0 GB",
     )
 
 
