@@ -1,0 +1,33 @@
+# The master in a container, with its local worker. It holds no state: mount /srv/arm_ci/state, and your own
+# /srv/arm_ci/config (in site.yaml `web: {port: 8010, host: 0.0.0.0}` and the same for `workers`, as here).
+FROM debian:12-slim
+
+RUN apt-get -qq update \
+    && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
+        ca-certificates ckati clang cmake g++ git lld make ninja-build python3 python3-venv \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --create-home --home-dir /srv/arm_ci --shell /usr/sbin/nologin arm_ci
+
+WORKDIR /srv/arm_ci
+# The packages first: they change seldom, and the layer stays.
+COPY requirements.txt ./
+RUN python3 -m venv /opt/arm_ci \
+    && /opt/arm_ci/bin/python -m pip install --no-cache-dir --disable-pip-version-check -q -r requirements.txt
+
+COPY pyproject.toml setup.py README.md LICENSE master.cfg ./
+COPY arm_ci ./arm_ci
+COPY config ./config
+COPY patches ./patches
+COPY samples ./samples
+# Editable, because the master reads master.cfg beside the package. In a container loopback reaches nobody.
+RUN /opt/arm_ci/bin/python -m pip install --no-cache-dir --disable-pip-version-check -q --no-deps -e . \
+    && sed -i -E 's/^  port: ([0-9]+)$/  port: \1\n  host: 0.0.0.0/' config/site.yaml \
+    && mkdir -p state \
+    && chown -R arm_ci: state
+
+USER arm_ci
+ENV PATH=/opt/arm_ci/bin:/usr/bin:/bin
+VOLUME /srv/arm_ci/state
+EXPOSE 8010 9989
+# The container lives as long as the master, and its log is the container's; `arm-ci stop` or the end of the container ends both.
+CMD ["sh", "-c", "arm-ci start && tail --pid=$(cat state/twistd.pid) -n +1 -F state/twistd.log"]

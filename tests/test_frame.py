@@ -1,0 +1,198 @@
+"""What stands around the package: targets, pinned requirements, the licence, and scripts that say what is missing."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PREREQUISITES = ROOT / "scripts" / "prerequisites.sh"
+FIND_PYTHON = ROOT / "scripts" / "find_python.sh"
+PUBLIC_TARGETS = {"help", "run", "test", "check", "stop", "bench", "clean"}
+PROGRAMS = ("git", "make", "cmake", "ninja", "g++", "clang++", "ld.lld", "ckati", "ld.gold", "mold", "chromium")
+GOOD_PYTHON = "#!/bin/sh\n[ \"$1\" = --version ] && echo 'Python 3.11.2'\nexit 0\n"
+
+
+class Machine:
+    """A PATH with nothing in it but the shell's own tools and what a test puts there."""
+
+    def __init__(self, directory: Path) -> None:
+        self.bin = directory / "bin"
+        self.bin.mkdir()
+        self.log = directory / "log"
+        for tool in ("sh", "dirname", "env"):
+            (self.bin / tool).symlink_to(str(shutil.which(tool)))
+        self.program("id", "#!/bin/sh\necho 1000\n")
+        self.program("python3", GOOD_PYTHON)
+        for name in PROGRAMS:
+            self.program(name)
+
+    def program(self, name: str, text: str = "#!/bin/sh\nexit 0\n") -> None:
+        path = self.bin / name
+        path.write_text(text)
+        path.chmod(0o755)
+
+    def without(self, *names: str) -> None:
+        for name in names:
+            (self.bin / name).unlink()
+
+    def with_apt(self, *brings: str) -> None:
+        """An apt-get that notes its arguments and brings these programs."""
+        lines = "".join(f"cp '{self.bin}/git' '{self.bin}/{name}'\n" for name in brings)
+        self.program("apt-get", f"#!/bin/sh\necho \"$*\" >>'{self.log}'\nPATH=/usr/bin:/bin\n{lines}exit 0\n")
+
+    def run(self, script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(self.bin / "sh"), str(script), *arguments],
+            env={"PATH": str(self.bin)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+@pytest.mark.parametrize("purpose", ["run", "test"])
+def test_a_machine_with_everything_is_not_talked_to(machine: Machine, purpose: str) -> None:
+    done = machine.run(PREREQUISITES, purpose)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_an_ordinary_user_is_told_the_exact_command_for_what_is_missing(machine: Machine) -> None:
+    machine.without("ninja", "ld.lld")
+    machine.with_apt()
+    done = machine.run(PREREQUISITES, "run")
+    assert done.returncode == 1
+    assert done.stderr == "prerequisites: missing for `make run`; as root: apt-get install ninja-build lld\n"
+    assert not machine.log.exists()
+
+
+def test_python_without_venv_is_told_the_debian_package(machine: Machine) -> None:
+    machine.program("python3", GOOD_PYTHON.replace("exit 0", '[ "${2#*ensurepip}" = "$2" ]'))
+    done = machine.run(PREREQUISITES, "run")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "prerequisites: missing for `make run`; as root: apt-get install python3-venv\n"
+        "prerequisites: python3-venv stands for Python 3.11 or newer with its venv module; found: Python 3.11.2\n"
+    )
+    assert machine.run(FIND_PYTHON).stderr == (
+        "python3 cannot make virtual environments: apt-get install python3-venv\n"
+    )
+
+
+def test_an_old_python_is_named(machine: Machine) -> None:
+    machine.program("python3", "#!/bin/sh\n[ \"$1\" = --version ] && echo 'Python 3.9.2' && exit 0\nexit 1\n")
+    done = machine.run(FIND_PYTHON)
+    assert done.returncode == 1
+    assert done.stderr == "Python 3.11 or newer is needed; python3 is Python 3.9.2\n"
+
+
+def test_a_newer_python_beside_an_old_one_is_found(machine: Machine) -> None:
+    machine.program("python3", "#!/bin/sh\nexit 1\n")
+    machine.program("python3.12", GOOD_PYTHON)
+    assert machine.run(FIND_PYTHON).stdout == f"{machine.bin}/python3.12\n"
+
+
+def test_tools_that_only_some_tests_use_are_named_and_not_insisted_on(machine: Machine) -> None:
+    machine.without("mold", "chromium")
+    done = machine.run(PREREQUISITES, "test")
+    assert done.returncode == 0
+    assert done.stderr == (
+        "prerequisites: some tests will be skipped; for all of them: apt-get install mold chromium\n"
+    )
+    assert machine.run(PREREQUISITES, "run").stderr == ""
+
+
+def test_root_gets_what_is_missing_installed(machine: Machine) -> None:
+    machine.without("ninja", "mold")
+    machine.program("id", "#!/bin/sh\necho 0\n")
+    machine.with_apt("ninja", "mold")
+    done = machine.run(PREREQUISITES, "test")
+    assert done.returncode == 0
+    assert done.stdout == "prerequisites: installing ninja-build mold\n"
+    assert done.stderr == ""
+    assert machine.log.read_text().splitlines() == [
+        "-qq update",
+        "-qq install -y --no-install-recommends ninja-build",
+        "-qq install -y --no-install-recommends mold",
+    ]
+
+
+def test_what_cannot_be_installed_is_still_missing(machine: Machine) -> None:
+    machine.without("ninja")
+    machine.program("id", "#!/bin/sh\necho 0\n")
+    machine.with_apt()
+    done = machine.run(PREREQUISITES, "run")
+    assert done.returncode == 1
+    assert done.stderr == "prerequisites: missing for `make run`; as root: apt-get install ninja-build\n"
+
+
+def test_prerequisites_without_a_purpose_say_how_they_are_called(machine: Machine) -> None:
+    done = machine.run(PREREQUISITES)
+    assert (done.returncode, done.stderr) == (2, "usage: prerequisites.sh run|test\n")
+
+
+def make(*arguments: str) -> str:
+    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def test_help_lists_every_public_target() -> None:
+    listed = set(re.findall(r"^  make (\w+)\t", make("help"), re.MULTILINE))
+    assert listed == PUBLIC_TARGETS
+
+
+def test_bare_make_runs_every_check() -> None:
+    assert make("--dry-run") == make("--dry-run", "check")
+    for tool in ("ruff check", "ruff format --check", "mypy", "arm-ci check"):
+        assert tool in make("--dry-run")
+
+
+def requirement_lines(name: str) -> Iterator[str]:
+    for line in (ROOT / name).read_text().splitlines():
+        if line and not line.startswith("#"):
+            yield line
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-development.txt"])
+def test_every_requirement_is_pinned_to_one_version(name: str) -> None:
+    for line in requirement_lines(name):
+        assert line == "-r requirements.txt" or re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][0-9A-Za-z.]*", line), line
+
+
+def test_requirements_have_what_the_package_declares() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pinned = set(requirement_lines("requirements.txt"))
+    assert set(project["dependencies"]) <= pinned
+    names = {line.split("==")[0].lower() for line in requirement_lines("requirements-development.txt")}
+    for wanted in project["optional-dependencies"]["development"]:
+        assert wanted.split("==")[0].lower() in names
+
+
+def test_the_licence_is_apache_2() -> None:
+    text = (ROOT / "LICENSE").read_text()
+    assert "Apache License" in text
+    assert "Version 2.0, January 2004" in text
+
+
+def test_no_file_names_a_package_index_or_a_directory_of_the_machine_it_was_written_on() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.split("\0")
+    files = [path for name in listed if name and (path := ROOT / name).is_file() and path != Path(__file__).resolve()]
+    if not files:
+        pytest.skip("not a Git checkout")
+    unwanted = re.compile(rb"--(extra-)?index-url|--find-links|pypi\.org/simple|file:///|(?<![\w.])/(work|root)/")
+    found = []
+    for path in files:
+        found += [
+            f"{path.relative_to(ROOT)}: {match.group().decode()}" for match in unwanted.finditer(path.read_bytes())
+        ]
+    assert found == []
