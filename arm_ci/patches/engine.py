@@ -869,7 +869,8 @@ def _write(source: str, changes: Mapping[str, _File | None]) -> None:
     except OSError as error:
         at = error.filename2 or error.filename or source
         raise SourceError(
-            f"{os.fsdecode(at)}: {error.strerror}; the apply is interrupted, the next check or apply finishes or undoes it"
+            f"{os.fsdecode(at)}: {error.strerror}; "
+            "the apply is interrupted, the next check or apply finishes or undoes it"
         ) from error
 
 

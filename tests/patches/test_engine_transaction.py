@@ -186,7 +186,7 @@ def test_a_journal_that_came_with_the_sources_leads_nowhere_else(tree: Path, tmp
     done = {"path": "no", "before": "x", "after": None, "mode": None}
     write_tree(tmp_path, {"victim": "x\n"})
     write_tree(tree, {".arm_ci-patches/journal.json": json.dumps({"files": [entry, done]})})
-    with pytest.raises(engine.SourceError, match="unreadable journal .../victim: expected a path inside the source"):
+    with pytest.raises(engine.SourceError, match=r"unreadable journal .\.\./victim: expected a path inside the source"):
         engine.check(series(PATCH), str(tree), ANY)
     assert (tmp_path / "victim").exists()
 

@@ -133,7 +133,8 @@ def test_the_engines_text_is_complete_and_imports_nothing_of_ours():
             ],
         ),
         (
-            "patches:\n  - file: one.patch\n    upstream:\n      - file: ../x\n      - {file: x, pattern: '('}\n      - x\n",
+            "patches:\n  - file: one.patch\n    upstream:\n      - file: ../x\n"
+            "      - {file: x, pattern: '('}\n      - x\n",
             [
                 "series.yaml:4:9: upstream: key `pattern` is missing",
                 "series.yaml:4:15: file: ../x: expected a path inside the source tree, without `.` and `..`",
