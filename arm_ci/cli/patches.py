@@ -94,10 +94,10 @@ def run_apply(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace, change: bool) -> int:
     config = load_config(arguments)
-    project, how = _project(config, arguments)
     context = _context(config, arguments)
-    version = project.version
     try:
+        project, how = _project(config, arguments)
+        version = project.version
         bundle = series.bundle(
             _directory(config, project.name), version.file if version else "", version.pattern if version else ""
         )

@@ -497,8 +497,11 @@ def _read(source: str, path: str) -> _File | None:
 
 
 def read_version(source: str, version: Marker | None) -> str | None:
-    """The upstream version that stands in the tree, or None."""
-    found = _search(_Tree(source), version) if version else None
+    """The upstream version that stands in the tree, or None. Raises SourceError."""
+    try:
+        found = _search(_Tree(source), version) if version else None
+    except OSError as error:
+        raise SourceError(f"{os.fsdecode(error.filename or source)}: {error.strerror}") from error
     return found[1].group(1).strip() if found and found[1].re.groups else None
 
 
@@ -891,7 +894,7 @@ def _recover(source: str) -> None:
     except FileNotFoundError:
         _discard(directory)
         return
-    except (ValueError, KeyError, TypeError, AttributeError, _RefusedError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, _RefusedError) as error:
         raise SourceError(f"{directory}: unreadable journal ({error}); restore the sources and remove it") from None
     if "after" in now:
         if None in now:
@@ -1023,7 +1026,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with open(options.bundle, encoding="utf-8") as file:
                 bundle = json.load(file)
         series = load_bundle(bundle)
-    except (OSError, ValueError, BundleError) as error:
+    except (OSError, ValueError, RecursionError, BundleError) as error:
         sys.stderr.write(f"{options.bundle}: {getattr(error, 'strerror', None) or error}\n")
         return 2
     try:

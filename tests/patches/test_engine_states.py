@@ -198,3 +198,14 @@ def test_the_file_alone_runs_on_python_3_7():
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_a_version_file_that_cannot_be_read_is_one_clear_message(tree: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(path: str, *arguments: Any) -> Any:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(engine, "open", refuse, raising=False)
+    marker = engine.Marker(VERSION["file"], VERSION["pattern"])
+    with pytest.raises(engine.SourceError) as failed:
+        engine.read_version(str(tree), marker)
+    assert str(failed.value) == f"{tree}/configure.ac: Permission denied"
