@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -12,12 +14,19 @@ from typing import Any
 from arm_ci.cli.options import OUTSIDE, CommandError
 
 _TIMEOUT_SECONDS = 60
+# A busy master now and then closes a connection before it has sent the answer; asking again is harmless.
+_GET_ATTEMPTS = 5
+_PAUSE_SECONDS = 0.5
 _RESULTS = ("success", "warnings", "failure", "skipped", "exception", "retry", "cancelled")
 
 
 def result_name(result: int | None) -> str:
     """Buildbot's result codes as words."""
     return "running" if result is None else _RESULTS[result] if result < len(_RESULTS) else str(result)
+
+
+class _CutShortError(CommandError):
+    """The master took the request but did not answer to the end."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,13 @@ class Master:
     def get(self, path: str, **query: str | int) -> dict[str, Any]:
         """The JSON at a path."""
         suffix = f"?{urllib.parse.urlencode(query)}" if query else ""
-        return self._open(urllib.request.Request(f"{self.url}api/v2/{path}{suffix}"))
+        request = urllib.request.Request(f"{self.url}api/v2/{path}{suffix}")
+        for _ in range(_GET_ATTEMPTS - 1):
+            try:
+                return self._open(request)
+            except _CutShortError:
+                time.sleep(_PAUSE_SECONDS)
+        return self._open(request)
 
     def force(self, scheduler: str, builder: str, parameters: dict[str, Any]) -> int:
         """Forces a build; returns the number of the build request."""
@@ -61,6 +76,8 @@ class Master:
                 return dict(json.load(answer))
         except urllib.error.HTTPError as error:
             raise CommandError(f"{request.full_url}: {_reason(error)}", OUTSIDE) from error
+        except (http.client.HTTPException, ConnectionResetError) as error:
+            raise _CutShortError(f"the answer of {request.full_url} was cut short", OUTSIDE) from error
         except (urllib.error.URLError, OSError) as error:
             reason = getattr(error, "reason", error)
             raise CommandError(

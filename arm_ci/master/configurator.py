@@ -24,6 +24,7 @@ class ArmCi(ConfiguratorBase):
 
     def configure(self, config_dict: dict[str, Any]) -> None:
         super().configure(config_dict)
+        config_dict["buildbotNetUsageData"] = None
         try:
             config = load(self.directory)
         except ConfigError as error:
@@ -43,7 +44,6 @@ class ArmCi(ConfiguratorBase):
         c = self.config_dict
         c["title"] = site.title
         c["titleURL"] = c["buildbotURL"] = site.url or f"http://localhost:{site.web.port}/"
-        c["buildbotNetUsageData"] = None
         c.setdefault("db", {"db_url": site.database})
         self.protocols.update(protocols(site))
         self.www.setdefault("port", f"tcp:{site.web.port}:interface={site.web.host}")

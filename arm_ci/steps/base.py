@@ -10,7 +10,7 @@ from typing import Any
 
 from buildbot.process import logobserver
 from buildbot.process.buildstep import BuildStep, ShellMixin
-from buildbot.process.results import FAILURE, SUCCESS
+from buildbot.process.results import FAILURE, SKIPPED, SUCCESS, WARNINGS
 from buildbot.steps.worker import CompositeStepMixin
 
 from arm_ci.plan import Choices, Command, Places, Recipe
@@ -104,10 +104,11 @@ class RecipeStep(CompositeStepMixin, ShellMixin, BuildStep):
         return int(FAILURE)
 
     def getResultSummary(self) -> Mapping[str, str]:
-        if not self.sentence:
-            return {"step": self.name, **({"build": f"{self.name} failed"} if self.results == FAILURE else {})}
-        sentence = self.build.properties.cleanupTextFromSecrets(self.sentence)
-        return {"step": sentence} if self.results == SUCCESS else {"step": sentence, "build": sentence}
+        sentence = self.build.properties.cleanupTextFromSecrets(self.sentence or self.name)
+        if self.results in (SUCCESS, SKIPPED, WARNINGS):
+            return {"step": sentence}
+        # Buildbot puts `failed` or `exception` before it.
+        return {"step": sentence, "build": f"{self.name}: {sentence}" if self.sentence else self.name}
 
 
 def how_it_ended(remote: Any) -> str:

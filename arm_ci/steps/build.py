@@ -24,7 +24,7 @@ class CommandsStep(RecipeStep):
             remote = await self.execute(command, self.take)
             if remote.didFail():
                 reason = self.headline.text or f"`{command.argv[0]}` ended with {how_it_ended(remote)}"
-                return self.fail(f"{self.name} failed: {reason}")
+                return self.fail(reason)
         return int(SUCCESS)
 
     def take(self, line: str) -> None:

@@ -49,7 +49,7 @@ class Tests(RecipeStep):
             self.setProperty(f"tests_{outcome}", summary.count(outcome), self.name)
         text = "; ".join(sentences)
         if failed:
-            return self.fail(f"tests failed: {text}")
+            return self.fail(text)
         self.say(text)
         return int(SUCCESS)
 

@@ -32,9 +32,9 @@ class ConfigureTest(StepCase):
             .stderr("CMake Error at CMakeLists.txt:3 (message):\n  no zlib\n")
             .exit(1),
         )
-        sentence = "configure failed: CMake Error at CMakeLists.txt:3 (message): no zlib"
+        sentence = "CMake Error at CMakeLists.txt:3 (message): no zlib"
         self.expect_outcome(FAILURE, sentence)
-        self.expect_build_result_summary({"step": sentence, "build": sentence})
+        self.expect_build_result_summary({"step": sentence, "build": f"configure: {sentence}"})
         return self.run_step()
 
 
@@ -44,13 +44,13 @@ class BuildTest(StepCase):
         self.expect_commands(
             shell(("ninja", "-j8", "app", "unit_tests"), "/w/b/build").stdout(BYPRODUCT + "\n").exit(1)
         )
-        self.expect_outcome(FAILURE, f"build failed: {BYPRODUCT}")
+        self.expect_outcome(FAILURE, BYPRODUCT)
         return self.run_step()
 
     def test_a_failure_without_a_word_is_told_by_its_exit_status(self):
         self.use(Build(example.recipe()))
         self.expect_commands(shell(("ninja", "-j8", "app", "unit_tests"), "/w/b/build").exit(137))
-        self.expect_outcome(FAILURE, "build failed: `ninja` ended with exit status 137, signal 9")
+        self.expect_outcome(FAILURE, "`ninja` ended with exit status 137, signal 9")
         return self.run_step()
 
     def test_targets_and_jobs_of_this_build_are_used_and_edges_counted(self):

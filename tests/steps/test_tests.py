@@ -35,14 +35,14 @@ class TestsTest(StepCase):
         )
         self.expect_test_result_sets(SETS)
         self.expect_test_results([(1000, "0", "A.one", None, None, 2_000_000)])
-        self.expect_outcome(FAILURE, "tests failed: unit: 0 passed, 1 failed: A.one")
+        self.expect_outcome(FAILURE, "unit: 0 passed, 1 failed: A.one")
         return self.run_step()
 
     def test_a_program_that_runs_no_test_has_not_passed(self):
         self.use(Tests(example.recipe()), targets="unit_tests")
         self.expect_commands(shell(GTEST, "/w/b/build", timeout=3600).exit(0))
         self.expect_test_result_sets(SETS)
-        self.expect_outcome(FAILURE, "tests failed: unit: no test ran, exit status 0")
+        self.expect_outcome(FAILURE, "unit: no test ran, exit status 0")
         return self.run_step()
 
     def test_a_program_that_dies_after_its_last_test_has_not_passed(self):
@@ -52,7 +52,7 @@ class TestsTest(StepCase):
         )
         self.expect_test_result_sets(SETS)
         self.expect_test_results([(1000, "1", "A.a", None, None, 0)])
-        self.expect_outcome(FAILURE, "tests failed: unit: 1 passed, then exit status 139, signal 11")
+        self.expect_outcome(FAILURE, "unit: 1 passed, then exit status 139, signal 11")
         return self.run_step()
 
     def test_targets_without_tests_skip_them(self):

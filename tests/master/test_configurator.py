@@ -1,0 +1,85 @@
+"""The configuration becomes Buildbot's, and its mistakes Buildbot's configuration errors."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from buildbot.config.errors import ConfigErrors
+from buildbot.config.master import FileLoader
+from buildbot.plugins import steps, util
+
+from arm_ci.config import load, variants
+from arm_ci.master import ArmCi
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    config = {"configurators": [ArmCi(ROOT / "config")]}
+    config["configurators"][0].configure(config)
+    return config
+
+
+def test_each_variant_is_exactly_one_builder(shipped):
+    expected = [variant.name for variant in variants(load(ROOT / "config"))]
+    assert [builder.name for builder in shipped["builders"]] == expected
+
+
+def test_a_builder_is_tagged_by_every_axis_and_its_tier(shipped):
+    (builder,) = [each for each in shipped["builders"] if each.name == "mesos-rpi3-arm64-clang-lld-ninja-full"]
+    assert builder.tags == ["mesos", "rpi3-arm64", "clang", "lld", "ninja", "debug-full", "commit"]
+    assert builder.workernames == ["rpi3-arm64-1"]
+
+
+def test_the_steps_are_those_of_the_design_in_their_order(shipped):
+    names = [step.buildStep().name for step in shipped["builders"][0].factory.steps]
+    assert names == [
+        "check-worker", "source", "patch-set", "prerequisites", "configure", "build", "tests", "artefacts", "summary",
+    ]  # fmt: skip
+
+
+def test_everything_listens_on_loopback(shipped):
+    assert shipped["www"]["port"] == "tcp:8010:interface=127.0.0.1"
+    assert shipped["protocols"] == {"pb": {"port": "tcp:9989:interface=127.0.0.1"}}
+
+
+def test_steps_and_configurator_are_buildbot_plugins():
+    names = ("CheckWorker", "PatchSet", "Prerequisites", "Configure", "Build", "Tests", "Artefacts", "Summary")
+    for name in names:
+        assert getattr(steps, f"Arm{name}").__name__ == name
+    assert util.ArmCi is ArmCi
+
+
+@pytest.fixture
+def broken(tmp_path):
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    (tmp_path / "config" / "workers.yaml").write_text("local:\n  board: locl\n  local: true\n")
+    boards = tmp_path / "config" / "boards.yaml"
+    boards.write_text(boards.read_text().replace("memory: 925M", "memory: lots", 1))
+    return tmp_path / "config"
+
+
+def test_every_mistake_is_a_configuration_error_of_buildbot(broken, monkeypatch):
+    monkeypatch.setenv("ARM_CI_CONFIG", str(broken))
+    with pytest.raises(ConfigErrors) as raised:
+        FileLoader(str(ROOT), "master.cfg").loadConfig()
+    assert len(raised.value.errors) >= 2
+    assert any("boards.yaml:" in error and "`lots`" in error for error in raised.value.errors)
+    assert any("workers.yaml:2:10: " in error for error in raised.value.errors)
+
+
+def test_checkconfig_prints_the_mistakes_without_a_traceback(broken):
+    done = subprocess.run(
+        [sys.executable, "-c", "from buildbot.scripts.runner import run; run()", "checkconfig", "master.cfg"],
+        cwd=ROOT,
+        env={**os.environ, "ARM_CI_CONFIG": str(broken)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert f"{broken}/workers.yaml:2:10: " in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
