@@ -81,7 +81,7 @@ class Site:
         "../state/secrets",
     )
     patches: str = key("Directory of the patch sets, relative to the configuration.", "../patches")
-    keep_builds: Seconds = key("How long builds and their logs are kept.", 90 * 86400)
+    keep_logs: Seconds = key("How long the logs of builds are kept; builds and results stay.", 90 * 86400)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from buildbot import config as buildbot_config
 from buildbot.configurators import ConfiguratorBase
+from buildbot.configurators.janitor import JanitorConfigurator
 
 from arm_ci.config import Config, ConfigError, load, variants
 from arm_ci.config.model import Variant
@@ -33,6 +35,8 @@ class ArmCi(ConfiguratorBase):
             return
         chosen = variants(config)
         self._site(config)
+        horizon = timedelta(seconds=config.site.keep_logs)
+        JanitorConfigurator(logHorizon=horizon, build_data_horizon=horizon, hour=4).configure(config_dict)
         self.workers += [buildbot_worker(config, each) for each in config.workers.values()]
         self.builders += [builder(config, variant) for variant in chosen]
         self.schedulers += [
@@ -48,8 +52,6 @@ class ArmCi(ConfiguratorBase):
         self.protocols.update(protocols(site))
         self.www.setdefault("port", f"tcp:{site.web.port}:interface={site.web.host}")
         self.www.setdefault("plugins", {"waterfall_view": {}, "console_view": {}, "grid_view": {}})
-        # Buildbot's janitor wants a horizon; builds of a board take days, so horizons are long.
-        c.setdefault("collapseRequests", True)
 
 
 def _names_by_project(chosen: tuple[Variant, ...]) -> dict[str, list[str]]:

@@ -15,11 +15,11 @@ def test_host_is_replaced_by_what_this_machine_is(config: Config) -> None:
 
 
 def test_sizes_are_bytes_and_durations_seconds(tmp_path: Path) -> None:
-    write_files(tmp_path / "config", {S: [("title: test", "keep_builds: 2d")]})
+    write_files(tmp_path / "config", {S: [("title: test", "keep_logs: 2d")]})
     config = load(tmp_path / "config", HOST)
     assert config.boards["rpi4"].memory == 3792 * 1024**2
     assert config.boards["rpi4"].swap == 8 * 1024**3
-    assert config.site.keep_builds == 2 * 86400
+    assert config.site.keep_logs == 2 * 86400
 
 
 def test_a_selector_takes_one_value_or_a_list(config: Config) -> None:

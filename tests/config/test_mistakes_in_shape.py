@@ -146,18 +146,18 @@ CASES: list[tuple[str, list[Edit], list[str]]] = [
     ),
     (
         "a duration has no unit",
-        [(S, "title: test", "keep_builds: 90")],
+        [(S, "title: test", "keep_logs: 90")],
         [
             (
-                "site.yaml:1:14: `keep_builds`: found `90` (it has no unit), expected a duration "
+                "site.yaml:1:12: `keep_logs`: found `90` (it has no unit), expected a duration "
                 "such as `90s`, `20m`, `3h` or `1d`"
             )
         ],
     ),
     (
         "a duration is a word",
-        [(S, "title: test", "keep_builds: forever")],
-        [("site.yaml:1:14: `keep_builds`: found `forever`, expected a duration such as `90s`, `20m`, `3h` or `1d`")],
+        [(S, "title: test", "keep_logs: forever")],
+        [("site.yaml:1:12: `keep_logs`: found `forever`, expected a duration such as `90s`, `20m`, `3h` or `1d`")],
     ),
     (
         "a version is a number to YAML",

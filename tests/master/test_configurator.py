@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,15 @@ def shipped():
 
 def test_each_variant_is_exactly_one_builder(shipped):
     expected = [variant.name for variant in variants(load(ROOT / "config"))]
-    assert [builder.name for builder in shipped["builders"]] == expected
+    assert [builder.name for builder in shipped["builders"] if builder.tags] == expected
+
+
+def test_logs_older_than_the_configuration_says_are_removed_every_night(shipped):
+    (janitor,) = [builder for builder in shipped["builders"] if builder.name == "__Janitor"]
+    assert [step.kwargs for step in janitor.factory.steps] == [
+        {"logHorizon": timedelta(days=90)},
+        {"build_data_horizon": timedelta(days=90)},
+    ]
 
 
 def test_a_builder_is_tagged_by_every_axis_and_its_tier(shipped):
@@ -36,7 +45,7 @@ def test_a_builder_is_tagged_by_every_axis_and_its_tier(shipped):
 
 
 def test_the_steps_are_those_of_the_design_in_their_order(shipped):
-    names = [step.buildStep().name for step in shipped["builders"][0].factory.steps]
+    names = [step.buildStep().name for step in shipped["builders"][-1].factory.steps]
     assert names == [
         "check-worker", "source", "patch-set", "prerequisites", "configure", "build", "tests", "artefacts", "summary",
     ]  # fmt: skip
@@ -44,7 +53,7 @@ def test_the_steps_are_those_of_the_design_in_their_order(shipped):
 
 def test_everything_listens_on_loopback(shipped):
     assert shipped["www"]["port"] == "tcp:8010:interface=127.0.0.1"
-    assert shipped["protocols"] == {"pb": {"port": "tcp:9989:interface=127.0.0.1"}}
+    assert shipped["protocols"]["pb"] == {"port": "tcp:9989:interface=127.0.0.1"}
 
 
 def test_steps_and_configurator_are_buildbot_plugins():
