@@ -1,4 +1,4 @@
-"""`arm-ci check`: every mistake in the configuration, or a line that says what it holds."""
+"""`arm-ci check`: every mistake in the configuration and its patch sets, or a line that says what it holds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from arm_ci.cli.options import DONE, USAGE, add_config_option, config_directory
 from arm_ci.config import Config, ConfigError, load, variants
 from arm_ci.config.problems import count
+from arm_ci.plan.patching import patch_set_problems
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -25,10 +26,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Prints the mistakes (status 2) or what was read (status 0)."""
     try:
         config = load(config_directory(arguments))
+        problems = patch_set_problems(config)
     except ConfigError as error:
-        for problem in error.problems:
+        problems = tuple(str(problem) for problem in error.problems)
+    if problems:
+        for problem in problems:
             print(problem, file=sys.stderr)
-        print(count(len(error.problems), "mistake"), file=sys.stderr)
+        print(count(len(problems), "mistake"), file=sys.stderr)
         return USAGE
     print(summary(config))
     return DONE

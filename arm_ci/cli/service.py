@@ -16,6 +16,7 @@ from arm_ci.config import Variant, variants
 from arm_ci.plan.commands import parse_targets
 
 _POLL_SECONDS = 1.0
+_PROGRESS_SECONDS = 10.0
 _SUCCESS = 0
 
 
@@ -103,6 +104,15 @@ class Awaited:
     variant: Variant
     request_id: int
     said: str = ""
+    said_at: float = 0.0
+
+    def tell(self, said: str) -> None:
+        """Prints what a build says when it is another step, or the same one after a while."""
+        now = time.monotonic()
+        same_step = said.split(" ")[0] == self.said.split(" ")[0]
+        if said != self.said and (not same_step or now - self.said_at >= _PROGRESS_SECONDS):
+            self.said, self.said_at = said, now
+            print(f"  {self.variant.name}: {said}", flush=True)
 
 
 def _start(instance: Instance) -> None:
@@ -123,9 +133,7 @@ def _wait(master: Master, awaited: Sequence[Awaited], url: str) -> int:
         for each in running:
             builds = master.builds_of(each.request_id)
             said = master.current_step(builds[-1]["buildid"]) if builds else "waiting for a worker"
-            if said != each.said:
-                each.said = said
-                print(f"  {each.variant.name}: {said}", flush=True)
+            each.tell(said)
         if not running:
             break
         time.sleep(_POLL_SECONDS)

@@ -15,6 +15,7 @@ from arm_ci.config.model import Variant
 from arm_ci.master.builders import builder
 from arm_ci.master.schedulers import force_scheduler
 from arm_ci.master.workers import buildbot_worker, protocols
+from arm_ci.plan.patching import patch_set_problems
 
 
 class ArmCi(ConfiguratorBase):
@@ -33,6 +34,8 @@ class ArmCi(ConfiguratorBase):
             for problem in error.problems:
                 buildbot_config.error(str(problem))
             return
+        for mistake in patch_set_problems(config):
+            buildbot_config.error(mistake)
         chosen = variants(config)
         self._site(config)
         horizon = timedelta(seconds=config.site.keep_logs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from arm_ci.config.model import Config
 from arm_ci.patches import engine, series
 from arm_ci.plan.commands import Recipe
 
@@ -17,6 +18,17 @@ def bundle_of(recipe: Recipe) -> dict[str, Any]:
         version.file if version else "",
         version.pattern if version else "",
     )
+
+
+def patch_set_problems(config: Config) -> tuple[str, ...]:
+    """Every mistake in the patch sets of the configuration's projects, each as `file:line:column: message`."""
+    problems: list[str] = []
+    for project in config.projects:
+        try:
+            series.read(config.path(config.site.patches) / project)
+        except series.SeriesError as error:
+            problems += error.problems
+    return tuple(problems)
 
 
 def context_of(recipe: Recipe, compiler_version: str, os: str) -> engine.Context:

@@ -1,5 +1,7 @@
 """Artefacts come to the master with their sizes; the summary shows how to repeat the build."""
 
+import shutil
+import tempfile
 from pathlib import Path
 
 import example
@@ -23,7 +25,8 @@ def upload(path):
 
 class ArtefactsTest(StepCase):
     def use_artefacts(self, **properties):
-        self.directory = Path(self.mktemp())
+        self.directory = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.directory)
         self.use(Artefacts(example.recipe(), str(self.directory)), **properties)
 
     def test_files_are_kept_per_build_with_their_sizes(self):

@@ -1,0 +1,73 @@
+"""What the probe finds on this very machine, and how it fails."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from arm_ci.agent import probe
+from arm_ci.plan import Facts
+
+vermin = pytest.importorskip("vermin", reason="vermin is not installed")
+
+
+def run(request):
+    return subprocess.run([sys.executable, probe.__file__], input=request, capture_output=True, text=True)
+
+
+def test_it_answers_with_facts_that_the_master_can_read(tmp_path):
+    done = run(json.dumps({"directory": str(tmp_path / "not" / "yet"), "programs": ["git", "no-such-program"]}))
+    facts = Facts.from_json(json.loads(done.stdout))
+    assert facts.cores == len(os.sched_getaffinity(0))
+    assert facts.memory_bytes > 0
+    assert facts.free_disk_bytes > 0
+    assert facts.program_version("git")[0].isdigit()
+    assert facts.programs["no-such-program"] is None
+
+
+def test_it_needs_no_more_than_python_3_7():
+    command = [sys.executable, "-c", "import vermin; vermin.main()", "-t=3.7-", "--no-tips", probe.__file__]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("request_text", ["", "[]", "{}", "not json"])
+def test_a_request_that_it_cannot_read_is_one_line_and_no_traceback(request_text):
+    done = run(request_text)
+    assert done.returncode == 2
+    assert done.stderr.startswith("probe: cannot answer the request: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("first_line", "version"),
+    [
+        ("gcc (Debian 12.2.0-14+deb12u1) 12.2.0", "12.2.0"),
+        ("Debian clang version 14.0.6", "14.0.6"),
+        ("GNU ld (GNU Binutils for Debian) 2.40", "2.40"),
+        ("GNU gold (GNU Binutils for Debian 2.40) 1.16", "1.16"),
+        ("Debian LLD 14.0.6 (compatible with GNU linkers)", "14.0.6"),
+        ("mold 1.10.1 (compatible with GNU ld)", "1.10.1"),
+        ("1.11.1", "1.11.1"),
+        ("GNU Make 4.3", "4.3"),
+        ("ldd: no number here", ""),
+    ],
+)
+def test_versions_are_read_as_tools_print_them(first_line, version, tmp_path, monkeypatch):
+    tool = tmp_path / "tool"
+    tool.write_text(f"#!/bin/sh\necho '{first_line}'\necho 9.9.9\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert probe.program("tool")["version"] == version
+
+
+def test_packages_are_told_apart_where_dpkg_knows_them(tmp_path, monkeypatch):
+    query = tmp_path / "dpkg-query"
+    query.write_text(
+        '#!/bin/sh\ncase "$3" in there) printf installed;; gone) printf config-files;; *) exit 1;; esac\n'
+    )
+    query.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    assert probe.packages(["there", "gone", "unknown"]) == {"there": True, "gone": False, "unknown": False}
