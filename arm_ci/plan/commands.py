@@ -161,24 +161,22 @@ class Recipe:
     def configure(self, places: Places) -> tuple[Command, ...]:
         """Configures the build tree."""
         if self.variant.generator == "autotools":
-            argvs = [self._autotools_configure(places)]
+            argv = self._autotools_configure(places)
         else:
-            argvs = [self._cmake_configure(places)]
-        if self.variant.generator == "kati":
-            argvs.append(self._kati())
-        return tuple(Command(argv, places.build, self.project.timeout) for argv in argvs)
+            argv = self._cmake_configure(places)
+        return (Command(argv, places.build, self.project.timeout),)
 
     def build(self, places: Places, choices: Choices) -> tuple[Command, ...]:
         """Builds the targets and the programs of the tests."""
         jobs = f"-j{choices.jobs}"
         targets = self.targets(choices)
         if self.variant.generator == "ninja":
-            argv: tuple[str, ...] = ("ninja", jobs, *targets)
+            argvs: list[tuple[str, ...]] = [("ninja", jobs, *targets)]
         elif self.variant.generator == "kati":
-            argv = ("ninja", "-f", f"build{KATI_SUFFIX}.ninja", jobs, *targets)
+            argvs = [self._kati(jobs), ("ninja", "-f", f"build{KATI_SUFFIX}.ninja", "-j1", *targets)]
         else:
-            argv = ("make", jobs, *targets)
-        return (Command(argv, places.build, self.project.timeout),)
+            argvs = [("make", jobs, *targets)]
+        return tuple(Command(argv, places.build, self.project.timeout) for argv in argvs)
 
     def tests(self, places: Places, choices: Choices) -> tuple[TestRun, ...]:
         """Runs every test of this upstream version whose target was built."""
@@ -242,7 +240,9 @@ class Recipe:
             str(places.source / self.project.source_directory),
         )
 
-    def _kati(self) -> tuple[str, ...]:
+    def _kati(self, jobs: str) -> tuple[str, ...]:
+        # Each edge that ckati makes is a whole target built by make, so make runs the jobs and ninja one edge at a
+        # time: together they would run the square of them.
         return (
             "ckati",
             "--ninja",
@@ -250,6 +250,7 @@ class Recipe:
             "--gen_all_targets",
             "-f",
             KATI_MAKEFILE,
+            f"MAKE=make {jobs}",
         )
 
     def _autotools_configure(self, places: Places) -> tuple[str, ...]:

@@ -59,10 +59,20 @@ def test_a_cross_autotools_build_names_its_host():
 
 def test_kati_turns_cmake_makefiles_into_ninja():
     recipe = example.recipe(generator="kati")
-    configure, kati = argv(recipe.configure(example.PLACES))
+    (configure,) = argv(recipe.configure(example.PLACES))
     assert configure[:3] == ("cmake", "-G", "Unix Makefiles")
-    assert kati[0] == "ckati"
-    assert argv(recipe.build(example.PLACES, CHOICES))[0][0] == "ninja"
+    assert argv(recipe.build(example.PLACES, CHOICES)) == [
+        (
+            "ckati",
+            "--ninja",
+            "--ninja_suffix=-kati",
+            "--gen_all_targets",
+            "-f",
+            "CMakeFiles/Makefile2",
+            "MAKE=make -j4",
+        ),
+        ("ninja", "-f", "build-kati.ninja", "-j1", "app", "unit_tests"),
+    ]
 
 
 @pytest.mark.parametrize(
