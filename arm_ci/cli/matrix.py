@@ -6,7 +6,7 @@ import argparse
 import json
 from collections.abc import Mapping, Sequence
 
-from arm_ci.cli.options import DONE, CommandError, add_config_option, load_config
+from arm_ci.cli.options import DONE, CommandError, add_config_option, aligned, load_config
 from arm_ci.config import Config, UnknownCombination, Variant, variants, why
 from arm_ci.config.model import AXES, Tier
 from arm_ci.config.problems import count, suggestion
@@ -83,8 +83,7 @@ def as_json(chosen: Sequence[Variant]) -> str:
 
 def table(chosen: Sequence[Variant]) -> str:
     """The variants in aligned columns, and their number."""
-    rows = [tuple(axis.replace("_", " ") for axis in FILTERS)]
-    rows += [tuple(getattr(variant, axis) for axis in FILTERS) for variant in chosen]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(FILTERS))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([*(lines if chosen else []), count(len(chosen), "variant")])
+    columns = ("name", *FILTERS)
+    rows = [tuple(column.replace("_", " ") for column in columns)]
+    rows += [tuple(getattr(variant, column) for column in columns) for variant in chosen]
+    return "\n".join([*(aligned(rows) if chosen else []), count(len(chosen), "variant")])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from arm_ci.config import Config, load
@@ -51,3 +52,9 @@ def config_directory(arguments: argparse.Namespace) -> Path:
 def load_config(arguments: argparse.Namespace) -> Config:
     """The checked configuration; raises ConfigError with every mistake."""
     return load(config_directory(arguments))
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of equal length as lines with aligned columns."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

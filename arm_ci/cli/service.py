@@ -10,7 +10,7 @@ from typing import Any
 
 from arm_ci.cli.build import find_variant
 from arm_ci.cli.instance import Instance
-from arm_ci.cli.options import DONE, FAILED, CommandError, add_config_option, load_config
+from arm_ci.cli.options import DONE, FAILED, CommandError, add_config_option, aligned, load_config
 from arm_ci.cli.rest import Master, result_name
 from arm_ci.config import Variant, variants
 from arm_ci.plan.commands import parse_targets
@@ -141,7 +141,8 @@ def _wait(master: Master, awaited: Sequence[Awaited], url: str) -> int:
 
 
 def _table(master: Master, awaited: Sequence[Awaited], url: str) -> int:
-    rows = []
+    rows = [("variant", "result", "time", "tests passed", "page")]
+    reasons: dict[int, str] = {}
     good = True
     for each in awaited:
         build = master.builds_of(each.request_id)[-1]
@@ -152,13 +153,10 @@ def _table(master: Master, awaited: Sequence[Awaited], url: str) -> int:
         address = f"{url}#/builders/{build['builderid']}/builds/{build['number']}"
         rows.append((each.variant.name, result_name(build["results"]), f"{seconds:.0f} s", str(tests), address))
         if build["results"] != _SUCCESS:
-            rows.append(("", build["state_string"], "", "", ""))
-    header = ("variant", "result", "time", "tests passed", "page")
-    widths = [max(len(row[column]) for row in (header, *rows) if row[0]) for column in range(len(header))]
-    for row in (header, *rows):
-        if row[0]:
-            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-        else:
-            print(f"  {row[1]}")
+            reasons[len(rows)] = build["state_string"]
+    for number, line in enumerate(aligned(rows)):
+        print(line)
+        if number + 1 in reasons:
+            print(f"  {reasons[number + 1]}")
     print(f"\nweb UI: {url}")
     return DONE if good else FAILED

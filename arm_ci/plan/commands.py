@@ -248,6 +248,8 @@ class Recipe:
             "--ninja",
             f"--ninja_suffix={KATI_SUFFIX}",
             "--gen_all_targets",
+            # Ninja holds back an edge's output until it ends, which here is a whole target: the console pool shows it.
+            "--default_pool=console",
             "-f",
             KATI_MAKEFILE,
             f"MAKE=make {jobs}",

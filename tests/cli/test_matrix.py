@@ -16,13 +16,13 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
     return status, out, err
 
 
-def test_the_table_has_a_column_for_each_axis_and_the_tier(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_names_each_variant_with_its_axes_and_tier(capsys: pytest.CaptureFixture[str]) -> None:
     filters = ("--project", "llvm", "--board", "rpi5", "--compiler", "clang", "--linker", "lld")
     assert run(capsys, *filters) == (
         0,
-        "project  board  compiler  linker  generator  debug info   tier\n"
-        "llvm     rpi5   clang     lld     ninja      none         nightly\n"
-        "llvm     rpi5   clang     lld     ninja      line-tables  force\n"
+        "name                                   project  board  compiler  linker  generator  debug info   tier\n"
+        "llvm-rpi5-clang-lld-ninja-none         llvm     rpi5   clang     lld     ninja      none         nightly\n"
+        "llvm-rpi5-clang-lld-ninja-line-tables  llvm     rpi5   clang     lld     ninja      line-tables  force\n"
         "2 variants\n",
         "",
     )

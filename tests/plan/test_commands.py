@@ -67,6 +67,7 @@ def test_kati_turns_cmake_makefiles_into_ninja():
             "--ninja",
             "--ninja_suffix=-kati",
             "--gen_all_targets",
+            "--default_pool=console",
             "-f",
             "CMakeFiles/Makefile2",
             "MAKE=make -j4",
