@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from buildbot import config as buildbot_config
 from buildbot.configurators import ConfiguratorBase
-from buildbot.configurators.janitor import JanitorConfigurator
 
 from arm_ci.config import Config, ConfigError, load, variants
 from arm_ci.config.model import Variant
-from arm_ci.master.builders import builder
+from arm_ci.master.builders import builders
+from arm_ci.master.log_keeper import LogKeeper
 from arm_ci.master.schedulers import force_scheduler
 from arm_ci.master.workers import buildbot_worker, protocols
 from arm_ci.plan.patching import patch_set_problems
@@ -38,10 +37,9 @@ class ArmCi(ConfiguratorBase):
             buildbot_config.error(mistake)
         chosen = variants(config)
         self._site(config)
-        horizon = timedelta(seconds=config.site.keep_logs)
-        JanitorConfigurator(logHorizon=horizon, build_data_horizon=horizon, hour=4).configure(config_dict)
+        config_dict.setdefault("services", []).append(LogKeeper(config.site.keep_logs))
         self.workers += [buildbot_worker(config, each) for each in config.workers.values()]
-        self.builders += [builder(config, variant) for variant in chosen]
+        self.builders += builders(config, chosen)
         self.schedulers += [
             force_scheduler(config.projects[name], names) for name, names in _names_by_project(chosen).items()
         ]

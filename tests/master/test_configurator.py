@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -27,15 +26,12 @@ def shipped():
 
 def test_each_variant_is_exactly_one_builder(shipped):
     expected = [variant.name for variant in variants(load(ROOT / "config"))]
-    assert [builder.name for builder in shipped["builders"] if builder.tags] == expected
+    assert [builder.name for builder in shipped["builders"]] == expected
 
 
-def test_logs_older_than_the_configuration_says_are_removed_every_night(shipped):
-    (janitor,) = [builder for builder in shipped["builders"] if builder.name == "__Janitor"]
-    assert [step.kwargs for step in janitor.factory.steps] == [
-        {"logHorizon": timedelta(days=90)},
-        {"build_data_horizon": timedelta(days=90)},
-    ]
+def test_logs_older_than_the_configuration_says_are_removed(shipped):
+    (keeper,) = shipped["services"]
+    assert keeper.keep_seconds == 90 * 86400
 
 
 def test_a_builder_is_tagged_by_every_axis_and_its_tier(shipped):
