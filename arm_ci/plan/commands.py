@@ -130,6 +130,11 @@ class Recipe:
         """Environment variables of every command."""
         return {**ENVIRONMENT, **self.project.environment}
 
+    @property
+    def is_cross(self) -> bool:
+        """Whether what is built runs on another board."""
+        return bool(self.config.compilers[self.variant.compiler].target)
+
     def toolchain(self, places: Places) -> Toolchain:
         return toolchain_of(self.config, self.variant, str(places.support / "linker"))
 
@@ -179,7 +184,9 @@ class Recipe:
         return tuple(Command(argv, places.build, self.project.timeout) for argv in argvs)
 
     def tests(self, places: Places, choices: Choices) -> tuple[TestRun, ...]:
-        """Runs every test of this upstream version whose target was built."""
+        """Runs every test of this upstream version whose target was built; none of a cross build runs here."""
+        if self.is_cross:
+            return ()
         return tuple(TestRun(test, self._test_command(test, places, choices)) for test in self.chosen_tests(choices))
 
     def artefacts(self) -> tuple[str, ...]:

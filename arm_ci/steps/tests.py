@@ -34,7 +34,8 @@ class Tests(RecipeStep):
     async def run(self) -> int:
         runs = self.recipe.tests(self.places, self.choices)
         if not runs:
-            self.say("none of the built targets has tests")
+            target = self.recipe.config.compilers[self.recipe.variant.compiler].target
+            self.say(f"built for board `{target}`: tests do not run here" if target else "no built target has tests")
             return int(SKIPPED)
         sentences: list[str] = []
         counted: list[TestResult] = []

@@ -55,8 +55,14 @@ class TestsTest(StepCase):
         self.expect_outcome(FAILURE, "unit: 1 passed, then exit status 139, signal 11")
         return self.run_step()
 
+    def test_a_cross_build_cannot_run_its_tests_here(self):
+        self.use(Tests(example.recipe(compiler="gcc-for-pi")))
+        self.expect_test_result_sets(SETS)
+        self.expect_outcome(SKIPPED, "built for board `pi`: tests do not run here")
+        return self.run_step()
+
     def test_targets_without_tests_skip_them(self):
         self.use(Tests(example.recipe()), targets="app")
         self.expect_test_result_sets(SETS)
-        self.expect_outcome(SKIPPED, "none of the built targets has tests")
+        self.expect_outcome(SKIPPED, "no built target has tests")
         return self.run_step()
