@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,7 @@ PATCH = (
 AFTER = {"a": changed(15, "fifteen").encode(), "dir/b": b"y\n", "sub/new": b"hello\n"}
 CALLS = ("mkdir", "makedirs", "open", "write", "fchmod", "fsync", "close", "rename", "unlink", "rmdir", "listdir")
 ANY = engine.Context()
+NOBODY = 65534
 
 
 class DeathError(BaseException):
@@ -219,15 +223,29 @@ def test_an_error_after_the_commit_record_says_that_the_next_one_sees_to_it(
     assert not whole(tree)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_tree_that_may_not_be_written_is_one_clear_message(tree: Path):
-    tree.chmod(0o555)
+@contextmanager
+def not_as_root() -> Iterator[None]:
+    """Root may write everywhere, so root is nobody for a while."""
+    if os.geteuid():
+        yield
+        return
+    os.seteuid(NOBODY)
     try:
-        with pytest.raises(engine.SourceError) as failed:
-            engine.apply(series(PATCH), str(tree), ANY)
+        yield
     finally:
-        tree.chmod(0o755)
-    assert str(failed.value) == f"{tree}/.arm_ci-patches: Permission denied"
+        os.seteuid(0)
+
+
+def test_a_tree_that_may_not_be_written_is_one_clear_message(tree: Path):
+    # Outside pytest's own directory, which only its owner may enter.
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        copy = shutil.copytree(tree, Path(directory) / "tree")
+        copy.chmod(0o555)
+        with not_as_root(), pytest.raises(engine.SourceError) as failed:
+            engine.apply(series(PATCH), str(copy), ANY)
+        copy.chmod(0o755)
+    assert str(failed.value) == f"{copy}/.arm_ci-patches: Permission denied"
 
 
 def test_a_missing_tree_is_one_clear_message(tmp_path: Path):
