@@ -147,7 +147,7 @@ class Instance:
         """Starts the master, or has a running one read its configuration again; False when it ran already."""
         running = self.process_id()
         if running is not None:
-            os.kill(running, signal.SIGHUP)
+            self._reconfigure(running)
             return False
         self._refuse_busy_ports()
         (self.state / "twistd.pid").unlink(missing_ok=True)
@@ -155,6 +155,25 @@ class Instance:
         self._buildbot("start", f"--start_timeout={_START_SECONDS}", str(self.state))
         self._wait_for_web()
         return True
+
+    def _reconfigure(self, process_id: int) -> None:
+        """Has a running master read its configuration again, and waits for what it says."""
+        seen = self.log.stat().st_size if self.log.exists() else 0
+        os.kill(process_id, signal.SIGHUP)
+        end = time.monotonic() + _START_SECONDS
+        while time.monotonic() < end:
+            with self.log.open("rb") as log:
+                # A log that became shorter was rotated: what is new then stands at its beginning.
+                log.seek(seen if self.log.stat().st_size >= seen else 0)
+                said = log.read()
+            if b"configuration update complete" in said:
+                return
+            if b"configuration update aborted" in said or b"configuration update partially applied" in said:
+                break
+            time.sleep(_POLL_SECONDS)
+        raise CommandError(
+            f"the running master did not take the configuration; the end of {self.log}:\n{_tail(self.log)}", OUTSIDE
+        )
 
     def stop(self) -> str:
         """Stops the master and returns how: `stopped`, `killed`, or `not running`."""
