@@ -68,7 +68,11 @@ class Master:
         """What the newest step of a build says."""
         steps = self.get(f"builds/{build_id}/steps")["steps"]
         started = [step for step in steps if step["started_at"]]
-        return str(started[-1]["state_string"]) if started else "waiting"
+        if not started:
+            return "waiting"
+        # A step that has just begun has said nothing yet.
+        said = str(started[-1]["state_string"])
+        return str(started[-1]["name"]) if said == "pending" else said
 
     def _open(self, request: urllib.request.Request) -> dict[str, Any]:
         try:
