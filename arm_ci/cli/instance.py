@@ -152,6 +152,7 @@ class Instance:
         self._refuse_busy_ports()
         (self.state / "twistd.pid").unlink(missing_ok=True)
         self._buildbot("upgrade-master", "--quiet", str(self.state))
+        (self.state / "master.cfg.sample").unlink(missing_ok=True)
         self._buildbot("start", f"--start_timeout={_START_SECONDS}", str(self.state))
         self._wait_for_web()
         return True
