@@ -200,7 +200,8 @@ class Instance:
         end = time.monotonic() + _START_SECONDS
         while time.monotonic() < end:
             try:
-                with urllib.request.urlopen(f"{self.local_url}api/v2/masters", timeout=10):
+                with urllib.request.urlopen(f"{self.local_url}api/v2/masters", timeout=10) as answer:
+                    answer.read()
                     return
             except (urllib.error.URLError, OSError):
                 if self.process_id() is None:

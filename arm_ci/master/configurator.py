@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from buildbot import config as buildbot_config
 from buildbot.configurators import ConfiguratorBase
@@ -12,6 +13,7 @@ from arm_ci.config import Config, ConfigError, load, variants
 from arm_ci.config.model import Variant
 from arm_ci.master.builders import builders
 from arm_ci.master.log_keeper import LogKeeper
+from arm_ci.master.rest_answers import RestAnswers
 from arm_ci.master.schedulers import force_scheduler
 from arm_ci.master.workers import buildbot_worker, protocols
 from arm_ci.plan.patching import patch_set_problems
@@ -37,7 +39,7 @@ class ArmCi(ConfiguratorBase):
             buildbot_config.error(mistake)
         chosen = variants(config)
         self._site(config)
-        config_dict.setdefault("services", []).append(LogKeeper(config.site.keep_logs))
+        config_dict.setdefault("services", []).extend((LogKeeper(config.site.keep_logs), RestAnswers()))
         self.workers += [buildbot_worker(config, each) for each in config.workers.values()]
         self.builders += builders(config, chosen)
         self.schedulers += [
@@ -52,7 +54,16 @@ class ArmCi(ConfiguratorBase):
         c.setdefault("db", {"db_url": site.database})
         self.protocols.update(protocols(site))
         self.www.setdefault("port", f"tcp:{site.web.port}:interface={site.web.host}")
+        # The page may be opened under each name of this machine; others must not force builds from their pages.
+        origins = [f"http://{name}:{site.web.port}" for name in ("localhost", "127.0.0.1")]
+        self.www.setdefault("allowed_origins", [*origins, _origin(c["buildbotURL"])])
         self.www.setdefault("plugins", {"waterfall_view": {}, "console_view": {}, "grid_view": {}})
+
+
+def _origin(url: str) -> str:
+    """Scheme, host and port of an address, as browsers send them."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _names_by_project(chosen: tuple[Variant, ...]) -> dict[str, list[str]]:

@@ -65,9 +65,7 @@ def test_versions_are_read_as_tools_print_them(first_line, version, tmp_path, mo
 
 def test_packages_are_told_apart_where_dpkg_knows_them(tmp_path, monkeypatch):
     query = tmp_path / "dpkg-query"
-    query.write_text(
-        '#!/bin/sh\ncase "$3" in there) printf installed;; gone) printf config-files;; *) exit 1;; esac\n'
-    )
+    query.write_text('#!/bin/sh\ncase "$3" in there) printf installed;; gone) printf config-files;; *) exit 1;; esac\n')
     query.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     assert probe.packages(["there", "gone", "unknown"]) == {"there": True, "gone": False, "unknown": False}

@@ -13,6 +13,7 @@ from buildbot.plugins import steps, util
 
 from arm_ci.config import load, variants
 from arm_ci.master import ArmCi
+from arm_ci.master.log_keeper import LogKeeper
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,7 +31,7 @@ def test_each_variant_is_exactly_one_builder(shipped):
 
 
 def test_logs_older_than_the_configuration_says_are_removed(shipped):
-    (keeper,) = shipped["services"]
+    (keeper,) = [service for service in shipped["services"] if isinstance(service, LogKeeper)]
     assert keeper.keep_seconds == 90 * 86400
 
 
@@ -45,6 +46,10 @@ def test_the_steps_are_those_of_the_design_in_their_order(shipped):
     assert names == [
         "check-worker", "source", "patch-set", "prerequisites", "configure", "build", "tests", "artefacts", "summary",
     ]  # fmt: skip
+
+
+def test_builds_are_forced_from_our_own_pages_only(shipped):
+    assert set(shipped["www"]["allowed_origins"]) == {"http://localhost:8010", "http://127.0.0.1:8010"}
 
 
 def test_everything_listens_on_loopback(shipped):
