@@ -6,13 +6,16 @@ Exit statuses: 0 done, 1 the build or check failed, 2 usage or configuration err
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
 from arm_ci import __version__
 from arm_ci.cli import build, check, matrix, patches, service
-from arm_ci.cli.options import DONE, FAILED, USAGE, CommandError
+from arm_ci.cli.options import DONE, FAILED, OUTSIDE, USAGE, CommandError
 from arm_ci.config import ConfigError
+from arm_ci.patches.engine import BundleError, SourceError
+from arm_ci.patches.series import SeriesError
 
 COMMANDS = (check, matrix, patches, build, service)
 
@@ -34,17 +37,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = make_parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
-    except ConfigError as error:
+    except (ConfigError, SeriesError) as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
         return USAGE
-    except CommandError as error:
-        print(f"arm-ci: {error}", file=sys.stderr)
-        return error.status
+    except (CommandError, BundleError, SourceError, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            # The reader (head, less) went away: not our error. Keep Python from complaining at exit.
+            sys.stderr.close()
+            return DONE
+        print(f"arm-ci: {_sentence(error)}", file=sys.stderr)
+        return _status(error)
     except KeyboardInterrupt:
         print("arm-ci: interrupted", file=sys.stderr)
         return FAILED
-    except BrokenPipeError:
-        # The reader (head, less) went away: not our error. Keep Python from complaining at exit.
-        sys.stderr.close()
-        return DONE
+
+
+def _sentence(error: Exception) -> str:
+    """What went wrong; the system's own errors name the file they are about, when they know it."""
+    if not isinstance(error, OSError):
+        return str(error)
+    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    return where + (error.strerror or str(error) or type(error).__name__)
+
+
+def _status(error: Exception) -> int:
+    if isinstance(error, CommandError):
+        return error.status
+    return USAGE if isinstance(error, BundleError) else OUTSIDE

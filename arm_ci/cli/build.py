@@ -15,9 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from arm_ci.agent.probe import probe
-from arm_ci.cli.options import DONE, FAILED, CommandError, add_config_option, load_config
-from arm_ci.config import Config, Variant, variants
-from arm_ci.config.problems import nearest
+from arm_ci.cli.options import DONE, FAILED, CommandError, add_config_option, find_variant, load_config
 from arm_ci.patches import engine
 from arm_ci.patches.series import SeriesError
 from arm_ci.plan import (
@@ -60,16 +58,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--targets", default="", metavar="'A B'", help="targets to build (default: the project's)")
     parser.add_argument("--keep", action="store_true", help="keep what an earlier build left in the build tree")
     parser.set_defaults(run=run)
-
-
-def find_variant(config: Config, name: str) -> Variant:
-    """The variant of that name; raises CommandError naming the nearest one."""
-    known = {variant.name: variant for variant in variants(config)}
-    if name in known:
-        return known[name]
-    close = nearest(name, known)
-    hint = f"; did you mean `{close}`?" if close else ""
-    raise CommandError(f"--variant: there is no variant `{name}`{hint} (`arm-ci matrix` lists them)")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,6 +1,6 @@
 """What several commands share: where the configuration is, and how a mistake of the caller is said.
 
-Nothing here prints or exits; `arm_ci.cli.main` turns a UsageError into one line and an exit status.
+Nothing here prints or exits; `arm_ci.cli.main` turns a CommandError into one line and an exit status.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from arm_ci.config import Config, load
+from arm_ci.config import Config, Variant, load, variants
+from arm_ci.config.problems import nearest
 
 DONE = 0
 FAILED = 1
@@ -52,6 +53,16 @@ def config_directory(arguments: argparse.Namespace) -> Path:
 def load_config(arguments: argparse.Namespace) -> Config:
     """The checked configuration; raises ConfigError with every mistake."""
     return load(config_directory(arguments))
+
+
+def find_variant(config: Config, name: str) -> Variant:
+    """The variant of that name; raises CommandError naming the nearest one."""
+    known = {variant.name: variant for variant in variants(config)}
+    if name in known:
+        return known[name]
+    close = nearest(name, known)
+    hint = f"; did you mean `{close}`?" if close else ""
+    raise CommandError(f"--variant: there is no variant `{name}`{hint} (`arm-ci matrix` lists them)")
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -8,17 +8,19 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from textwrap import indent
 from typing import Any, get_args
 
-from arm_ci.cli.options import DONE, FAILED, OUTSIDE, USAGE, CommandError, add_config_option, load_config
-from arm_ci.config import Config, Project, Variant, variants
-from arm_ci.config.model import Architecture, Generator
+from arm_ci.cli.options import DONE, FAILED, OUTSIDE, USAGE, CommandError, add_config_option, find_variant, load_config
+from arm_ci.config import Config
+from arm_ci.config.model import Architecture, Generator, Project
 from arm_ci.config.problems import listing, suggestion
 from arm_ci.patches import engine, series
+from arm_ci.plan import Recipe
+from arm_ci.plan.patching import context_of, state_table
 
 NOT_CHECKED = "not checked"
 
@@ -62,11 +64,7 @@ def run_list(arguments: argparse.Namespace) -> int:
     names = [_known_project(config, arguments.project).name] if arguments.project else list(config.projects)
     rows: list[dict[str, str]] = []
     for project in names:
-        try:
-            patch_set = series.read(_directory(config, project))
-        except series.SeriesError as error:
-            return _say_problems(error)
-        for patch in patch_set.patches:
+        for patch in series.read(_directory(config, project)).patches:
             needed = conditions(patch.needed_for)
             rows.append(
                 {"project": project, "name": patch.name, "state": NOT_CHECKED, "reason": needed, "title": patch.title}
@@ -97,38 +95,34 @@ def _run(arguments: argparse.Namespace, change: bool) -> int:
     context = _context(config, arguments)
     try:
         project, how = _project(config, arguments)
-        version = project.version
-        bundle = series.bundle(
-            _directory(config, project.name), version.file if version else "", version.pattern if version else ""
-        )
-        loaded = engine.load_bundle(bundle)
+        loaded = _series(config, project)
         if context.version is None:
             context = replace(context, version=engine.read_version(str(arguments.source), loaded.version))
         states = (engine.apply if change else engine.check)(loaded, str(arguments.source), context)
-    except series.SeriesError as error:
-        return _say_problems(error)
     except engine.SourceError as error:
         raise CommandError(str(error), OUTSIDE if arguments.source.is_dir() else USAGE) from None
     conflicts = any(state.state == engine.CONFLICTS for state in states)
+    rows = [{"name": each.name, "state": each.state, "reason": each.reason} for each in states]
     if arguments.json:
-        print(json.dumps([{"name": s.name, "state": s.state, "reason": s.reason} for s in states], indent=1))
+        print(json.dumps(rows, indent=1))
     else:
         print(f"{project.name} {context.version or '(version unknown)'}{how}")
-        for line in table(states):
-            print(line)
+        print(indent(state_table(rows), "  "), end="")
         if change:
             print(_outcome(states))
     return FAILED if conflicts else DONE
 
 
-def table(states: Sequence[engine.PatchState]) -> list[str]:
-    """One line a patch: state, name, reason."""
-    widths = [max((len(text) for text in column), default=0) for column in zip(*_words(states), strict=True)]
-    return [f"  {state:{widths[0]}}  {name:{widths[1]}}  {reason}" for state, name, reason in _words(states)]
-
-
-def _words(states: Sequence[engine.PatchState]) -> list[tuple[str, str, str]]:
-    return [(state.state, state.name, state.reason) for state in states]
+def _series(config: Config, project: Project) -> engine.Series:
+    """The project's patch set, read and judged sound."""
+    version = project.version
+    bundle = series.bundle(
+        _directory(config, project.name), version.file if version else "", version.pattern if version else ""
+    )
+    try:
+        return engine.load_bundle(bundle)
+    except engine.BundleError as error:
+        raise CommandError(f"project `{project.name}`: {error}") from None
 
 
 def _outcome(states: Sequence[engine.PatchState]) -> str:
@@ -151,12 +145,6 @@ def conditions(needed_for: Mapping[str, Any]) -> str:
     return "needed for " + ("; ".join(part for part in parts if part) or "every variant")
 
 
-def _say_problems(error: series.SeriesError) -> int:
-    for problem in error.problems:
-        print(problem, file=sys.stderr)
-    return USAGE
-
-
 def _directory(config: Config, project: str) -> Path:
     return config.path(config.site.patches) / project
 
@@ -170,7 +158,7 @@ def _known_project(config: Config, name: str) -> Project:
 def _project(config: Config, arguments: argparse.Namespace) -> tuple[Project, str]:
     """The project, and how it was told when nobody named it."""
     if arguments.variant:
-        variant = _variant(config, arguments.variant)
+        variant = find_variant(config, arguments.variant)
         if arguments.project not in (None, variant.project):
             raise CommandError(f"variant `{variant.name}` is of project {variant.project}, not {arguments.project}")
         return config.projects[variant.project], ""
@@ -178,12 +166,7 @@ def _project(config: Config, arguments: argparse.Namespace) -> tuple[Project, st
         return _known_project(config, arguments.project), ""
     if not arguments.source.is_dir():
         raise CommandError(f"{arguments.source}: no such directory")
-    found = [
-        project
-        for project in config.projects.values()
-        if project.version
-        and engine.read_version(str(arguments.source), engine.Marker(project.version.file, project.version.pattern))
-    ]
+    found = [project for project in config.projects.values() if _upstream_version(project, arguments.source)]
     if len(found) == 1 and found[0].version:
         return found[0], f" (told by {found[0].version.file})"
     which = "more than one project" if found else "no project"
@@ -193,27 +176,18 @@ def _project(config: Config, arguments: argparse.Namespace) -> tuple[Project, st
     )
 
 
-def _variant(config: Config, name: str) -> Variant:
-    known = {variant.name: variant for variant in variants(config)}
-    if name not in known:
-        raise CommandError(f"no variant `{name}`" + suggestion(name, known, "variants"))
-    return known[name]
+def _upstream_version(project: Project, source: Path) -> str | None:
+    version = project.version
+    return engine.read_version(str(source), engine.Marker(version.file, version.pattern)) if version else None
 
 
 def _context(config: Config, arguments: argparse.Namespace) -> engine.Context:
     """The axes of the variant, overridden by those that are named one by one."""
     context = engine.Context()
     if arguments.variant:
-        variant = _variant(config, arguments.variant)
-        compiler = config.compilers[variant.compiler]
-        board = config.boards[compiler.target or variant.board]
-        context = engine.Context(
-            architecture=board.architecture,
-            compiler=compiler.family,
-            compiler_version=compiler.version or None,
-            generator=variant.generator,
-            os=board.os,
-        )
+        recipe = Recipe(config, find_variant(config, arguments.variant))
+        compiler = config.compilers[recipe.variant.compiler]
+        context = context_of(recipe, compiler.version, config.boards[compiler.target or recipe.variant.board].os)
     if arguments.compiler:
         family, version = _compiler(config, arguments.compiler)
         context = replace(context, compiler=family, compiler_version=version)

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arm_ci.cli.build import find_variant
 from arm_ci.cli.instance import Instance
-from arm_ci.cli.options import DONE, FAILED, CommandError, add_config_option, aligned, load_config
+from arm_ci.cli.options import DONE, FAILED, CommandError, add_config_option, aligned, find_variant, load_config
 from arm_ci.cli.rest import Master, result_name
 from arm_ci.config import Variant, variants
 from arm_ci.plan.commands import parse_targets

@@ -73,7 +73,7 @@ def test_a_failed_test_is_named(build):
 def test_a_missing_tool_ends_it_before_anything_is_touched(build):
     done = build(without=("ninja",))
     assert done.returncode == 1
-    assert "`ninja` is not on worker `this machine` (" in done.stderr
+    assert "`ninja` is not on this machine (" in done.stderr
     assert "=== patch set" not in done.stdout
 
 

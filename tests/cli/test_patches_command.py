@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from arm_ci import cli
+from arm_ci.cli import patches
+from arm_ci.config import load
+from arm_ci.config.model import UpstreamVersion
 
 SHIPPED = Path(__file__).resolve().parents[2] / "config"
 HEADER = "Title of {name}\n\nWhat: x\nWhy: x\nUpstream: x\nNeeded for: x\n\n"
@@ -205,3 +209,16 @@ def test_a_tree_that_cannot_be_resolved_is_3(config: Path, source: Path, capsys:
     (source / ".arm_ci-patches").write_text("")
     assert run(config, "apply", "--source", str(source)) == 3
     assert capsys.readouterr().err == f"arm-ci: {source}/.arm_ci-patches: expected a directory of ours; remove it\n"
+
+
+def test_a_version_file_that_cannot_be_is_a_line_not_a_traceback(
+    config: Path, source: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    loaded = load(config)
+    mesos = replace(loaded.projects["mesos"], version=UpstreamVersion("./configure.ac", "([0-9])"))
+    monkeypatch.setattr(patches, "load_config", lambda _: replace(loaded, projects={"mesos": mesos}))
+    assert run(config, "check", "--project", "mesos", "--source", str(source)) == 2
+    assert capsys.readouterr().err == (
+        "arm-ci: project `mesos`: `version`: ./configure.ac: expected a path inside the source tree, "
+        "without `.` and `..`\n"
+    )
