@@ -13,7 +13,7 @@ import stat
 from arm_ci.config.draft import Draft
 from arm_ci.config.model import Compiler, Linker, Worker
 from arm_ci.config.problems import shorten, suggestion
-from arm_ci.config.project_checks import PACKAGE, check_project
+from arm_ci.config.project_checks import PACKAGE, check_project, names_user
 from arm_ci.config.reader import Path
 from arm_ci.config.versions import version_key
 
@@ -21,6 +21,8 @@ TRIPLET = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+){1,3}", re.ASCII)
 CPU = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]*", re.ASCII)
 FUSE_LD = ("ld.bfd", "ld.gold", "ld.lld", "ld.mold")
 """What gcc accepts after -fuse-ld=, https://gcc.gnu.org/onlinedocs/gcc/Link-Options.html"""
+# As SQLAlchemy takes a URL apart (sqlalchemy/engine/url.py); drivers also take a password among the options.
+DATABASE_PASSWORD = re.compile(r"[^:]*://[^:/]*:[^@]+@|[^?]*\?(.*&)?(password|passwd)=", re.IGNORECASE)
 LOOPBACK = re.compile(r"localhost|::1|127(\.[0-9]{1,3}){3}", re.ASCII)
 
 
@@ -56,7 +58,15 @@ def _check_site(draft: Draft) -> None:
         findings.add(("site", "workers"), f"port {site.workers.port} is the web UI's; the two need a port each")
     if site.url and not re.match(r"https?://[^/\s]", site.url):
         findings.add(("site", "url"), f"found `{shorten(site.url)}`, expected an address that starts with http(s)://")
-    if "://" not in site.database and not findings.broken("site", "database"):
+    elif names_user(site.url):
+        findings.add(("site", "url"), "the address holds a name or password, and everybody sees it; take it out")
+    if DATABASE_PASSWORD.match(site.database):
+        findings.add(
+            ("site", "database"),
+            "the URL holds a password, and a configuration is no secret; leave it out and write it into the file "
+            "`.pgpass` in the home of the master's user, where PostgreSQL's driver finds it",
+        )
+    elif "://" not in site.database and not findings.broken("site", "database"):
         findings.add(
             ("site", "database"),
             f"found `{shorten(site.database)}`, expected an SQLAlchemy URL such as `sqlite:///state.sqlite`",
@@ -181,17 +191,18 @@ def _check_secret(draft: Draft, worker: Worker, path: Path) -> None:
     findings = draft.findings
     if findings.broken(*path, "password_file") or findings.broken("site", "secrets"):
         return
-    own = worker.password_file
-    file = os.path.normpath(draft.path(own or os.path.join(draft.site.secrets, f"worker-{worker.name}")))  # noqa: PTH118
-    where: Path = (*path, "password_file") if own else path
+    where: Path = (*path, "password_file") if worker.password_file else path
+    file = str(draft.path(draft.site.password_file(worker)))
     try:
+        file = os.path.realpath(file)
         status = os.stat(file)  # noqa: PTH116 - a name that no file can have raises ValueError, said below
         if stat.S_ISREG(status.st_mode) and not status.st_mode & 0o077:
             with open(file, "rb") as opened:  # noqa: PTH123
                 empty = not opened.read(4096).strip()
         else:
             empty = False
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
+        # Who may not read it is not the master: another user's check, build or matrix of the same checkout.
         return
     except (OSError, ValueError) as error:
         findings.add(

@@ -71,7 +71,8 @@ class Site:
     web: Listen = key("The web UI and REST API.", factory=lambda: Listen(port=8010))
     workers: Listen = key("Where workers connect.", factory=lambda: Listen(port=9989))
     database: str = key(
-        "SQLAlchemy URL of Buildbot's database; a relative SQLite path is inside the state directory.",
+        "SQLAlchemy URL of Buildbot's database, without a password; a relative SQLite path is inside the state "
+        "directory.",
         "sqlite:///state.sqlite",
     )
     state: str = key("State directory (database, logs, artefacts), relative to the configuration.", "../state")
@@ -82,6 +83,11 @@ class Site:
     )
     patches: str = key("Directory of the patch sets, relative to the configuration.", "../patches")
     keep_logs: Seconds = key("How long the logs of builds are kept; builds and results stay.", 90 * 86400)
+    keep_artefacts: Seconds = key("How long artefacts are kept on the master.", 30 * 86400)
+
+    def password_file(self, worker: Worker) -> str:
+        """A worker's secret file, relative to the configuration."""
+        return worker.password_file or f"{self.secrets}/worker-{worker.name}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +104,7 @@ class Board:
         "Distribution and version as in /etc/os-release, for example `debian-12`, `raspbian-12`; or `host`.",
     )
     triplet: str = key("GNU triplet; empty: the usual one of the architecture.", "")
-    cpu: str = key("Value for the compiler's -mcpu when building for this board; empty: the compiler's default.", "")
+    cpu: str = key("Value for -mcpu of a cross compiler that builds for this board; empty: the compiler's default.", "")
     jobs: int | None = key("How many edges run at once; empty: one per core.", None)
 
 
@@ -293,6 +299,10 @@ class Config:
     def path(self, relative: str) -> Path:
         """An absolute path for one that the configuration gives relative to itself."""
         return (self.directory / relative).resolve()
+
+    def password_path(self, worker: Worker) -> Path:
+        """The absolute path of a worker's secret file."""
+        return self.path(self.site.password_file(worker))
 
 
 @dataclass(frozen=True)

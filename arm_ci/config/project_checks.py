@@ -6,6 +6,7 @@ What comes out when its axes are multiplied is judged in combinations.py.
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 
 from arm_ci.config.draft import Draft
@@ -51,17 +52,18 @@ def _check_source(draft: Draft, project: Project, path: Path) -> None:
         findings.add(
             (*path, "directory"), f"there is no directory `{shorten(project.directory)}` beside the configuration"
         )
-    if re.match(r"[a-z+]+://[^/@\s]*:[^/@\s]+@", project.repository):
+    if names_user(project.repository):
         findings.add(
             (*path, "repository"),
-            "the address holds a password, which every log would show; use a key or a credential helper",
+            "the address holds a password or token, which every log would show; take out what stands before the `@`, "
+            "and use a key or a credential helper",
         )
     elif project.repository and not re.fullmatch(r"(?!-)(?!\w+::)[^\s\x00-\x1f]+", project.repository):
         findings.add(
             (*path, "repository"),
             f"found `{shorten(project.repository)}`, expected the URL or path of a Git repository",
         )
-    _check_inside(draft, project.source_directory, (*path, "source_directory"), "source tree")
+    _check_directory(draft, project.source_directory, (*path, "source_directory"), "source tree")
     if project.version is not None:
         _check_inside(draft, project.version.file, (*path, "version", "file"), "source tree")
 
@@ -76,11 +78,41 @@ def _check_references(draft: Draft, project: Project, path: Path) -> None:
                 draft.findings.add(here, f"found `{shorten(name)}`, which cannot be the name of a branch or tag")
 
 
+def names_user(url: str) -> bool:
+    """Whether a URL says who asks, as `https://TOKEN@host/` does; ssh needs a name, so only a password counts there."""
+    match = re.match(r"([a-z][a-z0-9+.-]*)://([^/?#]*)@", url, re.ASCII | re.IGNORECASE)
+    if match is None:
+        return False
+    return ":" in match[2] or "ssh" not in match[1].lower().split("+")
+
+
+def is_inside(relative: str) -> bool:
+    """Whether a path stays inside its tree and is written in one way only.
+
+    The same rules as those of the patch engine, which reads the version file on the worker.
+    """
+    parts = relative.split("/")
+    if "\0" in relative or "\\" in relative or relative.startswith("~"):
+        return False
+    # What Git and the patch engine keep in a source tree is no source.
+    return not {"", ".", "..", ".git"} & set(parts) and parts[0] != ".arm_ci-patches"
+
+
 def _check_inside(draft: Draft, relative: str, path: Path, tree: str) -> None:
-    if draft.findings.broken(*path):
+    """Judges the path of a file."""
+    if draft.findings.broken(*path) or is_inside(relative):
         return
-    if not relative or relative.startswith(("/", "~")) or ".." in relative.split("/"):
-        draft.findings.add(path, f"found `{shorten(relative)}`, expected a path inside the {tree}")
+    message = f"found `{shorten(relative)}`, expected a path inside the {tree}"
+    plain = posixpath.normpath(relative)
+    if is_inside(plain):
+        message += f" without `.`, `..` and empty parts: `{shorten(plain)}`"
+    draft.findings.add(path, message)
+
+
+def _check_directory(draft: Draft, relative: str, path: Path, tree: str) -> None:
+    """Judges the path of a directory; `.` is the tree itself."""
+    if relative != ".":
+        _check_inside(draft, relative, path, tree)
 
 
 def _check_build_system(draft: Draft, system: BuildSystem, path: Path) -> None:
@@ -101,7 +133,7 @@ def _check_build_system(draft: Draft, system: BuildSystem, path: Path) -> None:
 
 def _check_test(draft: Draft, test: Test, path: Path) -> None:
     findings = draft.findings
-    _check_inside(draft, test.directory, (*path, "directory"), "build tree")
+    _check_directory(draft, test.directory, (*path, "directory"), "build tree")
     if findings.broken(*path, "kind") or findings.broken(*path, "program"):
         return
     if test.kind == "gtest" and not test.program:

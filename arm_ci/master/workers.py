@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from pathlib import Path
 from typing import Any
 
 from buildbot.plugins import worker as worker_plugins
@@ -15,21 +14,16 @@ from arm_ci.config.model import Config, Site, Worker
 KEEPALIVE_SECONDS = 60
 
 
-def password_path(config: Config, worker: Worker) -> Path:
-    """The secret file of a worker."""
-    if worker.password_file:
-        return config.path(worker.password_file)
-    return config.path(config.site.secrets) / f"worker-{worker.name}"
-
-
 def password(config: Config, worker: Worker) -> str:
-    """The password of a worker; without a file, one that nobody knows, so that it cannot connect."""
-    path = password_path(config, worker)
+    """The password of a worker; without a file that can be read, one that nobody knows, so that it cannot connect."""
+    path = config.password_path(worker)
     try:
         return path.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         log.msg(f"worker {worker.name} cannot connect: {path} is not there; `arm-ci start` makes it")
-        return secrets.token_urlsafe(32)
+    except PermissionError:
+        log.msg(f"worker {worker.name} cannot connect: the master's user may not read {path}")
+    return secrets.token_urlsafe(32)
 
 
 def buildbot_worker(config: Config, worker: Worker) -> Any:

@@ -1,6 +1,10 @@
 """load(): files, secrets, this machine, and what it hands back."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from conftest import HOST, B, P, S, T, W, said_after, said_by_load, write_files
@@ -147,6 +151,52 @@ def test_a_secret_of_its_owner_alone_is_fine_and_a_missing_one_too(directory: Pa
     assert said_by_load(directory) == []
     secret(directory, "long enough", 0o600)
     assert said_by_load(directory) == []
+
+
+@contextmanager
+def as_somebody_without_rights(scratch: Path, hidden: Path) -> Iterator[None]:
+    """Runs as a user who can read `scratch`, and not `hidden` in it."""
+    if os.geteuid() != 0:
+        mode = hidden.stat().st_mode
+        hidden.chmod(0)
+        yield
+        hidden.chmod(mode)
+        return
+    scratch.chmod(0o755)
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.parametrize("what", ["the file", "its directory"])
+def test_a_secret_of_another_user_is_that_users_business(what: str) -> None:
+    with TemporaryDirectory() as scratch:
+        directory = write_files(Path(scratch) / "config", {})
+        path = secret(directory, "\n", 0o600)
+        hidden = path if what == "the file" else path.parent
+        if hidden.is_dir():
+            hidden.chmod(0o700)
+        with as_somebody_without_rights(Path(scratch), hidden):
+            with pytest.raises(PermissionError):
+                path.read_bytes()
+            assert said_by_load(directory) == []
+
+
+def test_the_secret_of_a_worker_is_where_its_entry_or_the_site_says(tmp_path: Path) -> None:
+    write_files(tmp_path / "config", {W: [("rpi4-1:\n", "rpi4-2: {board: rpi4, password_file: own}\nrpi4-1:\n")]})
+    config = load(tmp_path / "config", HOST)
+    assert config.password_path(config.workers["rpi4-1"]) == tmp_path / "state" / "secrets" / "worker-rpi4-1"
+    assert config.password_path(config.workers["rpi4-2"]) == tmp_path / "config" / "own"
+
+
+def test_the_secret_of_a_configuration_behind_a_link_is_the_one_that_is_judged(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    path = secret(write_files(tmp_path / "real" / "config", {}), "x", 0o644)
+    (tmp_path / "config").symlink_to(tmp_path / "real" / "config")
+    (said,) = said_by_load(tmp_path / "config")
+    assert f"its secret file {path} is open to others (mode 0644)" in said
 
 
 def test_a_password_file_that_is_a_directory_is_said_at_its_key(tmp_path: Path) -> None:

@@ -4,6 +4,20 @@ from pathlib import Path
 
 import pytest
 from conftest import B, Edit, P, S, T, W, said_after
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arm_ci.config.project_checks import is_inside
+from arm_ci.patches import engine
+
+ADDRESS_WITH_SECRET = (
+    "projects.yaml:2:15: project `app`, `repository`: the address holds a password or token, which every log would "
+    "show; take out what stands before the `@`, and use a key or a credential helper"
+)
+DATABASE_WITH_PASSWORD = (
+    "site.yaml:1:11: `database`: the URL holds a password, and a configuration is no secret; leave it out and write it "
+    "into the file `.pgpass` in the home of the master's user, where PostgreSQL's driver finds it"
+)
 
 CASES: list[tuple[str, list[Edit], list[str]]] = [
     (
@@ -204,12 +218,37 @@ CASES: list[tuple[str, list[Edit], list[str]]] = [
     (
         "an address holds a password",
         [(P, "https://example.org", "https://me:secret@example.org")],
-        [
-            (
-                "projects.yaml:2:15: project `app`, `repository`: the address holds a password, "
-                "which every log would show; use a key or a credential helper"
-            )
-        ],
+        [ADDRESS_WITH_SECRET],
+    ),
+    (
+        "an address holds a token",
+        [(P, "https://example.org", "HTTPS://ghp_token@example.org")],
+        [ADDRESS_WITH_SECRET],
+    ),
+    (
+        "an ssh address holds a password",
+        [(P, "https://example.org", "ssh://git:secret@example.org")],
+        [ADDRESS_WITH_SECRET],
+    ),
+    (
+        "a password in an address has an @",
+        [(P, "https://example.org", "https://me:sec@ret@example.org")],
+        [ADDRESS_WITH_SECRET],
+    ),
+    (
+        "the master's address holds a password",
+        [(S, "title: test", "url: https://me:secret@example.org/")],
+        ["site.yaml:1:6: `url`: the address holds a name or password, and everybody sees it; take it out"],
+    ),
+    (
+        "a database's URL holds a password",
+        [(S, "title: test", "database: postgresql://me:sec/ret@example.org/arm_ci")],
+        [DATABASE_WITH_PASSWORD],
+    ),
+    (
+        "a database's options hold a password",
+        [(S, "title: test", "database: postgresql://me@example.org/arm_ci?sslmode=require&password=x")],
+        [DATABASE_WITH_PASSWORD],
     ),
     (
         "an address is an option",
@@ -249,6 +288,47 @@ CASES: list[tuple[str, list[Edit], list[str]]] = [
                 "projects.yaml:3:21: project `app`, `source_directory`: found `../other`, expected a "
                 "path inside the source tree"
             )
+        ],
+    ),
+    (
+        "a source directory is not written plainly",
+        [(P, "  branches: [main]", "  source_directory: src/\n  branches: [main]")],
+        [
+            (
+                "projects.yaml:3:21: project `app`, `source_directory`: found `src/`, expected a "
+                "path inside the source tree without `.`, `..` and empty parts: `src`"
+            )
+        ],
+    ),
+    (
+        "a version file is not written plainly",
+        [(P, "  branches: [main]", "  version: {file: ./configure.ac, pattern: '(.*)'}\n  branches: [main]")],
+        [
+            (
+                "projects.yaml:3:19: project `app`, `version.file`: found `./configure.ac`, expected a "
+                "path inside the source tree without `.`, `..` and empty parts: `configure.ac`"
+            )
+        ],
+    ),
+    (
+        "an artefact and a test leave the build tree",
+        [
+            (P, "    tests:\n", "    artefacts: [lib//a.so, ../a.so]\n    tests:\n"),
+            (P, "kind: ctest", "kind: ctest, directory: /"),
+        ],
+        [
+            (
+                "projects.yaml:5:17: project `app`, `cmake.artefacts[0]`: found `lib//a.so`, expected a "
+                "path inside the build tree without `.`, `..` and empty parts: `lib/a.so`"
+            ),
+            (
+                "projects.yaml:5:28: project `app`, `cmake.artefacts[1]`: found `../a.so`, expected a "
+                "path inside the build tree"
+            ),
+            (
+                "projects.yaml:7:46: project `app`, `cmake.tests[0].directory`: found `/`, expected a "
+                "path inside the build tree"
+            ),
         ],
     ),
     (
@@ -324,3 +404,28 @@ def test_each_mistake_in_entries_is_said_in_these_words_at_its_place(
     tmp_path: Path, edits: list[Edit], lines: list[str]
 ) -> None:
     assert said_after(tmp_path / "config", edits) == lines
+
+
+@pytest.mark.parametrize("url", ["ssh://git@example.org", "git+ssh://git@example.org", "git@example.org:"])
+def test_ssh_needs_a_name_in_an_address(tmp_path: Path, url: str) -> None:
+    assert said_after(tmp_path / "config", [(P, "https://example.org", url)]) == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg2:///arm_ci",
+        "postgresql+psycopg2://arm_ci@db.example.org:5432/arm_ci?sslmode=require",
+        "sqlite:////srv/a:b/me@here.sqlite",
+    ],
+)
+def test_a_database_without_a_password_is_fine(tmp_path: Path, url: str) -> None:
+    assert said_after(tmp_path / "config", [(S, "title: test", f"database: {url}")]) == []
+
+
+PARTS = st.sampled_from(["", ".", "..", "a", "b.c", ".git", ".arm_ci-patches", "a\\b", "\0", "..."])
+
+
+@given(st.lists(PARTS, min_size=1, max_size=4).map("/".join))
+def test_the_patch_engine_accepts_the_same_paths(path: str) -> None:
+    assert is_inside(path) == (engine.outside(path) is None)
