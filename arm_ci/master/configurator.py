@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from buildbot import config as buildbot_config
+from buildbot.config.errors import ConfigErrors
 from buildbot.configurators import ConfiguratorBase
 
 from arm_ci.config import Config, ConfigError, load, variants
@@ -32,11 +32,9 @@ class ArmCi(ConfiguratorBase):
         try:
             config = load(self.directory)
         except ConfigError as error:
-            for problem in error.problems:
-                buildbot_config.error(str(problem))
-            return
-        for mistake in patch_set_problems(config):
-            buildbot_config.error(mistake)
+            raise ConfigErrors([str(problem) for problem in error.problems]) from error
+        if mistakes := patch_set_problems(config):
+            raise ConfigErrors(list(mistakes))
         chosen = variants(config)
         self._site(config)
         config_dict.setdefault("services", []).extend((LogKeeper(config.site.keep_logs), RestAnswers()))

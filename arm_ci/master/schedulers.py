@@ -8,7 +8,7 @@ from buildbot.plugins import schedulers, util
 from buildbot.schedulers.forcesched import ValidationError
 
 from arm_ci.config.model import Project
-from arm_ci.plan.commands import parse_targets
+from arm_ci.plan.commands import parse_reference, parse_targets
 
 
 class TargetsParameter(util.StringParameter):
@@ -19,6 +19,27 @@ class TargetsParameter(util.StringParameter):
             return " ".join(parse_targets(s))
         except ValueError as error:
             raise ValidationError(str(error)) from error
+
+
+class ReferenceParameter(util.StringParameter):
+    """A text field for a revision; anything that git could take for an option is refused with a sentence."""
+
+    def parse_from_arg(self, s: str) -> str:
+        return _checked_reference(s)
+
+
+class BranchParameter(util.ChoiceStringParameter):
+    """The project's branches and tags to choose from, or another one typed by hand, checked like a revision."""
+
+    def parse_from_arg(self, s: str) -> str:
+        return _checked_reference(s)
+
+
+def _checked_reference(text: str) -> str:
+    try:
+        return parse_reference(text)
+    except ValueError as error:
+        raise ValidationError(str(error)) from error
 
 
 def force_scheduler(project: Project, builders: list[str]) -> Any:
@@ -33,14 +54,14 @@ def force_scheduler(project: Project, builders: list[str]) -> Any:
                 "",
                 name="main",
                 label="Source",
-                branch=util.ChoiceStringParameter(
+                branch=BranchParameter(
                     name="branch",
                     label="Branch or tag",
                     choices=[*project.branches, *project.tags],
                     default=project.branches[0],
                     strict=False,
                 ),
-                revision=util.StringParameter(name="revision", label="Revision (empty: the newest)", default=""),
+                revision=ReferenceParameter(name="revision", label="Revision (empty: the newest)", default=""),
                 repository=util.FixedParameter(name="repository", default=""),
                 project=util.FixedParameter(name="project", default=project.name),
             )

@@ -17,14 +17,29 @@ from arm_ci.config.versions import in_range
 from arm_ci.plan.toolchain import BUILD_TYPE_FLAGS, Toolchain, toolchain_of, triplet
 
 # Every command's environment: messages that we (and people elsewhere) can read and compare.
-ENVIRONMENT: Mapping[str, str] = {"LC_ALL": "C", "LANGUAGE": ""}
+ENVIRONMENT: Mapping[str, str] = {"LC_ALL": "C"}
 
 CMAKE_GENERATORS: Mapping[Generator, str] = {"ninja": "Ninja", "make": "Unix Makefiles", "kati": "Unix Makefiles"}
+
+# What compilers, build tools and test programs read from the environment: a build must not depend on who starts it.
+_FOREIGN = frozenset(
+    {
+        *("CC", "CXX", "CPP", "LD", "AR", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "LIBS", "LDEMULATION"),
+        *("CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX"),
+        *("LD_LIBRARY_PATH", "LD_PRELOAD", "LD_RUN_PATH", "PKG_CONFIG_PATH", "CONFIG_SITE", "DESTDIR", "VERBOSE"),
+        *("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEFILES", "GNUMAKEFLAGS", "MAKE_TERMOUT", "MAKE_TERMERR"),
+        *("LANG", "LANGUAGE", "CLICOLOR_FORCE", "GCC_COLORS"),
+    }
+)
+_FOREIGN_PREFIXES = ("CMAKE_", "CTEST_", "GTEST_", "NINJA_", "LC_", "CCACHE_", "DISTCC_")
 
 # ckati reads CMake's inner makefile, which has a rule for every target; the outer one only starts make again.
 KATI_MAKEFILE = "CMakeFiles/Makefile2"
 KATI_SUFFIX = "-kati"
 
+# A version such as 1.2.0-rc1 counts as its numbers.
+_LEADING_NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,7}", re.ASCII)
+_REFERENCE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+@-]*", re.ASCII)
 _TARGET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+-]*", re.ASCII)
 
 
@@ -100,10 +115,33 @@ def parse_targets(text: str) -> tuple[str, ...]:
     return targets
 
 
+def parse_reference(text: str) -> str:
+    """A branch, tag or revision as people type it; empty stays empty. Raises ValueError with the sentence for them."""
+    reference = text.strip()
+    # A word that begins with `-` would be an option of git, and some of those run commands.
+    if reference and not _REFERENCE.fullmatch(reference):
+        raise ValueError(
+            f"`{reference}` is not a branch, tag or revision: letters, digits, `.`, `_`, `/`, `+`, `@` and `-` were "
+            "expected, starting with a letter, digit or `_`"
+        )
+    return reference
+
+
+def is_foreign(variable: str) -> bool:
+    """Whether an environment variable of the caller or the worker would change what a build does."""
+    return variable in _FOREIGN or variable.startswith(_FOREIGN_PREFIXES)
+
+
 def repeat_command(variant: Variant, choices: Choices) -> str:
     """The one command that repeats a build of a source tree without a master."""
     targets = f" --targets {shlex.quote(' '.join(choices.targets))}" if choices.targets else ""
     return f"arm-ci build --variant {variant.name} --source DIR --jobs {choices.jobs}{targets}"
+
+
+def _is_of_version(test: Test, upstream_version: str) -> bool:
+    """Whether an upstream version has a test; one that cannot be told has only those that every version has."""
+    number = _LEADING_NUMBER.match(upstream_version)
+    return in_range(number[0], test.versions) if number else not test.versions
 
 
 @dataclass(frozen=True)
@@ -207,7 +245,7 @@ class Recipe:
         return tuple(
             test
             for test in self.build_system.tests
-            if (not choices.upstream_version or in_range(choices.upstream_version, test.versions))
+            if (_is_of_version(test, choices.upstream_version) or test.target in choices.targets)
             and (not choices.targets or test.target in choices.targets or "all" in choices.targets)
         )
 
@@ -222,7 +260,8 @@ class Recipe:
         toolchain = self.toolchain(places)
         build_type = self.project.build_type
         debug = " ".join((*BUILD_TYPE_FLAGS[build_type], *toolchain.debug_flags))
-        link = " ".join(toolchain.link_flags)
+        # CMake puts these flags into shell commands as they are; a directory may have a space in its name.
+        link = shlex.join(toolchain.link_flags)
         if toolchain.cmake_toolchain:
             choice = [f"-DCMAKE_TOOLCHAIN_FILE={places.support / 'toolchain.cmake'}"]
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from arm_ci.config.model import Config
@@ -54,3 +55,10 @@ def options_of(context: engine.Context) -> tuple[str, ...]:
         "os": context.os,
     }
     return tuple(word for name, value in values.items() if value for word in (f"--{name}", value))
+
+
+def state_table(patches: Sequence[Mapping[str, str]]) -> str:
+    """One line a patch: its state, its name, the reason."""
+    states = max((len(patch["state"]) for patch in patches), default=0)
+    names = max((len(patch["name"]) for patch in patches), default=0)
+    return "".join(f"{patch['state']:{states}}  {patch['name']:{names}}  {patch['reason']}\n" for patch in patches)

@@ -16,10 +16,12 @@ _LONGEST_LINE = 4000
 # The lines that tools themselves give as the reason, the most telling first.
 _REASONS: tuple[re.Pattern[str], ...] = (
     re.compile(r"^ninja: error: "),
-    re.compile(r"^CMake Error"),
+    # CMake's test of the compiler quotes the compiler's own error, which says more.
+    re.compile(r"^CMake Error(?! at .*/CMakeTest)"),
     re.compile(r"^configure: error: "),
     re.compile(r"\b(?:fatal error|error|ERROR): |: undefined reference to |\bmultiple definition of "),
     re.compile(r"^(?:make|gmake)(?:\[\d+\])?: \*\*\* "),
+    re.compile(r"^CMake Error"),
     re.compile(r"^FAILED: "),
     re.compile(r"^ninja: "),
 )

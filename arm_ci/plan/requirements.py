@@ -28,6 +28,8 @@ AUTOTOOLS_PREPARE_PROGRAMS: Mapping[str, str] = {
 }
 _DEBIAN_FAMILY = ("debian", "raspbian", "ubuntu")
 _KIBIBYTE = 1024
+THIS_MACHINE = "this machine"
+"""How sentences name the machine of `arm-ci build`; a worker is named as "worker `NAME`"."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,13 @@ def compiler_packages(compiler: Compiler, toolchain: Toolchain) -> tuple[str, ..
     suffix = f"-{compiler.version}" if compiler.version else ""
     if compiler.family == "clang":
         return (f"clang{suffix}",)
-    # Debian writes x86-64 in package names where the triplet has x86_64.
-    cross = f"-{triplet(toolchain.target).replace('_', '-')}" if toolchain.target is not None else ""
+    cross = f"-{_package_triplet(toolchain.target)}" if toolchain.target is not None else ""
     return (f"g++{suffix}{cross}",)
+
+
+def _package_triplet(board: Board) -> str:
+    """A triplet as Debian's package names write it: x86-64 where the triplet has x86_64."""
+    return triplet(board).replace("_", "-")
 
 
 def wanted_programs(recipe: Recipe) -> dict[str, str]:
@@ -116,15 +122,15 @@ def probe_request(recipe: Recipe, places: Places) -> dict[str, Any]:
     }
 
 
-def missing(recipe: Recipe, places: Places, facts: Facts, worker: str) -> tuple[str, ...]:
+def missing(recipe: Recipe, places: Places, facts: Facts, where: str) -> tuple[str, ...]:
     """One sentence for each thing that this worker lacks; none when it can build the variant."""
     board = recipe.config.boards[recipe.variant.board]
     return (
-        *_machine(recipe, board, places, facts, worker),
-        *_compiler(recipe, places, facts, worker),
-        *_linker(recipe, places, facts, worker),
+        *_machine(recipe, board, places, facts, where),
+        *_compiler(recipe, places, facts, where),
+        *_linker(recipe, places, facts, where),
         *(
-            f"`{name}` is not on worker `{worker}` ({facts.os}): {facts.install_hint(package)}"
+            f"`{name}` is not on {where} ({facts.os}): {facts.install_hint(package)}"
             for name, package in wanted_programs(recipe).items()
             if facts.programs.get(name) is None
         ),
@@ -139,50 +145,56 @@ def missing_packages(recipe: Recipe, facts: Facts) -> tuple[str, ...]:
     return tuple(name for name in wanted_packages(recipe, facts.os) if not installed.get(name, False))
 
 
-def notes(recipe: Recipe, facts: Facts, worker: str) -> tuple[str, ...]:
+def notes(recipe: Recipe, facts: Facts, where: str) -> tuple[str, ...]:
     """What differs from the board's description without stopping the build."""
     board = recipe.config.boards[recipe.variant.board]
     found = []
     # Firmware and graphics take their share of RAM, so a board's figure is only roughly the kernel's.
     if facts.memory_bytes < int(board.memory) * 0.9:
         found.append(
-            f"worker `{worker}` has {size_text(facts.memory_bytes)} of RAM, "
-            f"board `{board.name}` says {size_text(board.memory)}"
+            f"{where} has {size_text(facts.memory_bytes)} of RAM, board `{board.name}` says {size_text(board.memory)}"
         )
     if facts.swap_bytes < int(board.swap) * 0.9:
         found.append(
-            f"worker `{worker}` has {size_text(facts.swap_bytes)} of swap, "
-            f"board `{board.name}` says {size_text(board.swap)}"
+            f"{where} has {size_text(facts.swap_bytes)} of swap, board `{board.name}` says {size_text(board.swap)}"
         )
     if facts.cores != board.cores:
-        found.append(f"worker `{worker}` has {facts.cores} cores, board `{board.name}` says {board.cores}")
+        found.append(f"{where} has {facts.cores} cores, board `{board.name}` says {board.cores}")
     return tuple(found)
 
 
-def _machine(recipe: Recipe, board: Board, places: Places, facts: Facts, worker: str) -> list[str]:
+def _machine(recipe: Recipe, board: Board, places: Places, facts: Facts, where: str) -> list[str]:
     found = []
     if facts.architecture != board.architecture:
+        cure = (
+            "`arm-ci matrix` shows the variants of other boards"
+            if where == THIS_MACHINE
+            else "give the worker another board in workers.yaml, or install a system of that architecture"
+        )
+        found.append(f"{where} is {facts.architecture}, but board `{board.name}` is {board.architecture}: {cure}")
+    by_directory = recipe.config.linkers[recipe.variant.linker].selection == "directory"
+    if recipe.variant.generator == "autotools" and by_directory and " " in str(places.support):
         found.append(
-            f"worker `{worker}` is {facts.architecture}, but its board `{board.name}` is {board.architecture}: "
-            "give the worker another board in workers.yaml, or install a system of that architecture"
+            f"the path {places.support} has a space, and autotools cannot take linker `{recipe.variant.linker}` "
+            "from such a directory: build elsewhere"
         )
     project = recipe.project
     if facts.free_disk_bytes < project.disk:
         found.append(
-            f"worker `{worker}` has {size_text(facts.free_disk_bytes)} of disk free at {places.build}, "
+            f"{where} has {size_text(facts.free_disk_bytes)} of disk free at {places.build}, "
             f"project `{project.name}` needs {size_text(project.disk)}"
         )
     total = facts.memory_bytes + facts.swap_bytes
     if total < project.memory:
         found.append(
-            f"worker `{worker}` has {size_text(facts.memory_bytes)} of RAM and {size_text(facts.swap_bytes)} of swap, "
+            f"{where} has {size_text(facts.memory_bytes)} of RAM and {size_text(facts.swap_bytes)} of swap, "
             f"project `{project.name}` needs {size_text(project.memory)} together: "
             f"add at least {size_text(project.memory - total)} of swap"
         )
     return found
 
 
-def _compiler(recipe: Recipe, places: Places, facts: Facts, worker: str) -> list[str]:
+def _compiler(recipe: Recipe, places: Places, facts: Facts, where: str) -> list[str]:
     toolchain = recipe.toolchain(places)
     compiler = recipe.config.compilers[recipe.variant.compiler]
     absent = [name for name in (toolchain.c_compiler, toolchain.cxx_compiler) if facts.programs.get(name) is None]
@@ -191,50 +203,49 @@ def _compiler(recipe: Recipe, places: Places, facts: Facts, worker: str) -> list
             hint = f"unpack the compiler into {compiler.directory} there"
         else:
             hint = facts.install_hint(*compiler_packages(compiler, toolchain))
-        return [f"compiler `{absent[0]}` is not on worker `{worker}` ({facts.os}): {hint}"]
+        return [f"compiler `{absent[0]}` is not on {where} ({facts.os}): {hint}"]
     version = facts.program_version(toolchain.cxx_compiler)
     found = []
     if compiler.minimum and version and version_key(version) < version_key(compiler.minimum):
         found.append(
-            f"compiler `{toolchain.cxx_compiler}` on worker `{worker}` is {version}, "
+            f"compiler `{toolchain.cxx_compiler}` on {where} is {version}, "
             f"`{compiler.name}` needs {compiler.minimum} or newer"
         )
     if compiler.version and version and not _same_release(version, compiler.version):
         found.append(
-            f"compiler `{toolchain.cxx_compiler}` on worker `{worker}` is {version}, "
-            f"`{compiler.name}` must be {compiler.version}"
+            f"compiler `{toolchain.cxx_compiler}` on {where} is {version}, `{compiler.name}` must be {compiler.version}"
         )
     return found
 
 
-def _linker(recipe: Recipe, places: Places, facts: Facts, worker: str) -> list[str]:
+def _linker(recipe: Recipe, places: Places, facts: Facts, where: str) -> list[str]:
     toolchain = recipe.toolchain(places)
     linker = recipe.config.linkers[recipe.variant.linker]
     if facts.programs.get(toolchain.linker_program) is None:
-        return [_absent_linker(linker, facts, worker)]
+        return [_absent_linker(linker, toolchain, facts, where)]
     version = facts.program_version(toolchain.linker_program)
     if linker.minimum and version and version_key(version) < version_key(linker.minimum):
-        return [
-            f"linker `{linker.program}` on worker `{worker}` is {version}, "
-            f"`{linker.name}` needs {linker.minimum} or newer"
-        ]
+        return [f"linker `{linker.program}` on {where} is {version}, `{linker.name}` needs {linker.minimum} or newer"]
     compiler = recipe.config.compilers[recipe.variant.compiler]
     compiler_version = facts.program_version(toolchain.cxx_compiler)
     wanted = linker.compilers.get(compiler.family, "")
     if compiler_version and not in_range(compiler_version, wanted):
         return [
-            f"compiler `{toolchain.cxx_compiler}` {compiler_version} on worker `{worker}` cannot drive linker "
+            f"compiler `{toolchain.cxx_compiler}` {compiler_version} on {where} cannot drive linker "
             f"`{linker.name}`: it needs {compiler.family} {wanted}"
         ]
     trial = " ".join(link_trial(toolchain))
     if facts.programs.get(toolchain.cxx_compiler) is not None and facts.links.get(trial) is False:
-        return [f"compiler and linker do not work together on worker `{worker}`: `{trial}` fails there"]
+        return [f"compiler and linker do not work together on {where}: `{trial}` fails there"]
     return []
 
 
-def _absent_linker(linker: Linker, facts: Facts, worker: str) -> str:
-    hint = facts.install_hint(*linker.packages) if linker.packages else "no Debian package brings it; install it there"
-    return f"linker `{linker.program}` is not on worker `{worker}` ({facts.os}): {hint}"
+def _absent_linker(linker: Linker, toolchain: Toolchain, facts: Facts, where: str) -> str:
+    packages = linker.packages
+    if toolchain.target is not None and toolchain.linker_program != linker.program:
+        packages = (f"binutils-{_package_triplet(toolchain.target)}",)
+    hint = facts.install_hint(*packages) if packages else "no Debian package brings it; install it there"
+    return f"linker `{toolchain.linker_program}` is not on {where} ({facts.os}): {hint}"
 
 
 def _same_release(found: str, wanted: str) -> bool:

@@ -9,12 +9,14 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from arm_ci.config.model import TestKind
+
 Outcome = Literal["passed", "failed", "skipped"]
 
 # `12/34 Test  #12: name ....................   Passed    0.01 sec`; instead of Passed also `***Failed`,
-# `***Timeout`, `***Skipped`, `***Not Run (Disabled)`.
+# `***Timeout`, `***Skipped`, `***Not Run (Disabled)`, `Subprocess killed***Exception:`, `Child aborted***Exception:`.
 _CTEST = re.compile(
-    r"^ *\d+/\d+ Test +#\d+: (?P<name>.+?) \.*\s*(?P<outcome>Passed|\*\*\*.*?)(?: +(?P<seconds>[\d.]+) sec)?$"
+    r"^ *\d+/\d+ Test +#\d+: (?P<name>.+?) \.*\s*(?P<outcome>Passed|[A-Za-z ]*\*\*\*.*?)(?: +(?P<seconds>[\d.]+) sec)?$"
 )
 _CTEST_SKIPPED = re.compile(r"\*\*\*(?:Skipped|Not Run \(Disabled\))")
 # Searched, not matched: a test's own output may stand before the bracket when it ends without a newline.
@@ -22,7 +24,6 @@ _GTEST = re.compile(
     r"\[ +(?P<outcome>OK|FAILED|SKIPPED) +\] (?P<name>[^\s,]+)(?:, where .*)? \((?P<milliseconds>\d+) ms\)$"
 )
 _GTEST_RUN = re.compile(r"\[ RUN +\] (?P<name>\S+)$")
-_GTEST_END = re.compile(r"^\[=+\] .* ran\. \(")
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,6 @@ class GtestParser:
     def __init__(self) -> None:
         self.results: list[TestResult] = []
         self._running = ""
-        self.complete = False
 
     def feed(self, line: str) -> None:
         """Takes the next line of output."""
@@ -104,8 +104,6 @@ class GtestParser:
                 TestResult(match["name"], outcomes[match["outcome"]], int(match["milliseconds"]) / 1000)
             )
             self._running = ""
-        elif _GTEST_END.match(line):
-            self.complete = True
 
     def finish(self) -> tuple[TestResult, ...]:
         """Every result, the one that was running when the output ended included."""
@@ -113,3 +111,18 @@ class GtestParser:
             self.results.append(TestResult(self._running, "failed", 0.0))
             self._running = ""
         return tuple(self.results)
+
+
+def judge(results: tuple[TestResult, ...], ended: str) -> tuple[str, bool]:
+    """The sentence for one test program, and whether it failed; `ended` is empty when the program ended well."""
+    summary = TestSummary(results)
+    if not results:
+        return f"no test ran, {ended or 'exit status 0'}", True
+    if ended and not summary.failed:
+        return f"{summary.sentence()}, then {ended}", True
+    return summary.sentence(), bool(summary.failed)
+
+
+def parser_for(kind: TestKind) -> CtestParser | GtestParser:
+    """A fresh parser for the output of a kind of test program."""
+    return CtestParser() if kind == "ctest" else GtestParser()

@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from buildbot.process import logobserver
-from buildbot.process.buildstep import BuildStep, ShellMixin
+from buildbot.process.buildstep import BuildStep, BuildStepCancelled, ShellMixin
 from buildbot.process.results import FAILURE, SKIPPED, SUCCESS, WARNINGS
 from buildbot.steps.worker import CompositeStepMixin
 
 from arm_ci.plan import Choices, Command, Places, Recipe
+from arm_ci.plan.commands import is_foreign
 
 # A log that grows without end is a fault of the build (a loop in a makefile): stop it, keep the master alive.
 MOST_LINES = 2_000_000
@@ -47,7 +48,6 @@ class RecipeStep(CompositeStepMixin, ShellMixin, BuildStep):
         super().__init__(**kwargs)
         self.recipe = recipe
         self.logEnviron = False
-        self.env = recipe.environment
         self.max_lines = MOST_LINES
         self.command = None
         self.sentence = ""
@@ -59,6 +59,11 @@ class RecipeStep(CompositeStepMixin, ShellMixin, BuildStep):
     def places(self) -> Places:
         """The build's directories; `builddir` is what the worker calls the builder's own directory."""
         return Places.below(self.getProperty("builddir"))
+
+    @property
+    def where(self) -> str:
+        """The worker as sentences name it."""
+        return f"worker `{self.getWorkerName()}`"
 
     @property
     def choices(self) -> Choices:
@@ -78,6 +83,7 @@ class RecipeStep(CompositeStepMixin, ShellMixin, BuildStep):
         self._take = take
         remote = await self.makeRemoteShellCommand(
             command=list(command.argv),
+            env=self.environment(),
             workdir=str(command.directory),
             timeout=command.timeout_seconds,
             **overrides,
@@ -86,7 +92,17 @@ class RecipeStep(CompositeStepMixin, ShellMixin, BuildStep):
             # One observer for the step's one log, however many commands write to it.
             self.addLogObserver("stdio", LineObserver(lambda line: self._take(line) if self._take else None))
         await self.runCommand(remote)
+        if self.stopped:
+            # Whatever the command returned when it was stopped, it says nothing about the build.
+            self.say("interrupted")
+            raise BuildStepCancelled
         return remote
+
+    def environment(self) -> dict[str, str | None]:
+        """The recipe's variables; what would change a build and stands in the worker's environment is removed."""
+        # Buildbot's worker removes a variable whose value is None.
+        foreign = {name: None for name in getattr(self.worker, "worker_environ", None) or {} if is_foreign(name)}
+        return {**foreign, **self.recipe.environment}
 
     async def write(self, directory: str, name: str, text: str) -> None:
         """Writes a file on the worker, or fails the step."""

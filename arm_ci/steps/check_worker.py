@@ -15,6 +15,8 @@ from arm_ci.plan.requirements import notes
 from arm_ci.steps.base import RecipeStep
 
 _PROBE_TIMEOUT_SECONDS = 300
+# What a shell and a Buildbot worker answer when there is no such program.
+_NOT_FOUND = 127
 
 
 class CheckWorker(RecipeStep):
@@ -33,16 +35,18 @@ class CheckWorker(RecipeStep):
         remote = await self.execute(
             Command(("python3", "probe.py"), places.support, _PROBE_TIMEOUT_SECONDS),
             collectStdout=True,
+            collectStderr=True,
             initialStdin=json.dumps(probe_request(self.recipe, places)),
         )
         try:
             self.facts = Facts.from_json(json.loads(remote.stdout))
         except (ValueError, KeyError, TypeError):
-            return self.fail(f"worker `{self.getWorkerName()}` did not answer the probe: python3 must be there")
+            said = (remote.stdout + remote.stderr).strip().splitlines()
+            reason = said[-1] if said and remote.rc != _NOT_FOUND else "python3 must be there"
+            return self.fail(f"{self.where} did not answer the probe: {reason}")
         return await self._judge(self.facts)
 
     async def _judge(self, facts: Facts) -> int:
-        worker = self.getWorkerName()
         toolchain = self.recipe.toolchain(self.places)
         for name, value in (
             ("os", facts.os),
@@ -53,8 +57,8 @@ class CheckWorker(RecipeStep):
             ("knows_packages", facts.packages is not None),
         ):
             self.setProperty(name, value, self.name)
-        lacks = missing(self.recipe, self.places, facts, worker)
-        remarks = notes(self.recipe, facts, worker)
+        lacks = missing(self.recipe, self.places, facts, self.where)
+        remarks = notes(self.recipe, facts, self.where)
         if lacks or remarks:
             await self.addCompleteLog("findings", "\n".join((*lacks, *(f"note: {line}" for line in remarks))) + "\n")
         if lacks:
@@ -62,5 +66,5 @@ class CheckWorker(RecipeStep):
             return self.fail(lacks[0] + more)
         compiler = f"{toolchain.cxx_compiler} {facts.program_version(toolchain.cxx_compiler)}"
         linker = f"{toolchain.linker_program} {facts.program_version(toolchain.linker_program)}"
-        self.say(f"{worker}: {facts.architecture}, {facts.os}, {compiler}, {linker}")
+        self.say(f"{self.getWorkerName()}: {facts.architecture}, {facts.os}, {compiler}, {linker}")
         return int(SUCCESS)

@@ -9,17 +9,10 @@ from buildbot.process.results import SUCCESS
 
 from arm_ci.patches.series import SeriesError, engine_source
 from arm_ci.plan.commands import Command
-from arm_ci.plan.patching import bundle_of, context_of, options_of
+from arm_ci.plan.patching import bundle_of, context_of, options_of, state_table
 from arm_ci.steps.base import RecipeStep, how_it_ended
 
 _TIMEOUT_SECONDS = 1800
-
-
-def state_table(patches: list[dict[str, str]]) -> str:
-    """One line a patch: its state, its name, the reason."""
-    states = max((len(patch["state"]) for patch in patches), default=0)
-    names = max((len(patch["name"]) for patch in patches), default=0)
-    return "".join(f"{patch['state']:{states}}  {patch['name']:{names}}  {patch['reason']}\n" for patch in patches)
 
 
 class PatchSet(RecipeStep):

@@ -32,12 +32,12 @@ class Prerequisites(RecipeStep):
             return int(SUCCESS)
         command = f"apt-get install {' '.join(absent)}"
         if not (self.recipe.project.install_prerequisites and self.getProperty("may_install")):
-            return self.fail(f"{len(absent)} packages are missing on worker `{self.getWorkerName()}`: {command}")
+            return self.fail(f"{len(absent)} packages are missing on {self.where}: {command}")
         install = ("apt-get", "install", "--yes", "--no-install-recommends", *absent)
         remote = await self.execute(
             Command(("sh", "-c", _INSTALL, "sh", *install), self.places.support, _INSTALL_TIMEOUT_SECONDS)
         )
         if remote.didFail():
-            return self.fail(f"`{command}` failed on worker `{self.getWorkerName()}`: {how_it_ended(remote)}")
+            return self.fail(f"`{command}` failed on {self.where}: {how_it_ended(remote)}")
         self.say(f"installed {' '.join(absent)}")
         return int(SUCCESS)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from buildbot.plugins import steps
+from buildbot.process.results import SUCCESS
 
 from arm_ci.config.model import Config, Project
+from arm_ci.steps.base import LONGEST_SENTENCE, LineObserver
+
+# Asking again does not make these appear.
+_MISSING = re.compile(r"not found in upstream|couldn't find remote ref|not a tree|did not match any")
+_REASON = re.compile(r"^(?:fatal|error): ")
 
 
 def repository_url(config: Config, project: Project) -> str:
@@ -18,18 +26,42 @@ def repository_url(config: Config, project: Project) -> str:
     return str(config.path(project.repository))
 
 
+class Source(steps.Git):
+    """Buildbot's Git step; its sentence is what was checked out, or git's own reason why not."""
+
+    reason = ""
+
+    async def run(self) -> int:
+        self.addLogObserver("stdio", LineObserver(self.take))
+        return int(await super().run())
+
+    def take(self, line: str) -> None:
+        """Takes a line of git's output."""
+        if _REASON.match(line) and not self.reason:
+            self.reason = line.strip()[:LONGEST_SENTENCE]
+        if _MISSING.search(line):
+            self.retry = None
+
+    def getResultSummary(self) -> Mapping[str, str]:
+        if self.results == SUCCESS:
+            return {"step": f"{self.branch}, revision {str(self.getProperty('got_revision') or '')[:12]}"}
+        sentence = self.build.properties.cleanupTextFromSecrets(self.reason or "git failed")
+        return {"step": sentence, "build": f"{self.name}: {sentence}"}
+
+
 def source_step(config: Config, project: Project) -> Any:
     """The Git step of a project: a clean checkout of the revision, whatever the last build left behind."""
-    return steps.Git(
+    return Source(
         name="source",
         repourl=repository_url(config, project),
         branch=project.branches[0],
         mode="full",
-        method="clean",
+        method="fresh",
         workdir="source",
         logEnviron=False,
         env={"LC_ALL": "C"},
         progress=False,
+        # A network on a board's end of the world comes back after a while.
         retry=(30, 2),
         timeout=project.timeout,
         haltOnFailure=True,

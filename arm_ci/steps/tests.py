@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from buildbot.process.results import SKIPPED, SUCCESS
 
-from arm_ci.plan import CtestParser, GtestParser, Recipe, TestResult, TestRun, TestSummary
+from arm_ci.plan import TestResult, TestRun, TestSummary
+from arm_ci.plan.results import judge, parser_for
 from arm_ci.steps.base import RecipeStep, how_it_ended
 
 # Buildbot's test results carry one number each: 1 when the test passed, 0 when not.
@@ -22,14 +21,6 @@ class Tests(RecipeStep):
 
     name = "tests"
     haltOnFailure = False
-
-    def __init__(self, recipe: Recipe, **kwargs: Any) -> None:
-        super().__init__(recipe, **kwargs)
-        self.sets: dict[str, int] = {}
-
-    async def addTestResultSets(self) -> None:
-        for test in self.recipe.build_system.tests:
-            self.sets[test.name] = await self.addTestResultSet(test.name, _CATEGORY, _UNIT)
 
     async def run(self) -> int:
         runs = self.recipe.tests(self.places, self.choices)
@@ -55,20 +46,17 @@ class Tests(RecipeStep):
         return int(SUCCESS)
 
     async def _run_one(self, run: TestRun) -> tuple[str, tuple[TestResult, ...], bool]:
-        parser = CtestParser() if run.test.kind == "ctest" else GtestParser()
+        parser = parser_for(run.test.kind)
         remote = await self.execute(run.command, parser.feed)
         results = parser.finish()
+        result_set = await self.addTestResultSet(run.test.name, _CATEGORY, _UNIT)
         for result in results:
             if result.outcome != "skipped":
                 self.addTestResult(
-                    self.sets[run.test.name],
+                    result_set,
                     str(int(result.outcome == "passed")),
                     test_name=result.name,
                     duration_ns=int(result.duration_seconds * _NANOSECONDS),
                 )
-        summary = TestSummary(results)
-        if not results:
-            return f"no test ran, {how_it_ended(remote)}", results, True
-        if remote.didFail() and not summary.failed:
-            return f"{summary.sentence()}, then {how_it_ended(remote)}", results, True
-        return summary.sentence(), results, bool(summary.failed)
+        sentence, failed = judge(results, how_it_ended(remote) if remote.didFail() else "")
+        return sentence, results, failed

@@ -3,9 +3,9 @@
 import example
 import pytest
 
-from arm_ci.plan.commands import Choices, parse_targets, repeat_command
+from arm_ci.plan.commands import Choices, Places, is_foreign, parse_reference, parse_targets, repeat_command
 
-CHOICES = Choices(jobs=4)
+CHOICES = Choices(jobs=4, upstream_version="1.0")
 
 
 def argv(commands):
@@ -100,6 +100,17 @@ def test_a_test_of_another_upstream_version_is_not_run():
     assert names == ["all"]
 
 
+def test_a_version_that_cannot_be_told_brings_only_the_tests_of_every_version():
+    recipe = example.recipe()
+    assert recipe.targets(Choices(jobs=1)) == ("app",)
+    assert [test.name for test in recipe.chosen_tests(Choices(jobs=1, targets=("unit_tests",)))] == ["unit"]
+
+
+def test_a_release_candidate_counts_as_its_numbers():
+    recipe = example.recipe()
+    assert recipe.targets(Choices(jobs=1, upstream_version="1.2.0-rc1")) == ("app", "unit_tests")
+
+
 def test_test_programs_run_without_colours_in_the_build_tree():
     unit, everything = example.recipe().tests(example.PLACES, CHOICES)
     assert unit.command.argv == ("/w/b/build/t/unit_tests", "--gtest_color=no")
@@ -123,6 +134,28 @@ def test_a_linker_directory_is_made_before_configuring():
 
 def test_jobs_are_the_cores_of_the_board_unless_somebody_says_otherwise():
     assert example.recipe(board="pi").default_jobs() == 4
+
+
+def test_a_linker_directory_with_a_space_stays_one_word_of_a_flag():
+    argv = example.recipe(linker="mclinker").configure(Places.below("/a b"))[0].argv
+    assert "-DCMAKE_EXE_LINKER_FLAGS='-B/a b/support/linker'" in argv
+
+
+@pytest.mark.parametrize("bad", ["--upload-pack=touch x", "-b", "a b", "a;b", "a:b", "../x", "$(x)"])
+def test_what_git_could_take_for_something_else_is_no_reference(bad):
+    with pytest.raises(ValueError, match="is not a branch, tag or revision: letters, digits"):
+        parse_reference(bad)
+
+
+@pytest.mark.parametrize("good", ["", "master", "1.1.0", "release/19.x", "refs/pull/1/head", "553a16df", "v1+2"])
+def test_branches_tags_and_revisions_are_references(good):
+    assert parse_reference(good) == good
+
+
+@pytest.mark.parametrize("name", ["CXXFLAGS", "MAKEFLAGS", "NINJA_STATUS", "GTEST_FILTER", "LC_MESSAGES", "LDFLAGS"])
+def test_variables_that_change_builds_are_foreign(name):
+    assert is_foreign(name)
+    assert not is_foreign("PATH")
 
 
 @pytest.mark.parametrize("bad", ["-C", "--version", "A=B", "$(reboot)", "a;b"])

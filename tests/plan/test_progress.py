@@ -54,6 +54,14 @@ def test_cmake_names_the_place_first_and_the_reason_on_the_next_line():
     assert headline(text) == "CMake Error at CMakeLists.txt:3 (message): no zlib"
 
 
+def test_the_compilers_own_error_says_more_than_cmakes_test_of_it():
+    text = (
+        "CMake Error at /usr/share/cmake/Modules/CMakeTestCCompiler.cmake:70 (message):\n  The C compiler\n\n"
+        "    clang: error: no such file or directory: 'b/x'\n"
+    )
+    assert headline(text) == "clang: error: no such file or directory: 'b/x'"
+
+
 def test_output_without_a_reason_gives_none():
     assert headline("compiling errors.cpp\ndone") == ""
 

@@ -5,13 +5,14 @@ from dataclasses import replace
 import example
 import pytest
 
-from arm_ci.plan.requirements import missing, missing_packages, notes, probe_request
+from arm_ci.plan.commands import Places
+from arm_ci.plan.requirements import THIS_MACHINE, missing, missing_packages, notes, probe_request
 
 MEBIBYTE = example.MEBIBYTE
 
 
 def lacks(recipe=None, **facts):
-    return missing(recipe or example.recipe(), example.PLACES, example.facts(**facts), "pi-1")
+    return missing(recipe or example.recipe(), example.PLACES, example.facts(**facts), "worker `pi-1`")
 
 
 def test_a_fit_worker_lacks_nothing():
@@ -21,7 +22,7 @@ def test_a_fit_worker_lacks_nothing():
 
 def test_another_architecture_is_named():
     assert lacks(architecture="arm64") == (
-        "worker `pi-1` is arm64, but its board `pc` is amd64: give the worker another board in workers.yaml, "
+        "worker `pi-1` is arm64, but board `pc` is amd64: give the worker another board in workers.yaml, "
         "or install a system of that architecture",
     )
 
@@ -50,6 +51,36 @@ def test_a_cross_compiler_is_asked_for_by_its_package():
     recipe = example.recipe(compiler="gcc-for-pi")
     assert lacks(recipe)[0] == (
         "compiler `aarch64-linux-gnu-gcc` is not on worker `pi-1` (debian-12): apt-get install g++-aarch64-linux-gnu"
+    )
+
+
+def test_a_cross_linker_is_asked_for_by_the_package_of_its_target():
+    there = {
+        name: {"path": name, "version": "12.2.0", "text": ""}
+        for name in ("aarch64-linux-gnu-gcc", "aarch64-linux-gnu-g++")
+    }
+    assert lacks(example.recipe(compiler="gcc-for-pi"), programs=there) == (
+        "linker `aarch64-linux-gnu-ld.bfd` is not on worker `pi-1` (debian-12): "
+        "apt-get install binutils-aarch64-linux-gnu",
+    )
+
+
+def test_a_terminal_is_not_told_to_change_its_board():
+    sentences = missing(example.recipe(), example.PLACES, example.facts(architecture="arm64"), THIS_MACHINE)
+    assert sentences == (
+        "this machine is arm64, but board `pc` is amd64: `arm-ci matrix` shows the variants of other boards",
+    )
+
+
+def test_autotools_cannot_take_a_linker_directory_with_a_space():
+    recipe = example.recipe(generator="autotools", linker="mclinker")
+    there = {
+        "ld.mcld": {"path": "/x", "version": "", "text": ""},
+        **{name: {"path": "x", "version": "", "text": ""} for name in ("autoconf", "automake", "libtoolize")},
+    }
+    assert missing(recipe, Places.below("/a b"), example.facts(programs=there), "worker `pi-1`") == (
+        "the path /a b/support has a space, and autotools cannot take linker `mclinker` from such a directory: "
+        "build elsewhere",
     )
 
 
@@ -114,7 +145,7 @@ def test_too_little_disk_and_memory_are_given_in_figures():
 
 
 def test_a_worker_smaller_than_its_board_is_noted_but_may_build():
-    assert notes(example.recipe(board="pi"), example.facts(memory_bytes=462 * MEBIBYTE, cores=4), "pi-1") == (
+    assert notes(example.recipe(board="pi"), example.facts(memory_bytes=462 * MEBIBYTE, cores=4), "worker `pi-1`") == (
         "worker `pi-1` has 462 MB of RAM, board `pi` says 925 MB",
         "worker `pi-1` has 0 B of swap, board `pi` says 4.0 GB",
     )

@@ -1,6 +1,10 @@
 """Test results from the plain output of ctest and gtest."""
 
-from arm_ci.plan.results import CtestParser, GtestParser, TestResult, TestSummary
+import subprocess
+
+import pytest
+
+from arm_ci.plan.results import CtestParser, GtestParser, TestResult, TestSummary, judge
 
 CTEST = """\
 Test project /b
@@ -69,3 +73,61 @@ def test_the_sentence_counts_and_names():
     assert TestSummary((passed,)).sentence() == "1 passed"
     assert TestSummary((passed, *results)).sentence() == "1 passed, 5 failed: T.0, T.1, T.2 and 2 more"
     assert TestSummary((passed, TestResult("T.s", "skipped", 0))).sentence() == "1 passed, 1 skipped"
+
+
+@pytest.mark.parametrize(
+    ("results", "ended", "judgement"),
+    [
+        ((), "", ("no test ran, exit status 0", True)),
+        ((), "exit status 127", ("no test ran, exit status 127", True)),
+        ((TestResult("a", "passed", 0),), "", ("1 passed", False)),
+        (
+            (TestResult("a", "passed", 0),),
+            "exit status 139, signal 11",
+            ("1 passed, then exit status 139, signal 11", True),
+        ),
+        ((TestResult("a", "failed", 0),), "exit status 1", ("0 passed, 1 failed: a", True)),
+    ],
+)
+def test_a_program_has_passed_when_tests_ran_and_it_ended_well(results, ended, judgement):
+    assert judge(results, ended) == judgement
+
+
+@pytest.fixture(scope="module")
+def ctest_output(tmp_path_factory):
+    """What the real ctest says of tests that end in every way."""
+    ends = {
+        "good": "exit 0",
+        "bad": "exit 1",
+        "killed": "kill -KILL $$",
+        "aborted": "kill -ABRT $$",
+        "segv": "kill -SEGV $$",
+        "slow": "sleep 60",
+        "skipped": "exit 77",
+    }
+    directory = tmp_path_factory.mktemp("ctest")
+    lines = [f"add_test([=[{name}]=] sh -c [=[{script}]=])" for name, script in ends.items()]
+    lines += [
+        "set_tests_properties(slow PROPERTIES TIMEOUT 1)",
+        "set_tests_properties(skipped PROPERTIES SKIP_RETURN_CODE 77)",
+        "add_test(absent /no/such/program)",
+        "add_test(off true)",
+        "set_tests_properties(off PROPERTIES DISABLED TRUE)",
+    ]
+    (directory / "CTestTestfile.cmake").write_text("\n".join(lines) + "\n")
+    return subprocess.run(["ctest"], cwd=directory, capture_output=True, text=True).stdout
+
+
+def test_every_end_of_a_test_that_ctest_knows_is_read(ctest_output):
+    outcomes = {result.name: result.outcome for result in read(CtestParser(), ctest_output)}
+    assert outcomes == {
+        "good": "passed",
+        "bad": "failed",
+        "killed": "failed",
+        "aborted": "failed",
+        "segv": "failed",
+        "slow": "failed",
+        "skipped": "skipped",
+        "absent": "failed",
+        "off": "skipped",
+    }, ctest_output

@@ -12,7 +12,7 @@ from twisted.trial import unittest
 
 from arm_ci.steps.base import MOST_LINES
 
-ENVIRONMENT = {"LC_ALL": "C", "LANGUAGE": ""}
+ENVIRONMENT = {"LC_ALL": "C"}
 
 
 class StepCase(TestReactorMixin, TestBuildStepMixin, unittest.TestCase):
@@ -28,6 +28,7 @@ class StepCase(TestReactorMixin, TestBuildStepMixin, unittest.TestCase):
         self.build.setProperty("builddir", "/w/b", "test")
         self.build.setProperty("workername", "pi-1", "test")
         self.build.setProperty("buildnumber", 7, "test")
+        self.build.setProperty("upstream_version", "1.0", "test")
         for name, value in properties.items():
             self.build.setProperty(name, value, "test")
         step.getWorkerName = lambda: "pi-1"

@@ -1,7 +1,7 @@
 """Configure and build."""
 
 import example
-from buildbot.process.results import FAILURE, SUCCESS
+from buildbot.process.results import CANCELLED, FAILURE, SUCCESS
 from buildbot.test.steps import ExpectMkdir, ExpectRmdir
 from step_case import StepCase, shell
 
@@ -52,6 +52,20 @@ class BuildTest(StepCase):
         self.expect_commands(shell(("ninja", "-j8", "app", "unit_tests"), "/w/b/build").exit(137))
         self.expect_outcome(FAILURE, "`ninja` ended with exit status 137, signal 9")
         return self.run_step()
+
+    def test_an_interrupted_build_does_not_claim_to_have_built(self):
+        self.use(Build(example.recipe()))
+        command = shell(("ninja", "-j8", "app", "unit_tests"), "/w/b/build").exit(-1)
+        command.interrupted = True
+        self.expect_commands(command)
+        self.interrupt_nth_remote_command(0)
+        self.expect_outcome(CANCELLED, "interrupted")
+        return self.run_step()
+
+    def test_what_would_change_a_build_is_removed_from_the_workers_environment(self):
+        step = self.use(Build(example.recipe()))
+        self.worker.worker_environ = {"PATH": "/bin", "CXXFLAGS": "-Werror", "MAKEFLAGS": "k"}
+        assert step.environment() == {"CXXFLAGS": None, "MAKEFLAGS": None, "LC_ALL": "C"}
 
     def test_targets_and_jobs_of_this_build_are_used_and_edges_counted(self):
         self.use(Build(example.recipe()), targets="app", jobs=2)

@@ -38,6 +38,13 @@ class CheckWorkerTest(StepCase):
         )
         return self.run_step()
 
+    def test_what_the_probe_says_itself_is_shown(self):
+        self.check(probe().stderr("probe: cannot answer the request: no memory\n").exit(2))
+        self.expect_outcome(
+            FAILURE, "worker `pi-1` did not answer the probe: probe: cannot answer the request: no memory"
+        )
+        return self.run_step()
+
     def test_a_worker_without_python_is_told_so(self):
         self.check(probe().stderr("sh: python3: not found\n").exit(127))
         self.expect_outcome(FAILURE, "worker `pi-1` did not answer the probe: python3 must be there")
