@@ -40,11 +40,16 @@ def steps(config: Config, variant: Variant, source: Any, artefacts: Path) -> lis
     ]
 
 
+def artefacts_directory(config: Config) -> Path:
+    """Where artefacts are kept on the master: BUILDER/NUMBER/FILE below it."""
+    return config.path(config.site.state) / "artefacts"
+
+
 def builders(config: Config, chosen: Sequence[Variant]) -> list[BuilderConfig]:
     """A builder for each variant, in their order."""
     # Made once each, not once a builder: with a thousand builders that is a fifth of the start.
     sources = {project.name: source_step(config, project) for project in config.projects.values()}
-    artefacts = config.path(config.site.state) / "artefacts"
+    artefacts = artefacts_directory(config)
     workers: dict[str, list[str]] = {}
     for worker in config.workers.values():
         workers.setdefault(worker.board, []).append(worker.name)

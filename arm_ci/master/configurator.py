@@ -11,8 +11,8 @@ from buildbot.configurators import ConfiguratorBase
 
 from arm_ci.config import Config, ConfigError, load, variants
 from arm_ci.config.model import Variant
-from arm_ci.master.builders import builders
-from arm_ci.master.log_keeper import LogKeeper
+from arm_ci.master.builders import artefacts_directory, builders
+from arm_ci.master.housekeeping import Housekeeping
 from arm_ci.master.rest_answers import RestAnswers
 from arm_ci.master.schedulers import force_scheduler
 from arm_ci.master.workers import buildbot_worker, protocols
@@ -37,7 +37,9 @@ class ArmCi(ConfiguratorBase):
             raise ConfigErrors(list(mistakes))
         chosen = variants(config)
         self._site(config)
-        config_dict.setdefault("services", []).extend((LogKeeper(config.site.keep_logs), RestAnswers()))
+        config_dict.setdefault("services", []).extend(
+            (Housekeeping(config.site, str(artefacts_directory(config))), RestAnswers())
+        )
         self.workers += [buildbot_worker(config, each) for each in config.workers.values()]
         self.builders += builders(config, chosen)
         self.schedulers += [

@@ -13,7 +13,7 @@ from buildbot.plugins import steps, util
 
 from arm_ci.config import load, variants
 from arm_ci.master import ArmCi
-from arm_ci.master.log_keeper import LogKeeper
+from arm_ci.master.housekeeping import Housekeeping
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,8 +31,8 @@ def test_each_variant_is_exactly_one_builder(shipped):
 
 
 def test_logs_older_than_the_configuration_says_are_removed(shipped):
-    (keeper,) = [service for service in shipped["services"] if isinstance(service, LogKeeper)]
-    assert keeper.keep_seconds == 90 * 86400
+    (keeper,) = [service for service in shipped["services"] if isinstance(service, Housekeeping)]
+    assert keeper.site.keep_logs == 90 * 86400
 
 
 def test_a_builder_is_tagged_by_every_axis_and_its_tier(shipped):
