@@ -1,0 +1,138 @@
+"""One build on this machine: the same commands in the same order as the master's steps.
+
+The source tree is the caller's own. Nothing is installed, and nothing is written outside the source tree and the
+build's directory.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from arm_ci.agent.probe import probe
+from arm_ci.cli import place
+from arm_ci.cli.execute import execute
+from arm_ci.cli.options import DONE, FAILED
+from arm_ci.patches import engine
+from arm_ci.patches.series import SeriesError
+from arm_ci.plan import Choices, Command, Facts, Headline, Places, Progress, Recipe, TestRun, missing, probe_request
+from arm_ci.plan.commands import is_foreign
+from arm_ci.plan.patching import bundle_of, context_of, state_table
+from arm_ci.plan.requirements import THIS_MACHINE, missing_packages, notes, size_text, wanted_packages
+from arm_ci.plan.results import judge, parser_for
+
+
+class LocalBuild:
+    """A build of a variant; prints what it does."""
+
+    def __init__(self, recipe: Recipe, places: Places, choices: Choices, keep: bool) -> None:
+        self.recipe = recipe
+        self.places = places
+        self.choices = choices
+        self.keep = keep
+        self.facts = Facts.from_json(probe(probe_request(recipe, places)))
+        self.environment = {name: value for name, value in os.environ.items() if not is_foreign(name)}
+        self.environment.update(recipe.environment)
+
+    def run(self) -> int:
+        """Every stage until one fails; the exit status."""
+        started = time.monotonic()
+        stages = (self.check_worker, self.patch_set, self.prerequisites, self.configure, self.build, self.tests)
+        for stage in stages:
+            title = stage.__name__.replace("_", " ").replace("worker", THIS_MACHINE)
+            print(f"=== {title}", flush=True)
+            problem = stage()
+            if problem:
+                print(f"=== {self.recipe.variant.name}: {problem}", file=sys.stderr)
+                return FAILED
+        self.artefacts()
+        print(f"=== {self.recipe.variant.name}: done in {time.monotonic() - started:.0f} s")
+        return DONE
+
+    # Each stage returns what is wrong, or nothing.
+
+    def check_worker(self) -> str:
+        lacks = missing(self.recipe, self.places, self.facts, THIS_MACHINE)
+        remarks = [*notes(self.recipe, self.facts, THIS_MACHINE), *self._left_out()]
+        for line in (*lacks, *(f"note: {line}" for line in remarks)):
+            print(line)
+        return lacks[0] if lacks else ""
+
+    def patch_set(self) -> str:
+        compiler_version = self.facts.program_version(self.recipe.toolchain(self.places).cxx_compiler)
+        context = context_of(self.recipe, compiler_version, self.facts.os)
+        source = str(self.places.source)
+        try:
+            series = engine.load_bundle(bundle_of(self.recipe))
+            states = engine.apply(series, source, context)
+            version = engine.read_version(source, series.version)
+        except (SeriesError, engine.BundleError, engine.SourceError) as error:
+            return f"patch-failed: {error}"
+        self.choices = Choices(self.choices.jobs, self.choices.targets, version or "")
+        print(state_table([{"name": each.name, "state": each.state, "reason": each.reason} for each in states]), end="")
+        conflicts = [each for each in states if each.state == engine.CONFLICTS]
+        return f"patch-failed: {conflicts[0].name}: {conflicts[0].reason}" if conflicts else ""
+
+    def prerequisites(self) -> str:
+        wanted = wanted_packages(self.recipe, self.facts.os)
+        if wanted and self.facts.packages is None:
+            print(f"cannot be checked without dpkg: {' '.join(wanted)}")
+        absent = missing_packages(self.recipe, self.facts)
+        if not absent:
+            return ""
+        return f"packages are missing: {self.facts.install_hint(*absent)} (`arm-ci build` installs nothing itself)"
+
+    def configure(self) -> str:
+        place.make(self.places, self.keep)
+        for file in self.recipe.files(self.places):
+            Path(file.path).write_text(file.text, encoding="utf-8")
+        return self._run_all((*self.recipe.prepare(self.places), *self.recipe.configure(self.places)))
+
+    def build(self) -> str:
+        return self._run_all(self.recipe.build(self.places, self.choices))
+
+    def tests(self) -> str:
+        runs = self.recipe.tests(self.places, self.choices)
+        if not runs:
+            target = self.recipe.config.compilers[self.recipe.variant.compiler].target
+            print(f"built for board `{target}`: tests do not run here" if target else "no built target has tests")
+        problems = [self._run_test(run) for run in runs]
+        return "; ".join(problem for problem in problems if problem)
+
+    def artefacts(self) -> None:
+        """Names what was made, with sizes; it stays in the build tree."""
+        for pattern in self.recipe.artefacts():
+            for path in sorted(Path(self.places.build).glob(pattern)):
+                print(f"artefact {path} {size_text(path.stat().st_size)}")
+
+    # -- details ----------------------------------------------------------------------------------------------
+
+    def _left_out(self) -> list[str]:
+        """Says which of the caller's variables do not reach the build; the language's go without saying."""
+        names = [name for name in sorted(os.environ) if is_foreign(name) and name not in self.recipe.environment]
+        told = [name for name in names if not name.startswith(("LANG", "LC_"))]
+        return [f"the build does not see {', '.join(told)} of your environment"] if told else []
+
+    def _run_all(self, commands: Sequence[Command]) -> str:
+        headline = Headline()
+
+        def take(line: str) -> None:
+            # What is being built may be named like an error.
+            if Progress.of_line(line) is None:
+                headline.feed(line)
+
+        for command in commands:
+            ended = execute(command, self.environment, take)
+            if ended:
+                return headline.text or f"`{command.argv[0]}` ended with {ended}"
+        return ""
+
+    def _run_test(self, run: TestRun) -> str:
+        parser = parser_for(run.test.kind)
+        ended = execute(run.command, self.environment, parser.feed)
+        sentence, failed = judge(parser.finish(), ended)
+        print(f"{run.test.name}: {sentence}")
+        return f"{run.test.name}: {sentence}" if failed else ""
