@@ -42,6 +42,17 @@ def test_every_compiler_and_linker_is_used(shipped: Config) -> None:
     assert {variant.linker for variant in chosen} == set(shipped.linkers)
 
 
+def test_every_board_builds_something(shipped: Config) -> None:
+    assert {variant.board for variant in variants(shipped)} == set(shipped.boards)
+
+
+def test_no_board_is_asked_to_build_what_only_the_masters_machine_can_fetch(shipped: Config) -> None:
+    on_its_disk = {name for name, project in shipped.projects.items() if project.directory}
+    boards = {variant.board for variant in variants(shipped) if variant.project in on_its_disk}
+    # x86_64 for the cross builds: docs/run-it.md says where its worker must be.
+    assert boards == {"local", "x86_64"}
+
+
 def test_it_stays_a_sensible_number_of_builders(shipped: Config) -> None:
     assert len(variants(shipped)) <= 250
 
