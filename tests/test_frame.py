@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from arm_ci.config import load
+
 ROOT = Path(__file__).parents[1]
 PREREQUISITES = ROOT / "scripts" / "prerequisites.sh"
 FIND_PYTHON = ROOT / "scripts" / "find_python.sh"
@@ -153,6 +155,40 @@ def test_bare_make_runs_every_check() -> None:
     assert make("--dry-run") == make("--dry-run", "check")
     for tool in ("ruff check", "ruff format --check", "mypy", "arm-ci check"):
         assert tool in make("--dry-run")
+
+
+def instructions(kind: str) -> list[str]:
+    """The Dockerfile's instructions of a kind, each on one line."""
+    text = re.sub(r"\\\n\s*", "", (ROOT / "Dockerfile").read_text())
+    return re.findall(rf"^{kind} (.*)$", text, re.MULTILINE)
+
+
+def test_the_image_has_a_configuration_without_mistakes(tmp_path: Path) -> None:
+    for copied in instructions("COPY"):
+        *sources, destination = copied.split()
+        for name in sources:
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, tmp_path / destination)
+            else:
+                shutil.copy(ROOT / name, tmp_path / destination)
+    for run in instructions("RUN"):
+        for command in run.split("&&"):
+            if "config" in command:
+                subprocess.run(["sh", "-ec", command], cwd=tmp_path, check=True)
+    load(tmp_path / "config")
+    assert (tmp_path / "master.cfg").is_file()
+
+
+def test_the_image_installs_only_pinned_packages() -> None:
+    installed = [command for run in instructions("RUN") for command in run.split("&&") if "pip install" in command]
+    assert installed
+    for command in installed:
+        words = command.partition("pip install")[2].split()
+        named = [word for word in words if not word.startswith("-") and word not in ("requirements.txt", ".")]
+        assert all("==" in word for word in named)
+        if "." in words:
+            # Else pip fetches whatever setuptools is the newest.
+            assert "--no-build-isolation" in words
 
 
 def requirement_lines(name: str) -> Iterator[str]:
