@@ -1,24 +1,27 @@
-"""The master on this machine: its state directory, starting it, stopping it.
+"""A configured master on this machine: its state directory and what must be in it, its addresses, starting it.
 
-Everything it writes is below the state directory. Talking to a running master is rest.py's business.
+Everything it writes is below the state directory and the secrets directory. Talking to a running master is rest.py's
+business.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
-import signal
 import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+from arm_ci.cli import repositories
+from arm_ci.cli.master_process import START_SECONDS, MasterProcess
 from arm_ci.cli.options import OUTSIDE, CommandError
-from arm_ci.config import Config
+from arm_ci.config import Config, ConfigError, Problem, Site
+from arm_ci.config.model import Listen
+from arm_ci.config.source import compose, read_text
 
 _TAC = """\
 # Written by `arm-ci start`; the next start writes it again.
@@ -43,15 +46,47 @@ master.log_rotation.rotateLength = 10000000
 master.log_rotation.maxRotatedFiles = 10
 """
 
-_START_SECONDS = 120
-_STOP_SECONDS = 60
+_MASTER_CFG = Path(__file__).resolve().parents[2] / "master.cfg"
 _POLL_SECONDS = 0.2
-_GIT_IDENTITY = ("-c", "user.name=arm_ci", "-c", "user.email=arm_ci@localhost")
+
+
+def state_of(directory: Path) -> Path:
+    """The state directory that site.yaml names, whatever mistakes the configuration has besides.
+
+    Raises ConfigError when site.yaml cannot be read or holds no text there.
+    """
+    file = directory / "site.yaml"
+    problems: list[Problem] = []
+
+    def complain(line: int, column: int, message: str) -> None:
+        problems.append(Problem(str(file), line, column, message))
+
+    root = None
+    try:
+        text = read_text(file.read_bytes(), complain)
+        root = compose(text, complain) if text is not None else None
+    except OSError as error:
+        complain(1, 1, f"the file cannot be read ({error.strerror})")
+    if root is None:
+        raise ConfigError(tuple(problems))
+    # Whatever else is wrong in the file is of no interest here.
+    problems.clear()
+    state = Site.state
+    if root.kind != "mapping":
+        complain(root.line, root.column, f"found a {root.kind}, expected a mapping")
+    for key, value in root.pairs:
+        if key.text == "state" and (value.kind != "scalar" or value.tag != "str" or not value.text):
+            complain(value.line, value.column, "`state`: expected text, the state directory")
+        elif key.text == "state":
+            state = value.text
+    if problems:
+        raise ConfigError(tuple(problems))
+    return (directory / state).resolve()
 
 
 @dataclass(frozen=True)
 class Instance:
-    """A master's state directory and what runs in it."""
+    """A master as its configuration describes it."""
 
     config: Config
 
@@ -60,8 +95,8 @@ class Instance:
         return self.config.path(self.config.site.state)
 
     @property
-    def log(self) -> Path:
-        return self.state / "twistd.log"
+    def process(self) -> MasterProcess:
+        return MasterProcess(self.state)
 
     @property
     def url(self) -> str:
@@ -72,24 +107,35 @@ class Instance:
     @property
     def local_url(self) -> str:
         """The web UI as this machine reaches it."""
-        host = self.config.site.web.host
-        return f"http://{'127.0.0.1' if host in ('0.0.0.0', '::', '') else host}:{self.config.site.web.port}/"
+        web = self.config.site.web
+        host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(web.host, web.host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{web.port}/"
 
     # -- state ------------------------------------------------------------------------------------------------
 
     def prepare(self) -> list[str]:
         """Makes what a start needs and is not there yet; returns a line for each thing made."""
-        made = []
-        if not self.state.is_dir():
-            made.append(f"state directory {self.state}")
-        self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not _MASTER_CFG.is_file():
+            raise CommandError(f"{_MASTER_CFG} is missing: start the master from a checkout of arm_ci", OUTSIDE)
+        made = self._state_directory()
         made += self._secrets()
-        self._sources()
-        master_cfg = Path(__file__).resolve().parents[2] / "master.cfg"
-        if not master_cfg.is_file():
-            raise CommandError(f"{master_cfg} is missing: start the master from a checkout of arm_ci", OUTSIDE)
-        tac = _TAC.format(state=str(self.state), master_cfg=str(master_cfg), config=str(self.config.directory))
+        self._repositories()
+        tac = _TAC.format(state=str(self.state), master_cfg=str(_MASTER_CFG), config=str(self.config.directory))
         (self.state / "buildbot.tac").write_text(tac, encoding="utf-8")
+        return made
+
+    def _state_directory(self) -> list[str]:
+        made = [] if self.state.is_dir() else [f"state directory {self.state}"]
+        try:
+            self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+            problem = "" if os.access(self.state, os.W_OK | os.X_OK) else "not writable"
+        except FileExistsError:
+            problem = "not a directory"
+        except OSError as error:
+            problem = error.strerror or str(error)
+        if problem:
+            file = self.config.directory / "site.yaml"
+            raise CommandError(f"state directory {self.state} (`state` in {file}): {problem}", OUTSIDE)
         return made
 
     def _secrets(self) -> list[str]:
@@ -98,11 +144,7 @@ class Instance:
         for worker in self.config.workers.values():
             if worker.local:
                 continue
-            path = (
-                self.config.path(worker.password_file)
-                if worker.password_file
-                else self.config.path(self.config.site.secrets) / f"worker-{worker.name}"
-            )
+            path = self.config.password_path(worker)
             if path.exists():
                 continue
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -111,134 +153,65 @@ class Instance:
             made.append(f"password of worker {worker.name}")
         return made
 
-    def _sources(self) -> None:
+    def _repositories(self) -> None:
         """Brings the repository of every project that is a plain directory up to date with it."""
         for project in self.config.projects.values():
             if not project.directory:
                 continue
             directory = self.config.path(project.directory)
             repository = self.state / "sources" / f"{project.name}.git"
-            branch = project.branches[0]
-            if not repository.is_dir():
-                repository.parent.mkdir(parents=True, exist_ok=True)
-                _run("git", "init", "--quiet", "--bare", f"--initial-branch={branch}", str(repository))
-            git = ("git", f"--git-dir={repository}", f"--work-tree={directory}", *_GIT_IDENTITY)
-            _run(*git, "add", "--all", "--force", ".", directory=directory)
-            unborn = subprocess.run([*git, "rev-parse", "--quiet", "--verify", "HEAD"], capture_output=True).returncode
-            changed = subprocess.run([*git, "diff", "--cached", "--quiet"], cwd=directory).returncode
-            if unborn or changed:
-                _run(*git, "commit", "--quiet", "--message", f"{project.name} as it stands in {project.directory}")
+            message = f"{project.name} as it stands in {project.directory}"
+            repositories.update(repository, directory, project.branches[0], message)
 
     # -- process ----------------------------------------------------------------------------------------------
 
-    def process_id(self) -> int | None:
-        """The running master of this state directory, or None; a stale twistd.pid is nobody."""
-        try:
-            process_id = int((self.state / "twistd.pid").read_text(encoding="ascii"))
-            os.kill(process_id, 0)
-            command = Path(f"/proc/{process_id}/cmdline").read_bytes()
-            where = Path(f"/proc/{process_id}/cwd").resolve()
-        except (OSError, ValueError):
-            return None
-        # A number may have been given to somebody else since.
-        return process_id if b"python" in command and where == self.state else None
-
     def start(self) -> bool:
         """Starts the master, or has a running one read its configuration again; False when it ran already."""
-        running = self.process_id()
+        running = self.process.process_id()
         if running is not None:
-            self._reconfigure(running)
+            self.process.reconfigure(running)
             return False
-        self._refuse_busy_ports()
-        (self.state / "twistd.pid").unlink(missing_ok=True)
-        self._buildbot("upgrade-master", "--quiet", str(self.state))
-        (self.state / "master.cfg.sample").unlink(missing_ok=True)
-        self._buildbot("start", f"--start_timeout={_START_SECONDS}", str(self.state))
+        self.refuse_busy_ports()
+        self.process.start()
         self._wait_for_web()
         return True
 
-    def _reconfigure(self, process_id: int) -> None:
-        """Has a running master read its configuration again, and waits for what it says."""
-        seen = self.log.stat().st_size if self.log.exists() else 0
-        os.kill(process_id, signal.SIGHUP)
-        end = time.monotonic() + _START_SECONDS
-        while time.monotonic() < end:
-            with self.log.open("rb") as log:
-                # A log that became shorter was rotated: what is new then stands at its beginning.
-                log.seek(seen if self.log.stat().st_size >= seen else 0)
-                said = log.read()
-            if b"configuration update complete" in said:
-                return
-            if b"configuration update aborted" in said or b"configuration update partially applied" in said:
-                break
-            time.sleep(_POLL_SECONDS)
-        raise CommandError(
-            f"the running master did not take the configuration; the end of {self.log}:\n{_tail(self.log)}", OUTSIDE
-        )
-
-    def stop(self) -> str:
-        """Stops the master and returns how: `stopped`, `killed`, or `not running`."""
-        process_id = self.process_id()
-        if process_id is None:
-            return "not running"
-        os.kill(process_id, signal.SIGTERM)
-        if self._wait_for_end(_STOP_SECONDS):
-            return "stopped"
-        os.kill(process_id, signal.SIGKILL)
-        self._wait_for_end(_STOP_SECONDS)
-        return "killed"
-
-    def _wait_for_end(self, limit_seconds: float) -> bool:
-        end = time.monotonic() + limit_seconds
-        while time.monotonic() < end:
-            if self.process_id() is None:
-                return True
-            time.sleep(_POLL_SECONDS)
-        return False
-
     def _wait_for_web(self) -> None:
-        end = time.monotonic() + _START_SECONDS
+        end = time.monotonic() + START_SECONDS
         while time.monotonic() < end:
             try:
                 with urllib.request.urlopen(f"{self.local_url}api/v2/masters", timeout=10) as answer:
                     answer.read()
                     return
             except (urllib.error.URLError, OSError):
-                if self.process_id() is None:
+                if self.process.process_id() is None:
                     break
                 time.sleep(_POLL_SECONDS)
-        raise CommandError(f"the master did not come up; the end of {self.log}:\n{_tail(self.log)}", OUTSIDE)
+        raise self.process.did_not_come_up()
 
-    def _refuse_busy_ports(self) -> None:
+    def refuse_busy_ports(self) -> None:
+        """Raises CommandError when the master could not listen where its configuration says."""
         site = self.config.site
-        for listen, key, purpose in ((site.web, "web", "the web UI"), (site.workers, "workers", "workers")):
-            with socket.socket() as probe:
+        self._refuse_busy_port(site.web, "web", "the web UI")
+        self._refuse_busy_port(site.workers, "workers", "workers")
+
+    def _refuse_busy_port(self, listen: Listen, key: str, purpose: str) -> None:
+        file = self.config.directory / "site.yaml"
+        # As Twisted does it: a name is taken for IPv4.
+        family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+        try:
+            address = socket.getaddrinfo(listen.host or None, listen.port, family, flags=socket.AI_PASSIVE)[0][4]
+            with socket.socket(family) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind((listen.host, listen.port))
-                except OSError as error:
-                    raise CommandError(
-                        f"port {listen.port} of {listen.host} for {purpose} cannot be had ({error.strerror}): "
-                        f"set `{key}: {{port: ...}}` in {self.config.directory / 'site.yaml'}",
-                        OUTSIDE,
-                    ) from error
-
-    def _buildbot(self, *words: str) -> None:
-        command = [sys.executable, "-c", "from buildbot.scripts.runner import run; run()", *words]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
-        if done.returncode:
-            said = (done.stdout + done.stderr).strip()
-            raise CommandError(f"`buildbot {' '.join(words)}` failed:\n{said[-4000:]}", OUTSIDE)
-
-
-def _run(*argv: str, directory: Path | None = None) -> None:
-    done = subprocess.run(argv, cwd=directory, capture_output=True, text=True, errors="replace")
-    if done.returncode:
-        raise CommandError(f"`{argv[0]}` failed: {done.stderr.strip()}", OUTSIDE)
-
-
-def _tail(path: Path, most_lines: int = 15) -> str:
-    try:
-        return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-most_lines:])
-    except OSError:
-        return "(there is no log)"
+                probe.bind(address)
+        except OSError as error:
+            if isinstance(error, socket.gaierror) or error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                raise CommandError(
+                    f"`{listen.host}` is no address of this machine ({error.strerror}): "
+                    f"set `{key}: {{host: ...}}` in {file}"
+                ) from error
+            raise CommandError(
+                f"port {listen.port} of {listen.host} for {purpose} cannot be had ({error.strerror}): "
+                f"set `{key}: {{port: ...}}` in {file}",
+                OUTSIDE,
+            ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import secrets
 import time
 import urllib.error
 import urllib.parse
@@ -16,17 +17,22 @@ from arm_ci.cli.options import OUTSIDE, CommandError
 _TIMEOUT_SECONDS = 60
 # A busy master now and then closes a connection before it has sent the answer; asking again is harmless.
 _GET_ATTEMPTS = 5
+_FORCE_ATTEMPTS = 3
 _PAUSE_SECONDS = 0.5
 _RESULTS = ("success", "warnings", "failure", "skipped", "exception", "retry", "cancelled")
 
 
 def result_name(result: int | None) -> str:
     """Buildbot's result codes as words."""
-    return "running" if result is None else _RESULTS[result] if result < len(_RESULTS) else str(result)
+    return "running" if result is None else _RESULTS[result] if 0 <= result < len(_RESULTS) else str(result)
 
 
 class _CutShortError(CommandError):
-    """The master took the request but did not answer to the end."""
+    """The master may have taken the request, but did not answer to the end."""
+
+
+class _TooLateError(_CutShortError):
+    """The master did not answer in time."""
 
 
 @dataclass(frozen=True)
@@ -42,27 +48,53 @@ class Master:
         for _ in range(_GET_ATTEMPTS - 1):
             try:
                 return self._open(request)
+            except _TooLateError:
+                raise
             except _CutShortError:
                 time.sleep(_PAUSE_SECONDS)
         return self._open(request)
 
-    def force(self, scheduler: str, builder: str, parameters: dict[str, Any]) -> int:
-        """Forces a build; returns the number of the build request."""
-        body = {"jsonrpc": "2.0", "method": "force", "id": 1, "params": {"builderNames": [builder], **parameters}}
+    def force(self, scheduler: str, builder: str, parameters: dict[str, Any], reason: str) -> int:
+        """Forces a build, once, whatever becomes of the answers; returns the number of the build request."""
+        # The token tells our request from everybody else's when the answer that would have named it is lost.
+        token = f"[arm-ci {secrets.token_hex(4)}]"
+        arguments = {"builderNames": [builder], **parameters, "reason": f"{reason} {token}"}
         request = urllib.request.Request(
             f"{self.url}api/v2/forceschedulers/{urllib.parse.quote(scheduler)}",
-            data=json.dumps(body).encode(),
+            data=json.dumps({"jsonrpc": "2.0", "method": "force", "id": 1, "params": arguments}).encode(),
             headers={"Content-Type": "application/json"},
         )
-        result = self._open(request)["result"]
-        return int(next(iter(result[1].values())))
+        for attempt in range(_FORCE_ATTEMPTS):
+            try:
+                return int(next(iter(self._open(request)["result"][1].values())))
+            except _CutShortError:
+                forced = self._forced(token)
+                if forced is not None:
+                    return forced
+                if attempt == _FORCE_ATTEMPTS - 1:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def _forced(self, token: str) -> int | None:
+        """The build request whose reason holds a token, or None; a busy master gets a moment to make it."""
+        for _ in range(_GET_ATTEMPTS):
+            for buildset in self.get("buildsets", reason__contains=token)["buildsets"]:
+                for each in self.get("buildrequests", buildsetid=buildset["bsid"])["buildrequests"]:
+                    return int(each["buildrequestid"])
+            time.sleep(_PAUSE_SECONDS)
+        return None
 
     def builds_of(self, request_id: int) -> list[dict[str, Any]]:
-        """The builds of a request, oldest first: more than one when a worker was lost."""
+        """The builds of a request, oldest first: more than one when a worker was lost, none when it was cancelled."""
         return list(self.get(f"buildrequests/{request_id}/builds", property="*")["builds"])
 
-    def is_complete(self, request_id: int) -> bool:
-        return bool(self.get(f"buildrequests/{request_id}")["buildrequests"][0]["complete"])
+    def request(self, request_id: int) -> dict[str, Any]:
+        """A build request as Buildbot describes it."""
+        return dict(self.get(f"buildrequests/{request_id}")["buildrequests"][0])
+
+    def has_worker(self, builder_id: int) -> bool:
+        """Whether a worker of a builder is connected."""
+        return any(worker["connected_to"] for worker in self.get(f"builders/{builder_id}/workers")["workers"])
 
     def current_step(self, build_id: int) -> str:
         """What the newest step of a build says."""
@@ -80,15 +112,19 @@ class Master:
                 return dict(json.load(answer))
         except urllib.error.HTTPError as error:
             raise CommandError(f"{request.full_url}: {_reason(error)}", OUTSIDE) from error
-        except (http.client.HTTPException, ConnectionResetError) as error:
-            raise _CutShortError(f"the answer of {request.full_url} was cut short", OUTSIDE) from error
-        except (urllib.error.URLError, OSError) as error:
-            reason = getattr(error, "reason", error)
-            raise CommandError(
-                f"no master answers at {self.url} ({reason}): `arm-ci start` starts it", OUTSIDE
-            ) from error
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise CommandError(f"{request.full_url} did not answer with JSON: is that a Buildbot?", OUTSIDE) from error
+        except (http.client.HTTPException, OSError) as error:
+            raise self._lost(request, error) from error
+
+    def _lost(self, request: urllib.request.Request, error: Exception) -> CommandError:
+        """What to say when the connection brought no whole answer."""
+        reason = getattr(error, "reason", error)
+        if isinstance(reason, http.client.HTTPException | ConnectionResetError | BrokenPipeError):
+            return _CutShortError(f"the answer of {request.full_url} was cut short", OUTSIDE)
+        if isinstance(error, TimeoutError):
+            return _TooLateError(f"{request.full_url} did not answer within {_TIMEOUT_SECONDS} s", OUTSIDE)
+        return CommandError(f"no master answers at {self.url} ({reason}): `arm-ci start` starts it", OUTSIDE)
 
 
 def _reason(error: urllib.error.HTTPError) -> str:

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
-from arm_ci.cli.instance import Instance
-from arm_ci.cli.options import DONE, FAILED, CommandError, add_config_option, aligned, find_variant, load_config
+from arm_ci.cli.instance import Instance, state_of
+from arm_ci.cli.master_process import MasterProcess
+from arm_ci.cli.options import (
+    DONE,
+    FAILED,
+    CommandError,
+    add_config_option,
+    aligned,
+    config_directory,
+    find_variant,
+    load_config,
+)
 from arm_ci.cli.rest import Master, result_name
-from arm_ci.config import Variant, variants
-from arm_ci.plan.commands import parse_targets
+from arm_ci.config import Config, ConfigError, Variant, variants
+from arm_ci.config.problems import count
+from arm_ci.plan.commands import parse_reference, parse_targets
+
+T = TypeVar("T")
 
 _POLL_SECONDS = 1.0
 _PROGRESS_SECONDS = 10.0
+_STILL_SECONDS = 60.0
 _SUCCESS = 0
 
 
@@ -24,6 +41,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     start = subparsers.add_parser("start", help="start the master, or have it read its configuration again")
     start.set_defaults(run=run_start)
     stop = subparsers.add_parser("stop", help="stop the master")
+    stop.add_argument(
+        "--state",
+        metavar="DIR",
+        help="state directory of the master (default: what the configuration's site.yaml says)",
+    )
     stop.set_defaults(run=run_stop)
     force = subparsers.add_parser("force", help="build variants through the running master")
     force.add_argument("--variant", action="append", required=True, metavar="NAME", help="builder name; repeatable")
@@ -49,9 +71,20 @@ def run_start(arguments: argparse.Namespace) -> int:
 
 
 def run_stop(arguments: argparse.Namespace) -> int:
-    """Stops the master."""
-    instance = Instance(load_config(arguments))
-    print(f"master in {instance.state}: {instance.stop()}")
+    """Stops the master, whatever mistakes the configuration has by now."""
+    if arguments.state is None:
+        try:
+            state = state_of(config_directory(arguments))
+        except ConfigError as error:
+            for problem in error.problems:
+                print(problem, file=sys.stderr)
+            raise CommandError("the state directory is not known: name it with `arm-ci stop --state DIR`") from error
+    else:
+        state = Path(os.path.realpath(arguments.state))
+        if not arguments.state or not state.is_dir():
+            raise CommandError(f"--state: `{arguments.state}` is not a directory")
+    how = MasterProcess(state).stop(lambda line: print(f"  {line}", flush=True))
+    print(f"master in {state}: {how}")
     return DONE
 
 
@@ -59,24 +92,19 @@ def run_force(arguments: argparse.Namespace) -> int:
     """Forces builds and, when asked, waits for them."""
     config = load_config(arguments)
     chosen = [find_variant(config, name) for name in arguments.variant]
-    try:
-        targets = parse_targets(arguments.targets)
-    except ValueError as error:
-        raise CommandError(f"--targets: {error}") from error
+    branch = _checked("--branch", parse_reference, arguments.branch)
+    revision = _checked("--revision", parse_reference, arguments.revision)
+    targets = _checked("--targets", parse_targets, arguments.targets)
     if arguments.jobs < 0:
         raise CommandError(f"--jobs: a number of edges at once was expected, not {arguments.jobs}")
-    parameters = {
-        "main_branch": arguments.branch or config.projects[chosen[0].project].branches[0],
-        "main_revision": arguments.revision,
-        "targets": " ".join(targets),
-        "jobs": arguments.jobs,
-    }
     instance = Instance(config)
-    builds = _force(Master(instance.local_url), chosen, parameters)
+    master = Master(instance.local_url)
+    common = {"main_revision": revision, "targets": " ".join(targets), "jobs": arguments.jobs}
+    awaited = [_force(master, config, variant, branch, common, "a person asked") for variant in chosen]
     if not arguments.wait:
-        print(f"{len(builds)} builds asked for: {instance.url}")
+        print(f"{count(len(awaited), 'build')} asked for: {instance.url}")
         return DONE
-    return _wait(Master(instance.local_url), builds, instance.url)
+    return _wait(master, awaited, instance.url)
 
 
 def run_whole(arguments: argparse.Namespace) -> int:
@@ -91,9 +119,8 @@ def run_whole(arguments: argparse.Namespace) -> int:
         raise CommandError("no project with a `directory:` has a variant of tier `commit` (see projects.yaml)")
     instance = Instance(config)
     _start(instance)
-    parameters = {"main_branch": config.projects[chosen[0].project].branches[0], "reason": "arm-ci run"}
     master = Master(instance.local_url)
-    return _wait(master, _force(master, chosen, parameters), instance.url)
+    return _wait(master, [_force(master, config, variant, "", {}, "arm-ci run") for variant in chosen], instance.url)
 
 
 @dataclass
@@ -105,13 +132,19 @@ class Awaited:
     said: str = ""
     said_at: float = 0.0
 
-    def tell(self, said: str) -> None:
-        """Prints what a build says when it is another step, or the same one after a while."""
-        now = time.monotonic()
+    def tell(self, said: str, now: float) -> None:
+        """Prints what a build says: at once for another step, after a while for the same one, later also if unchanged.
+
+        `now` is in seconds of a clock that never goes back.
+        """
+        silent_seconds = now - self.said_at
         same_step = said.split(" ")[0] == self.said.split(" ")[0]
-        if said != self.said and (not same_step or now - self.said_at >= _PROGRESS_SECONDS):
-            self.said, self.said_at = said, now
-            print(f"  {self.variant.name}: {said}", flush=True)
+        if said == self.said and silent_seconds < _STILL_SECONDS:
+            return
+        if said != self.said and same_step and silent_seconds < _PROGRESS_SECONDS:
+            return
+        print(f"  {self.variant.name}: {'still ' if said == self.said else ''}{said}", flush=True)
+        self.said, self.said_at = said, now
 
 
 def _start(instance: Instance) -> None:
@@ -121,22 +154,46 @@ def _start(instance: Instance) -> None:
     print(f"{'running' if instance.start() else 'ran already, configuration read again'}: {instance.url}", flush=True)
 
 
-def _force(master: Master, chosen: Sequence[Variant], parameters: dict[str, Any]) -> list[Awaited]:
-    return [Awaited(variant, master.force(f"force-{variant.project}", variant.name, parameters)) for variant in chosen]
+def _checked(option: str, parse: Callable[[str], T], text: str) -> T:
+    """A value of an option, judged as the master's own form judges it."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise CommandError(f"{option}: {error}") from error
+
+
+def _force(
+    master: Master, config: Config, variant: Variant, branch: str, parameters: Mapping[str, Any], reason: str
+) -> Awaited:
+    """Forces one variant; without a branch, of its own project's first one."""
+    own = {"main_branch": branch or config.projects[variant.project].branches[0], **parameters}
+    return Awaited(variant, master.force(f"force-{variant.project}", variant.name, own, reason))
 
 
 def _wait(master: Master, awaited: Sequence[Awaited], url: str) -> int:
     """Shows each build's steps until all have ended, then a table; the exit status."""
     while True:
-        running = [each for each in awaited if not master.is_complete(each.request_id)]
-        for each in running:
-            builds = master.builds_of(each.request_id)
-            said = master.current_step(builds[-1]["buildid"]) if builds else "waiting for a worker"
-            each.tell(said)
+        running = 0
+        for each in awaited:
+            request = master.request(each.request_id)
+            if request["complete"]:
+                continue
+            running += 1
+            each.tell(_says(master, each, request), time.monotonic())
         if not running:
-            break
+            return _table(master, awaited, url)
         time.sleep(_POLL_SECONDS)
-    return _table(master, awaited, url)
+
+
+def _says(master: Master, awaited: Awaited, request: Mapping[str, Any]) -> str:
+    """What a build that has not ended does now."""
+    builds = master.builds_of(awaited.request_id)
+    if builds and not builds[-1]["complete"]:
+        return master.current_step(builds[-1]["buildid"])
+    board = awaited.variant.board
+    if master.has_worker(request["builderid"]):
+        return f"waiting for a worker of board `{board}`"
+    return f"waiting for a worker of board `{board}`: none is connected"
 
 
 def _table(master: Master, awaited: Sequence[Awaited], url: str) -> int:
@@ -144,7 +201,13 @@ def _table(master: Master, awaited: Sequence[Awaited], url: str) -> int:
     reasons: dict[int, str] = {}
     good = True
     for each in awaited:
-        build = master.builds_of(each.request_id)[-1]
+        builds = master.builds_of(each.request_id)
+        if not builds:
+            good = False
+            result = result_name(master.request(each.request_id)["results"])
+            rows.append((each.variant.name, result, "-", "-", f"{url}#/buildrequests/{each.request_id}"))
+            continue
+        build = builds[-1]
         good = good and build["results"] == _SUCCESS
         properties = build["properties"]
         seconds = build["complete_at"] - build["started_at"]

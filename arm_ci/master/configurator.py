@@ -15,7 +15,7 @@ from arm_ci.master.builders import artefacts_directory, builders
 from arm_ci.master.housekeeping import Housekeeping
 from arm_ci.master.rest_answers import RestAnswers
 from arm_ci.master.schedulers import force_scheduler
-from arm_ci.master.workers import buildbot_worker, protocols
+from arm_ci.master.workers import buildbot_worker, endpoint, protocols
 from arm_ci.plan.patching import patch_set_problems
 
 
@@ -53,9 +53,13 @@ class ArmCi(ConfiguratorBase):
         c["titleURL"] = c["buildbotURL"] = site.url or f"http://localhost:{site.web.port}/"
         c.setdefault("db", {"db_url": site.database})
         self.protocols.update(protocols(site))
-        self.www.setdefault("port", f"tcp:{site.web.port}:interface={site.web.host}")
+        self.www.setdefault("port", endpoint(site.web))
         # The page may be opened under each name of this machine; others must not force builds from their pages.
-        origins = [f"http://{name}:{site.web.port}" for name in ("localhost", "127.0.0.1")]
+        names = ["localhost", "127.0.0.1"]
+        if ":" in site.web.host:
+            # Buildbot reads these as patterns, in which a bracket stands for itself inside brackets only.
+            names.append(f"[[]{site.web.host}]")
+        origins = [f"http://{name}:{site.web.port}" for name in names]
         self.www.setdefault("allowed_origins", [*origins, _origin(c["buildbotURL"])])
         self.www.setdefault("plugins", {"waterfall_view": {}, "console_view": {}, "grid_view": {}})
 

@@ -6,9 +6,10 @@ import secrets
 from typing import Any
 
 from buildbot.plugins import worker as worker_plugins
+from twisted.internet.endpoints import quoteStringArgument
 from twisted.python import log
 
-from arm_ci.config.model import Config, Site, Worker
+from arm_ci.config.model import Config, Listen, Site, Worker
 
 # A worker whose machine hangs is noticed after two silent intervals; a minute also bounds a wedged handshake.
 KEEPALIVE_SECONDS = 60
@@ -42,4 +43,9 @@ def buildbot_worker(config: Config, worker: Worker) -> Any:
 
 def protocols(site: Site) -> dict[str, dict[str, str]]:
     """Where workers connect."""
-    return {"pb": {"port": f"tcp:{site.workers.port}:interface={site.workers.host}"}}
+    return {"pb": {"port": endpoint(site.workers)}}
+
+
+def endpoint(listen: Listen) -> str:
+    """An address to listen on as Twisted writes it; the colons of IPv6 would end the word."""
+    return f"tcp:{listen.port}:interface={quoteStringArgument(listen.host)}"
