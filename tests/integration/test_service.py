@@ -1,7 +1,12 @@
 """Starting and stopping a master, and what is said when that cannot be."""
 
+import json
 import os
+import re
 import socket
+import subprocess
+import sys
+import urllib.request
 
 import pytest
 from running import ROOT, Site
@@ -52,6 +57,81 @@ def test_a_misspelt_variant_is_answered_with_the_nearest(tmp_path):
         "arm-ci: --variant: there is no variant `sample-local-gcc-bfd-ninja-ful`; "
         "did you mean `sample-local-gcc-bfd-ninja-full`? (`arm-ci matrix` lists them)\n"
     )
+
+
+def test_a_master_that_does_not_come_up_shows_the_end_of_its_log(tmp_path):
+    site = Site.make(tmp_path)
+    # The web server's own log: found out only when everything else is there.
+    (site.state / "http.log").mkdir(parents=True)
+    done = site.arm_ci("start")
+    assert done.returncode == 3, done.stdout
+    lines = done.stderr.splitlines()
+    assert lines[0] == f"arm-ci: the master did not come up; the end of {site.state}/twistd.log:"
+    assert any("http.log" in line for line in lines[1:])
+    assert site.arm_ci("stop").stdout == f"master in {site.state}: not running\n"
+
+
+def test_a_running_master_that_refuses_a_configuration_goes_on_with_the_old_one(tmp_path):
+    site = Site.make(tmp_path)
+    patches = tmp_path / "patches" / "sample"
+    site.write_site(tmp_path / "patches")
+    try:
+        assert site.arm_ci("start").returncode == 0
+        patches.mkdir(parents=True)
+        (patches / "series.yaml").write_text("patches: 7\n")
+        done = site.arm_ci("start")
+        assert done.returncode == 3
+        lines = done.stderr.splitlines()
+        log = f"{site.state}/twistd.log"
+        assert lines[0] == f"arm-ci: the running master did not take the configuration; the end of {log}:"
+        assert any(f"{patches}/series.yaml:1:10: patches: expected a list, found `7`" in line for line in lines[1:])
+        assert site.get("masters")["masters"][0]["active"]
+        # Mistakes elsewhere do not keep anybody from stopping it.
+        (site.config / "projects.yaml").write_text("{")
+        assert site.arm_ci("stop").stdout == f"master in {site.state}: stopped\n"
+    finally:
+        site.arm_ci("stop", "--state", str(site.state))
+
+
+def test_a_master_on_ipv6_builds_and_names_the_board_that_is_not_there(tmp_path):
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 here")
+    site = Site.make(tmp_path, workers="there: {board: local}\n")
+    listening = f"web: {{port: {site.web_port}, host: '::1'}}\nworkers: {{port: {site.worker_port}, host: '::1'}}\n"
+    (site.config / "site.yaml").write_text(listening)
+    variant = "sample-local-gcc-bfd-ninja-full"
+    try:
+        started = site.arm_ci("start")
+        assert started.returncode == 0, started.stderr
+        command = [sys.executable, "-u", "-m", "arm_ci", "force", "--variant", variant, "--wait"]
+        with subprocess.Popen(
+            [*command, "--config", str(site.config)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+        ) as waiting:
+            assert waiting.stdout is not None
+            line = waiting.stdout.readline()
+            assert line == f"  {variant}: waiting for a worker of board `local`: none is connected\n"
+            api = f"http://[::1]:{site.web_port}/api/v2"
+            with urllib.request.urlopen(f"{api}/buildsets") as answer:
+                (buildset,) = json.load(answer)["buildsets"]
+            assert re.search(r": a person asked \[arm-ci [0-9a-f]{8}\]$", buildset["reason"])
+            cancel = {"jsonrpc": "2.0", "method": "cancel", "id": 1, "params": {"reason": "enough"}}
+            request = urllib.request.Request(
+                f"{api}/buildrequests/1", json.dumps(cancel).encode(), {"Content-Type": "application/json"}
+            )
+            urllib.request.urlopen(request).close()
+            out, _ = waiting.communicate(timeout=60)
+        assert waiting.returncode == 1
+        assert out.splitlines()[1].split() == [
+            variant,
+            "cancelled",
+            "-",
+            "-",
+            f"http://localhost:{site.web_port}/#/buildrequests/1",
+        ]
+    finally:
+        site.arm_ci("stop", "--state", str(site.state))
 
 
 def test_the_shipped_master_cfg_starts_nothing_but_the_configurator():
