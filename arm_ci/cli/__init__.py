@@ -6,6 +6,7 @@ Exit statuses: 0 done, 1 the build or check failed, 2 usage or configuration err
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -34,6 +35,9 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What a compiler or a person wrote may not exist in the terminal's character set.
+        sys.stdout.reconfigure(errors="backslashreplace")
     arguments = make_parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))

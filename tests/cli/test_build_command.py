@@ -76,6 +76,12 @@ def test_what_is_built_is_not_taken_for_the_reason(build):
     assert (done.returncode, done.stderr) == (1, f"=== {VARIANT}: `ninja` ended with exit status 3\n")
 
 
+def test_output_that_the_terminal_cannot_show_is_no_error(build):
+    done = build(ninja="printf '\\303\\274\\n'", variables={"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0, done.stderr
+    assert "\\xfc\n" in done.stdout
+
+
 def test_a_failed_test_is_named(build):
     done = build(second="***Failed")
     assert (done.returncode, done.stderr) == (1, f"=== {VARIANT}: hungry: 1 passed, 1 failed: links\n")
