@@ -54,7 +54,7 @@ class Master:
                 time.sleep(_PAUSE_SECONDS)
         return self._open(request)
 
-    def force(self, scheduler: str, builder: str, parameters: dict[str, Any], reason: str) -> int:
+    def force(self, scheduler: str, builder: str, parameters: dict[str, Any], reason: str = "a person asked") -> int:
         """Forces a build, once, whatever becomes of the answers; returns the number of the build request."""
         # The token tells our request from everybody else's when the answer that would have named it is lost.
         token = f"[arm-ci {secrets.token_hex(4)}]"
