@@ -66,7 +66,10 @@ class Master:
         )
         for attempt in range(_FORCE_ATTEMPTS):
             try:
-                return int(next(iter(self._open(request)["result"][1].values())))
+                answer = self._open(request)
+                return int(next(iter(answer["result"][1].values())))
+            except (KeyError, IndexError, TypeError, StopIteration) as error:
+                raise CommandError(f"{request.full_url} answers otherwise: is that a Buildbot?", OUTSIDE) from error
             except _CutShortError:
                 forced = self._forced(token)
                 if forced is not None:
@@ -78,15 +81,15 @@ class Master:
     def _forced(self, token: str) -> int | None:
         """The build request whose reason holds a token, or None; a busy master gets a moment to make it."""
         for _ in range(_GET_ATTEMPTS):
-            for buildset in self.get("buildsets", reason__contains=token)["buildsets"]:
-                for each in self.get("buildrequests", buildsetid=buildset["bsid"])["buildrequests"]:
+            for buildset in self.items("buildsets", reason__contains=token):
+                for each in self.items("buildrequests", buildsetid=buildset["bsid"]):
                     return int(each["buildrequestid"])
             time.sleep(_PAUSE_SECONDS)
         return None
 
     def builds_of(self, request_id: int) -> list[dict[str, Any]]:
         """The builds of a request, oldest first: more than one when a worker was lost, none when it was cancelled."""
-        return list(self.get(f"buildrequests/{request_id}/builds", property="*")["builds"])
+        return self.items(f"buildrequests/{request_id}/builds", property="*")
 
     def request(self, request_id: int) -> dict[str, Any]:
         """A build request as Buildbot describes it."""
@@ -94,12 +97,11 @@ class Master:
 
     def has_worker(self, builder_id: int) -> bool:
         """Whether a worker of a builder is connected."""
-        return any(worker["connected_to"] for worker in self.get(f"builders/{builder_id}/workers")["workers"])
+        return any(worker["connected_to"] for worker in self.items(f"builders/{builder_id}/workers"))
 
     def current_step(self, build_id: int) -> str:
         """What the newest step of a build says."""
-        steps = self.get(f"builds/{build_id}/steps")["steps"]
-        started = [step for step in steps if step["started_at"]]
+        started = [step for step in self.items(f"builds/{build_id}/steps") if step["started_at"]]
         if not started:
             return "waiting"
         # A step that has just begun has said nothing yet.

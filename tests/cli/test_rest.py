@@ -82,6 +82,17 @@ def test_an_answer_that_is_not_json_is_said(stub, answer):
     assert error.value.status == 3
 
 
+def test_json_of_another_program_is_said(stub):
+    stub.answer_post = lambda _: {"ok": True}
+    for ask, message in (
+        (lambda: Master(stub.url).builds_of(1), "buildrequests/1/builds holds something else: is that a Buildbot?"),
+        (lambda: force(stub), "forceschedulers/force-p answers otherwise: is that a Buildbot?"),
+    ):
+        with pytest.raises(CommandError) as error:
+            ask()
+        assert str(error.value) == f"{stub.url}api/v2/{message}"
+
+
 def test_a_forced_build_has_a_reason_that_nobody_else_has(stub):
     assert force(stub) == 9
     assert force(stub) == 9
