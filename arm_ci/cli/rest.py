@@ -54,6 +54,13 @@ class Master:
                 time.sleep(_PAUSE_SECONDS)
         return self._open(request)
 
+    def items(self, path: str, **query: str | int) -> list[dict[str, Any]]:
+        """The things at a path, which ends with what Buildbot calls them."""
+        found = self.get(path, **query).get(path.rsplit("/", 1)[-1])
+        if not isinstance(found, list):
+            raise CommandError(f"{self.url}api/v2/{path} holds something else: is that a Buildbot?", OUTSIDE)
+        return found
+
     def force(self, scheduler: str, builder: str, parameters: dict[str, Any], reason: str = "a person asked") -> int:
         """Forces a build, once, whatever becomes of the answers; returns the number of the build request."""
         # The token tells our request from everybody else's when the answer that would have named it is lost.
