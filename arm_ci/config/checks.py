@@ -201,8 +201,9 @@ def _check_secret(draft: Draft, worker: Worker, path: Path) -> None:
                 empty = not opened.read(4096).strip()
         else:
             empty = False
-    except (FileNotFoundError, PermissionError):
-        # Who may not read it is not the master: another user's check, build or matrix of the same checkout.
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        # A state directory that is none is for the start to say. Who may not read the file is not the master, but
+        # another user's check, build or matrix of the same checkout.
         return
     except (OSError, ValueError) as error:
         findings.add(
