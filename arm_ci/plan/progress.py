@@ -19,7 +19,9 @@ _REASONS: tuple[re.Pattern[str], ...] = (
     # CMake's test of the compiler quotes the compiler's own error, which says more.
     re.compile(r"^CMake Error(?! at .*/CMakeTest)"),
     re.compile(r"^configure: error: "),
-    re.compile(r"\b(?:fatal error|error|ERROR): |: undefined reference to |\bmultiple definition of "),
+    # The compiler driver only passes on that the linker failed.
+    re.compile(r"^(?!collect2: error).*(?:\b(?:fatal error|error|ERROR): |: undefined reference to |: cannot find -l)"),
+    re.compile(r"^collect2: (?:fatal )?error: "),
     re.compile(r"^(?:make|gmake)(?:\[\d+\])?: \*\*\* "),
     re.compile(r"^CMake Error"),
     re.compile(r"^FAILED: "),

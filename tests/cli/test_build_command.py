@@ -12,6 +12,7 @@ from arm_ci.agent.probe import operating_system
 from arm_ci.cli import place
 from arm_ci.cli.options import CommandError
 from arm_ci.plan import Facts
+from arm_ci.plan.commands import is_foreign
 
 ROOT = Path(__file__).resolve().parents[2]
 VARIANT = "sample-local-gcc-bfd-ninja-full"
@@ -43,7 +44,9 @@ def build(tmp_path):
             if shutil.which(name) and not (tools / name).exists():
                 (tools / name).symlink_to(shutil.which(name))
         command = [sys.executable, "-m", "arm_ci", "build", "--variant", variant, "--source", str(source), *more]
-        environment = {**os.environ, **(variables or {}), "PATH": str(tools)}
+        # Not what the tests themselves were started with, by make for example.
+        own = {name: value for name, value in os.environ.items() if not is_foreign(name)}
+        environment = {**own, **(variables or {}), "PATH": str(tools)}
         return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT)
 
     return run

@@ -41,17 +41,18 @@ VARIANTS = {
 NAMES = [patch.name for patch in SERIES.patches]
 NEEDED_AT_1_1_0 = {
     "any": set(NAMES) - {"configure-zlib-1.4"},
-    "amd64 gcc-12 ninja": {"byproducts", "zookeeper-werror-cmake", "glog-cxx17", "sysmacros"},
+    "amd64 gcc-12 ninja": {"byproducts", "zookeeper-werror-cmake", "glog-cxx17", "sysmacros", "test-linkee"},
     "arm64 gcc-12 ninja": {
         "byproducts",
         "zookeeper-werror-cmake",
         "glog-cxx17",
         "sysmacros",
+        "test-linkee",
         "glog-arm64",
         "leveldb-arm64",
         "clone-stack-arm64",
     },
-    "amd64 clang-14 ninja": {"byproducts", "zookeeper-werror-cmake", "glog-cxx17", "sysmacros", "array"},
+    "amd64 clang-14 ninja": {"byproducts", "zookeeper-werror-cmake", "glog-cxx17", "sysmacros", "array", "test-linkee"},
     "amd64 gcc-12 autotools": {"zookeeper-werror-autotools", "sysmacros", "configure-zlib"},
 }
 EVERYWHERE = {"libdl-name"}

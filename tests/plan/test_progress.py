@@ -45,6 +45,12 @@ def test_a_compiler_error_wins_over_the_tools_that_pass_it_on():
     assert headline(text) == "a.cpp:3:5: error: 'x' was not declared"
 
 
+def test_the_linkers_own_words_say_more_than_the_driver_that_passes_them_on():
+    text = "/usr/bin/ld.bfd: cannot find -lgmock: No such file or directory\ncollect2: error: ld returned 1 exit status"
+    assert headline(text) == "/usr/bin/ld.bfd: cannot find -lgmock: No such file or directory"
+    assert headline("collect2: error: ld returned 1") == "collect2: error: ld returned 1"
+
+
 def test_the_first_of_several_errors_is_the_headline():
     assert headline("a.cpp:1: error: one\nb.cpp:1: error: two") == "a.cpp:1: error: one"
 
