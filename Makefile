@@ -30,12 +30,13 @@ check: environment-development ## Run every check: ruff, formatting, mypy, the c
 	@.venv/bin/arm-ci check
 
 stop: ## Stop the master
-	@if [ -x .venv/bin/arm-ci ]; then .venv/bin/arm-ci stop; else echo "stop: nothing runs, there is no .venv"; fi
+	@if [ -x .venv/bin/arm-ci ] || [ -e state/twistd.pid ]; then sh scripts/environment.sh run && .venv/bin/arm-ci stop; \
+	else echo "stop: nothing runs, there is no .venv and no state/twistd.pid"; fi
 
 bench: environment ## Compare our configuration's cost with a hand-written master.cfg
 	@$(PYTHON) benchmarks/checkconfig.py
 
-clean: ## Remove .venv and caches; the state directory with its builds stays
+clean: stop ## Stop the master, then remove .venv and caches; the state directory with its builds stays
 	@rm -rf .venv build dist arm_ci.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -not -path './state/*' -prune -exec rm -rf {} +
 

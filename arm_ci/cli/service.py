@@ -150,7 +150,7 @@ class Awaited:
 def _start(instance: Instance) -> None:
     for line in instance.prepare():
         print(f"made: {line}")
-    print(f"starting the master in {instance.state} ...", flush=True)
+    print(f"master in {instance.state} ...", flush=True)
     print(f"{'running' if instance.start() else 'ran already, configuration read again'}: {instance.url}", flush=True)
 
 
@@ -172,6 +172,15 @@ def _force(
 
 def _wait(master: Master, awaited: Sequence[Awaited], url: str) -> int:
     """Shows each build's steps until all have ended, then a table; the exit status."""
+    try:
+        _watch(master, awaited)
+    except KeyboardInterrupt:
+        sentence = f"no longer waiting; the builds go on, their pages have a button to stop them: {url}"
+        raise CommandError(sentence, FAILED) from None
+    return _table(master, awaited, url)
+
+
+def _watch(master: Master, awaited: Sequence[Awaited]) -> None:
     while True:
         running = 0
         for each in awaited:
@@ -181,7 +190,7 @@ def _wait(master: Master, awaited: Sequence[Awaited], url: str) -> int:
             running += 1
             each.tell(_says(master, each, request), time.monotonic())
         if not running:
-            return _table(master, awaited, url)
+            return
         time.sleep(_POLL_SECONDS)
 
 

@@ -5,7 +5,7 @@ It does not print; `arm-ci check` and the master do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 
@@ -45,11 +45,12 @@ class ConfigError(Exception):
         return "\n".join(str(problem) for problem in self.problems)
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: str, known: Collection[str]) -> str:
     """The known word that `word` was most likely meant to be, or empty."""
     from difflib import get_close_matches  # imported late: a configuration without mistakes never needs it
 
-    found = get_close_matches(word[:80], list(known), n=1, cutoff=0.6)
+    longer = [each for each in known if word and each.startswith(word)]
+    found = longer[:1] or get_close_matches(word[:80], list(known), n=1, cutoff=0.6)
     return found[0] if found else ""
 
 

@@ -12,6 +12,7 @@ from buildbot.process import logobserver
 from buildbot.process.buildstep import BuildStep, BuildStepCancelled, ShellMixin
 from buildbot.process.results import FAILURE, SKIPPED, SUCCESS, WARNINGS
 from buildbot.steps.worker import CompositeStepMixin
+from twisted.internet.error import ConnectionLost
 
 from arm_ci.plan import Choices, Command, Places, Recipe
 from arm_ci.plan.commands import is_foreign
@@ -19,6 +20,9 @@ from arm_ci.plan.commands import is_foreign
 # A log that grows without end is a fault of the build (a loop in a makefile): stop it, keep the master alive.
 MOST_LINES = 2_000_000
 LONGEST_SENTENCE = 300
+
+# What Buildbot's botmaster gives as the reason when it stops builds because the master stops.
+_MASTER_STOPS = "Master Shutdown"
 
 LineTaker = Callable[[str], None]
 
@@ -95,6 +99,9 @@ class RecipeStep(CompositeStepMixin, ShellMixin, BuildStep):
         if self.stopped:
             # Whatever the command returned when it was stopped, it says nothing about the build.
             self.say("interrupted")
+            if self.build.stopped_reason == _MASTER_STOPS:
+                # Buildbot builds again what loses its connection; a build that was cancelled it would forget.
+                raise ConnectionLost(_MASTER_STOPS)
             raise BuildStepCancelled
         return remote
 

@@ -8,7 +8,10 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
+import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,3 +119,16 @@ def _lines(name: str, content: str) -> list[tuple[bool, str]]:
 def environment(**more: str) -> dict[str, str]:
     """This process's environment with some variables replaced."""
     return {**os.environ, **more}
+
+
+def wait_for(condition: Callable[[], Any], limit_seconds: float = 120) -> Any:
+    """What a condition gives as soon as it holds; an AssertionError when the limit is over."""
+    end = time.monotonic() + limit_seconds
+    while time.monotonic() < end:
+        try:
+            if value := condition():
+                return value
+        except urllib.error.HTTPError:
+            pass  # what is asked for is not there yet
+        time.sleep(0.1)
+    raise AssertionError(f"waited {limit_seconds} s in vain for {condition}")

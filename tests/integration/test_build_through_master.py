@@ -5,11 +5,10 @@ import select
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from running import WORKERS, Site
+from running import WORKERS, Site, wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -17,15 +16,6 @@ NINJA = "sample-local-gcc-bfd-ninja-full"
 MAKE = "sample-local-gcc-bfd-make-full"
 SUCCESS, FAILURE = 0, 2
 CONNECTING_WORKER = "pc-1: {board: local}\n"
-
-
-def wait_for(condition, limit_seconds=60):
-    end = time.monotonic() + limit_seconds
-    while time.monotonic() < end:
-        if value := condition():
-            return value
-        time.sleep(0.1)
-    raise AssertionError(f"waited {limit_seconds} s in vain for {condition}")
 
 
 @pytest.fixture(scope="module")

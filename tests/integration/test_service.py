@@ -9,8 +9,9 @@ import sys
 import urllib.request
 
 import pytest
-from running import ROOT, Site
+from running import ROOT, Site, wait_for
 
+SUCCESS, RETRY = 0, 5
 pytestmark = pytest.mark.integration
 
 
@@ -130,6 +131,25 @@ def test_a_master_on_ipv6_builds_and_names_the_board_that_is_not_there(tmp_path)
             "-",
             f"http://localhost:{site.web_port}/#/buildrequests/1",
         ]
+    finally:
+        site.arm_ci("stop", "--state", str(site.state))
+
+
+def test_a_build_that_runs_when_the_master_stops_is_built_again(tmp_path):
+    site = Site.make(tmp_path)
+    variant = "sample-local-gcc-bfd-ninja-full"
+    try:
+        assert site.arm_ci("start").returncode == 0
+        assert site.arm_ci("force", "--variant", variant).returncode == 0
+        wait_for(
+            lambda: "build" in {step["name"] for step in site.get("builds/1/steps")["steps"] if step["started_at"]}
+        )
+        assert site.arm_ci("stop").returncode == 0
+        assert site.arm_ci("start").returncode == 0
+        (request,) = wait_for(lambda: [r for r in site.get("buildrequests")["buildrequests"] if r["complete"]])
+        assert request["results"] == SUCCESS
+        builds = site.get(f"buildrequests/{request['buildrequestid']}/builds")["builds"]
+        assert [build["results"] for build in builds] == [RETRY, SUCCESS]
     finally:
         site.arm_ci("stop", "--state", str(site.state))
 
