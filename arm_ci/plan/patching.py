@@ -1,17 +1,24 @@
-"""A variant's patch set: what is brought to the worker, and what the tree will be built for."""
+"""A variant's patch set: what is brought to the worker, and what the tree will be built for.
+
+The patch engine is imported late: a master starts without it where no project has patches.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from arm_ci.config.model import Config
-from arm_ci.patches import engine, series
 from arm_ci.plan.commands import Recipe
+
+if TYPE_CHECKING:
+    from arm_ci.patches import engine
 
 
 def bundle_of(recipe: Recipe) -> dict[str, Any]:
     """The project's patch set as engine.py takes it. Raises series.SeriesError with every mistake in it."""
+    from arm_ci.patches import series
+
     config, project = recipe.config, recipe.project
     version = project.version
     return series.bundle(
@@ -24,9 +31,14 @@ def bundle_of(recipe: Recipe) -> dict[str, Any]:
 def patch_set_problems(config: Config) -> tuple[str, ...]:
     """Every mistake in the patch sets of the configuration's projects, each as `file:line:column: message`."""
     problems: list[str] = []
-    for project in config.projects:
+    patches = config.path(config.site.patches)
+    for directory in (patches / project for project in config.projects):
+        if not directory.is_dir():
+            continue
+        from arm_ci.patches import series
+
         try:
-            series.read(config.path(config.site.patches) / project)
+            series.read(directory)
         except series.SeriesError as error:
             problems += error.problems
     return tuple(problems)
@@ -34,6 +46,8 @@ def patch_set_problems(config: Config) -> tuple[str, ...]:
 
 def context_of(recipe: Recipe, compiler_version: str, os: str) -> engine.Context:
     """What a variant's tree is built for; empty words are unknown, and conditions on them count as met."""
+    from arm_ci.patches import engine
+
     compiler = recipe.config.compilers[recipe.variant.compiler]
     board = recipe.config.boards[compiler.target or recipe.variant.board]
     return engine.Context(

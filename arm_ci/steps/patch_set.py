@@ -7,7 +7,6 @@ from typing import Any
 
 from buildbot.process.results import SUCCESS
 
-from arm_ci.patches.series import SeriesError, engine_source
 from arm_ci.plan.commands import Command
 from arm_ci.plan.patching import bundle_of, context_of, options_of, state_table
 from arm_ci.steps.base import RecipeStep, how_it_ended
@@ -21,6 +20,9 @@ class PatchSet(RecipeStep):
     name = "patch-set"
 
     async def run(self) -> int:
+        # Imported late, see arm_ci.plan.patching.
+        from arm_ci.patches.series import SeriesError, engine_source
+
         places = self.places
         try:
             text = json.dumps(bundle_of(self.recipe))

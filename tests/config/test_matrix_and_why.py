@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from conftest import HOST, P, write_files
 
-from arm_ci.config import Config, UnknownCombination, load, variants, why
+from arm_ci.config import Config, load, variants
+from arm_ci.config.why import UnknownCombination, why
 
 INCLUDE = (
     "    include:\n      - {board: rpi4, compiler: gcc, linker: bfd, generator: make, debug_info: full}\n    exclude:"
