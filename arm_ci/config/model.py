@@ -31,12 +31,16 @@ HostCount = Annotated[int, "count-or-host"]
 """A whole number >= 1, or `host`."""
 Seconds = Annotated[int, "seconds"]
 """A duration, written as `90s`, `20m`, `3h`, `1d`."""
+Interval = Annotated[int, "seconds-or-never"]
+"""A duration, or `never`: 0."""
 Version = Annotated[str, "version"]
 """Digits with dots, `12` or `3.9.0` (quote it when YAML would read a number)."""
 VersionRange = Annotated[str, "version-range"]
 """Comparisons joined by commas, `>=1.0.0, <1.5.0`; empty means every version."""
 Port = Annotated[int, "port"]
 """A TCP port, 1 to 65535."""
+TimeOfDay = Annotated[str, "time-of-day"]
+"""Hours and minutes of the master's clock, `02:00`."""
 Pattern = Annotated[str, "pattern"]
 """A Python regular expression with exactly one group."""
 Name = Annotated[str, "name"]
@@ -82,12 +86,34 @@ class Site:
         "../state/secrets",
     )
     patches: str = key("Directory of the patch sets, relative to the configuration.", "../patches")
+    people: tuple[Name, ...] = key(
+        "Who may start and stop builds: each logs in at the web UI, and uses `buildbot try`, with the password in the "
+        "file `person-NAME` of the secrets directory. Empty: no login, and no `buildbot try`.",
+        (),
+    )
+    github_webhook: bool = key(
+        "Accept GitHub's webhook for pushes at `/change_hook/github`; its secret is in the file `github-webhook` of the "
+        "secrets directory.",
+        False,
+    )
+    worker_silence: Seconds = key(
+        "A worker that does not answer for so long counts as lost, and its build is built again.", 300
+    )
     keep_logs: Seconds = key("How long the logs of builds are kept; builds and results stay.", 90 * 86400)
     keep_artefacts: Seconds = key("How long artefacts are kept on the master.", 30 * 86400)
 
     def password_file(self, worker: Worker) -> str:
         """A worker's secret file, relative to the configuration."""
         return worker.password_file or f"{self.secrets}/worker-{worker.name}"
+
+    def person_file(self, person: str) -> str:
+        """A person's secret file, relative to the configuration."""
+        return f"{self.secrets}/person-{person}"
+
+    @property
+    def github_webhook_file(self) -> str:
+        """The webhook's secret file, relative to the configuration."""
+        return f"{self.secrets}/github-webhook"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,6 +276,18 @@ class Project:
     )
     branches: tuple[str, ...] = key("Branches that are built; the first is the default.")
     tags: tuple[str, ...] = key("Tags offered to people who force a build.", ())
+    poll: Interval = key(
+        "How often the repository is asked for new commits on `branches`, or `never`. A `directory` is not asked.", 300
+    )
+    unimportant: tuple[str, ...] = key(
+        "Shell patterns of files that no build depends on, for example `docs/*` (`*` matches `/` too); a commit that "
+        "changes nothing else starts no build.",
+        (),
+    )
+    nightly: TimeOfDay = key("When the variants of tier `nightly` are built, by the master's clock.", "02:00")
+    nightly_unchanged: bool = key(
+        "Build them also on nights when no commit came since the last time.", False
+    )
     source_directory: str = key("Directory in the checkout with the top CMakeLists.txt or configure.", ".")
     version: UpstreamVersion | None = key("How to read the upstream version from the source tree.", None)
     build_type: BuildType = key("CMake's build type.", "Debug")

@@ -22,6 +22,7 @@ LONGEST_NAME = 50
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,49}"
 BYTES_PATTERN = r"[1-9][0-9]{0,14}[KMGT]|0"
 SECONDS_PATTERN = r"[1-9][0-9]{0,9}[smhd]"
+TIME_OF_DAY_PATTERN = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 VERSION_PATTERN = r"([0-9]+(\.[0-9]+)*)?"
 RANGE_PATTERN = r"\s*((>=|<=|==|!=|>|<)\s*[0-9][0-9.]*\s*(,\s*(>=|<=|==|!=|>|<)\s*[0-9][0-9.]*\s*)*)?"
 
@@ -34,6 +35,8 @@ EXPECTED = {
     "count": "a whole number from 1 on",
     "count-or-host": "a whole number from 1 on, or `host`",
     "seconds": "a duration such as `90s`, `20m`, `3h` or `1d`",
+    "seconds-or-never": "a duration such as `90s`, `20m`, `3h` or `1d`, or `never`",
+    "time-of-day": "a time of day such as `02:00` or `23:30`",
     "version": "a version such as `12` or `3.9.0`",
     "version-range": "comparisons such as `>=1.0.0, <1.5.0`",
     "port": "a port from 1 to 65535",
@@ -66,6 +69,13 @@ def parse_seconds(text: str) -> int:
     if seconds > LONGEST_SECONDS:
         raise ValueError("it is more than 3650d")
     return seconds
+
+
+def parse_time_of_day(text: str) -> str:
+    """`HH:MM` as written; raises ValueError."""
+    if not re.fullmatch(TIME_OF_DAY_PATTERN, text, re.ASCII):
+        raise ValueError
+    return text
 
 
 def parse_count(text: str) -> int:
@@ -132,6 +142,8 @@ PARSERS: dict[str, Callable[[str], int | str]] = {
     "count": parse_count,
     "count-or-host": _or_host(parse_count),
     "seconds": parse_seconds,
+    "seconds-or-never": lambda text: 0 if text == "never" else parse_seconds(text),
+    "time-of-day": parse_time_of_day,
     "version": parse_version,
     "version-range": parse_version_range,
     "port": parse_port,
