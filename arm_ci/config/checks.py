@@ -1,35 +1,33 @@
 """Whether each entry of the configuration makes sense by itself and names only what exists.
 
-Projects have a file of their own, project_checks.py; what comes out of the product of the axes is judged in
-combinations.py.
+The site and projects have files of their own, site_checks.py and project_checks.py; what comes out of the product of
+the axes is judged in combinations.py.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import stat
 
 from arm_ci.config.draft import Draft
 from arm_ci.config.model import Compiler, Linker, Worker
 from arm_ci.config.problems import shorten, suggestion
-from arm_ci.config.project_checks import PACKAGE, check_project, names_user
+from arm_ci.config.project_checks import PACKAGE, check_project
 from arm_ci.config.reader import Path
+from arm_ci.config.secret_checks import check_secret
+from arm_ci.config.site_checks import check_site
 from arm_ci.config.versions import version_key
 
 TRIPLET = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+){1,3}", re.ASCII)
 CPU = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]*", re.ASCII)
 FUSE_LD = ("ld.bfd", "ld.gold", "ld.lld", "ld.mold")
 """What gcc accepts after -fuse-ld=, https://gcc.gnu.org/onlinedocs/gcc/Link-Options.html"""
-# As SQLAlchemy takes a URL apart (sqlalchemy/engine/url.py); drivers also take a password among the options.
-DATABASE_PASSWORD = re.compile(r"[^:]*://[^:/]*:[^@]+@|[^?]*\?(.*&)?(password|passwd)=", re.IGNORECASE)
-LOOPBACK = re.compile(r"localhost|::1|127(\.[0-9]{1,3}){3}", re.ASCII)
 
 
 def check_entries(draft: Draft) -> None:
     """Adds what is wrong with single entries to the draft's findings."""
     if "site" not in draft.unread:
-        _check_site(draft)
+        check_site(draft)
     for name in draft.boards:
         _check_board(draft, name)
     for compiler in draft.compilers.values():
@@ -40,40 +38,6 @@ def check_entries(draft: Draft) -> None:
         check_project(draft, project)
     for worker in draft.workers.values():
         _check_worker(draft, worker)
-
-
-def _check_site(draft: Draft) -> None:
-    site, findings = draft.site, draft.findings
-    if not LOOPBACK.fullmatch(site.web.host) and not findings.broken("site", "web", "host"):
-        findings.add(
-            ("site", "web", "host"),
-            f"found `{shorten(site.web.host)}`, expected a loopback address such as `127.0.0.1`: the web UI has no "
-            "authentication, and who reaches it can run commands on every worker",
-        )
-    if (
-        site.web.port == site.workers.port
-        and not findings.broken("site", "web")
-        and not findings.broken("site", "workers")
-    ):
-        findings.add(("site", "workers"), f"port {site.workers.port} is the web UI's; the two need a port each")
-    if site.url and not re.match(r"https?://[^/\s]", site.url):
-        findings.add(("site", "url"), f"found `{shorten(site.url)}`, expected an address that starts with http(s)://")
-    elif names_user(site.url):
-        findings.add(("site", "url"), "the address holds a name or password, and everybody sees it; take it out")
-    if DATABASE_PASSWORD.match(site.database):
-        findings.add(
-            ("site", "database"),
-            "the URL holds a password, and a configuration is no secret; leave it out and write it into the file "
-            "`.pgpass` in the home of the master's user, where PostgreSQL's driver finds it",
-        )
-    elif "://" not in site.database and not findings.broken("site", "database"):
-        findings.add(
-            ("site", "database"),
-            f"found `{shorten(site.database)}`, expected an SQLAlchemy URL such as `sqlite:///state.sqlite`",
-        )
-    for key in ("state", "secrets", "patches"):
-        if not getattr(site, key) and not findings.broken("site", key):
-            findings.add(("site", key), "found nothing, expected a directory")
 
 
 def _check_board(draft: Draft, name: str) -> None:
@@ -170,7 +134,9 @@ def _check_worker(draft: Draft, worker: Worker) -> None:
             )
         _check_local(draft, worker, path)
     else:
-        _check_secret(draft, worker, path)
+        where: Path = (*path, "password_file") if worker.password_file else path
+        if not findings.broken(*path, "password_file"):
+            check_secret(draft, draft.site.password_file(worker), where, "its secret file")
 
 
 def _check_local(draft: Draft, worker: Worker, path: Path) -> None:
@@ -183,43 +149,4 @@ def _check_local(draft: Draft, worker: Worker, path: Path) -> None:
             (*path, "board"),
             f"board `{worker.board}` is {board.architecture}, but a local worker runs on this machine, "
             f"which is {host.architecture}",
-        )
-
-
-def _check_secret(draft: Draft, worker: Worker, path: Path) -> None:
-    """A secret that is not there is made at the start of the master; one that is there must be a secret."""
-    findings = draft.findings
-    if findings.broken(*path, "password_file") or findings.broken("site", "secrets"):
-        return
-    where: Path = (*path, "password_file") if worker.password_file else path
-    file = str(draft.path(draft.site.password_file(worker)))
-    try:
-        file = os.path.realpath(file)
-        status = os.stat(file)  # noqa: PTH116 - a name that no file can have raises ValueError, said below
-        if stat.S_ISREG(status.st_mode) and not status.st_mode & 0o077:
-            with open(file, "rb") as opened:  # noqa: PTH123
-                empty = not opened.read(4096).strip()
-        else:
-            empty = False
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        # A state directory that is none is for the start to say. Who may not read the file is not the master, but
-        # another user's check, build or matrix of the same checkout.
-        return
-    except (OSError, ValueError) as error:
-        findings.add(
-            where, f"its secret file {shorten(file, 200)} cannot be read ({getattr(error, 'strerror', error)})"
-        )
-        return
-    if not stat.S_ISREG(status.st_mode):
-        findings.add(where, f"its secret file {file} is not a file")
-    elif status.st_mode & 0o077:
-        findings.add(
-            where,
-            f"its secret file {file} is open to others (mode {stat.S_IMODE(status.st_mode):04o}); "
-            f"run: chmod 600 {file}",
-        )
-    elif empty:
-        findings.add(
-            where,
-            f"its secret file {file} is empty; write the password into it, or delete it and `arm-ci start` makes one",
         )

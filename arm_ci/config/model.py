@@ -46,6 +46,9 @@ Pattern = Annotated[str, "pattern"]
 Name = Annotated[str, "name"]
 """Letters, digits, `.`, `_`, `+`, `-`; starts with a letter or digit."""
 
+TERMINAL = "arm-ci"
+"""The person as whom `arm-ci force` logs in where people do: whoever may read its file may start builds."""
+
 AXES = ("project", "board", "compiler", "linker", "generator", "debug_info")
 
 
@@ -81,7 +84,7 @@ class Site:
     )
     state: str = key("State directory (database, logs, artefacts), relative to the configuration.", "../state")
     secrets: str = key(
-        "Directory of secret files, one per worker named `worker-NAME`, relative to the configuration; "
+        "Directory of secret files (`worker-NAME`, `person-NAME`, `github-webhook`), relative to the configuration; "
         "nobody but their owner may read them.",
         "../state/secrets",
     )
@@ -92,8 +95,8 @@ class Site:
         (),
     )
     github_webhook: bool = key(
-        "Accept GitHub's webhook for pushes at `/change_hook/github`; its secret is in the file `github-webhook` of the "
-        "secrets directory.",
+        "Accept GitHub's webhook for pushes at `/change_hook/github`; its secret is in the file `github-webhook` of "
+        "the secrets directory.",
         False,
     )
     worker_silence: Seconds = key(
@@ -285,9 +288,7 @@ class Project:
         (),
     )
     nightly: TimeOfDay = key("When the variants of tier `nightly` are built, by the master's clock.", "02:00")
-    nightly_unchanged: bool = key(
-        "Build them also on nights when no commit came since the last time.", False
-    )
+    nightly_unchanged: bool = key("Build them also on nights when no commit came since the last time.", False)
     source_directory: str = key("Directory in the checkout with the top CMakeLists.txt or configure.", ".")
     version: UpstreamVersion | None = key("How to read the upstream version from the source tree.", None)
     build_type: BuildType = key("CMake's build type.", "Debug")

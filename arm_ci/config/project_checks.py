@@ -31,6 +31,7 @@ def check_project(draft: Draft, project: Project) -> None:
     path: Path = ("projects", project.name)
     _check_source(draft, project, path)
     _check_references(draft, project, path)
+    _check_unimportant(draft, project, (*path, "unimportant"))
     for key in ("cmake", "autotools"):
         system = getattr(project, key)
         if system is not None:
@@ -76,6 +77,30 @@ def _check_references(draft: Draft, project: Project, path: Path) -> None:
             here = (*path, key, index)
             if not REFERENCE.fullmatch(name) and not draft.findings.broken(*here):
                 draft.findings.add(here, f"found `{shorten(name)}`, which cannot be the name of a branch or tag")
+
+
+def _check_unimportant(draft: Draft, project: Project, path: Path) -> None:
+    for index, pattern in enumerate(project.unimportant):
+        here = (*path, index)
+        if draft.findings.broken(*here):
+            continue
+        shown = shorten(pattern)
+        if not pattern:
+            draft.findings.add(here, "found nothing, expected a shell pattern of files such as `docs/*`")
+        elif not pattern.strip("*?"):
+            draft.findings.add(
+                here,
+                f"`{shown}` matches every file, so no commit would ever start a build; for that, leave tier `commit` "
+                "empty",
+            )
+        elif pattern in project.unimportant[:index]:
+            draft.findings.add(here, f"`{shown}` is in the list twice")
+        elif pattern.endswith("/") and is_inside(pattern[:-1]):
+            draft.findings.add(here, f"found `{shown}`, a directory; for the files in it write `{shown}*`")
+        elif not is_inside(pattern):
+            draft.findings.add(
+                here, f"found `{shown}`, expected a shell pattern of files inside the source tree such as `docs/*`"
+            )
 
 
 def names_user(url: str) -> bool:

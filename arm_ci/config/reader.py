@@ -169,7 +169,7 @@ class Reader:
         if node.kind != "scalar":
             return self._wrong(shape, node, path)
         text = "" if node.tag == "null" else node.text
-        if shape.name not in NUMBERS and node.tag not in ("str", "null") and shape.name not in _SIZES:
+        if shape.name not in NUMBERS and node.tag not in ("str", "null") and shape.name not in _AS_WRITTEN:
             return self._unquoted(shape, node, path)
         if node.tag == "str" and shape.name in NUMBERS and text.isdecimal():
             self._fault(
@@ -261,8 +261,19 @@ class Reader:
         return Place(self._file, node.line, node.column)
 
 
-_SIZES = frozenset({"bytes", "bytes-or-host", "seconds"})
-"""Text to us; their own message is better than advice to quote."""
+_AS_WRITTEN = frozenset({"bytes", "bytes-or-host", "seconds", "seconds-or-never", "time-of-day"})
+"""Text to us, whatever YAML makes of it (23:30 is 1410 to it); their own message is better than advice to quote."""
+_HARMLESS = {
+    "count": 1,
+    "count-or-host": 1,
+    "port": 1,
+    "bytes": 0,
+    "bytes-or-host": 0,
+    "seconds": 1,
+    "seconds-or-never": 0,
+    "time-of-day": "00:00",
+}
+"""What stands for a scalar that could not be read; text is empty."""
 _MAY_BE_EMPTY = frozenset({"version-range"})
 """Nothing is a value: every version."""
 
@@ -307,9 +318,7 @@ def placeholder(shape: Shape) -> Any:
         }
         return shape.record(**values)
     if shape.kind == "scalar":
-        return {"count": 1, "count-or-host": 1, "port": 1, "bytes": 0, "bytes-or-host": 0, "seconds": 1}.get(
-            shape.name, ""
-        )
+        return _HARMLESS.get(shape.name, "")
     if shape.kind == "choice":
         return shape.choices[0]
     values_by_kind: dict[str, Any] = {"text": "", "flag": False, "list": (), "mapping": {}}

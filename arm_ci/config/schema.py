@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from arm_ci.config.model import Board, Compiler, Linker, Project, Site, Worker
-from arm_ci.config.scalars import BYTES_PATTERN, NAME_PATTERN, RANGE_PATTERN, SECONDS_PATTERN, VERSION_PATTERN
+from arm_ci.config.scalars import (
+    BYTES_PATTERN,
+    NAME_PATTERN,
+    RANGE_PATTERN,
+    SECONDS_PATTERN,
+    TIME_OF_DAY_PATTERN,
+    VERSION_PATTERN,
+)
 from arm_ci.config.shapes import Field, Shape, fields_of
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -23,6 +30,8 @@ _SCALARS: dict[str, dict[str, Any]] = {
     "count": {"type": "integer", "minimum": 1, "maximum": 9999},
     "count-or-host": {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 9999}, {"const": "host"}]},
     "seconds": {"type": "string", "pattern": f"^({SECONDS_PATTERN})$"},
+    "seconds-or-never": {"type": "string", "pattern": f"^({SECONDS_PATTERN}|never)$"},
+    "time-of-day": {"type": "string", "pattern": f"^({TIME_OF_DAY_PATTERN})$"},
     "version": {"type": "string", "pattern": f"^({VERSION_PATTERN})$"},
     "version-range": {"type": ["string", "null"], "pattern": f"^({RANGE_PATTERN})$"},
     "port": {"type": "integer", "minimum": 1, "maximum": 65535},

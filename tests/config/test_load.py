@@ -26,6 +26,24 @@ def test_sizes_are_bytes_and_durations_seconds(tmp_path: Path) -> None:
     assert config.site.keep_logs == 2 * 86400
 
 
+@pytest.mark.parametrize("written", ["23:30", "02:00", "'23:30'", '"02:00"', "08:09", "00:00"])
+def test_a_time_of_day_needs_no_quotes(tmp_path: Path, written: str) -> None:
+    write_files(tmp_path / "config", {P: [("  cmake:", f"  nightly: {written}\n  cmake:")]})
+    assert load(tmp_path / "config", HOST).projects["app"].nightly == written.strip("'\"")
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("never", 0), ("90s", 90), ("'2m'", 120)])
+def test_a_repository_is_asked_every_so_often_or_never(tmp_path: Path, written: str, seconds: int) -> None:
+    write_files(tmp_path / "config", {P: [("  cmake:", f"  poll: {written}\n  cmake:")]})
+    assert load(tmp_path / "config", HOST).projects["app"].poll == seconds
+
+
+def test_a_project_is_polled_and_built_at_night_unless_it_says_otherwise(config: Config) -> None:
+    app = config.projects["app"]
+    assert (app.poll, app.nightly, app.nightly_unchanged, app.unimportant) == (300, "02:00", False, ())
+    assert (config.site.people, config.site.github_webhook, config.site.worker_silence) == ((), False, 300)
+
+
 def test_a_selector_takes_one_value_or_a_list(config: Config) -> None:
     assert config.projects["app"].matrix.exclude[0].match.board == ("rpi4",)
 

@@ -18,6 +18,8 @@ DATABASE_WITH_PASSWORD = (
     "site.yaml:1:11: `database`: the URL holds a password, and a configuration is no secret; leave it out and write it "
     "into the file `.pgpass` in the home of the master's user, where PostgreSQL's driver finds it"
 )
+EVERY_FILE = "matches every file, so no commit would ever start a build; for that, leave tier `commit` empty"
+A_PATTERN = "expected a shell pattern of files inside the source tree such as `docs/*`"
 
 CASES: list[tuple[str, list[Edit], list[str]]] = [
     (
@@ -68,17 +70,6 @@ CASES: list[tuple[str, list[Edit], list[str]]] = [
         "a cross compiler is for an unknown board",
         [(T, "target: rpi4", "target: rpi44")],
         [("toolchains.yaml:11:13: compiler `to-rpi4`, `target`: unknown board `rpi44`; did you mean `rpi4`?")],
-    ),
-    (
-        "the web UI listens to everyone",
-        [(S, "  port: 8010", "  port: 8010\n  host: 0.0.0.0")],
-        [
-            (
-                "site.yaml:4:9: `web.host`: found `0.0.0.0`, expected a loopback address such as "
-                "`127.0.0.1`: the web UI has no authentication, and who reaches it can run commands "
-                "on every worker"
-            )
-        ],
     ),
     (
         "both servers have one port",
@@ -278,6 +269,22 @@ CASES: list[tuple[str, list[Edit], list[str]]] = [
                 "projects.yaml:3:14: project `app`, `branches[0]`: found `--all`, which cannot be "
                 "the name of a branch or tag"
             )
+        ],
+    ),
+    (
+        "unimportant patterns cannot be meant",
+        [(P, "  cmake:\n", "  unimportant: ['', '*', '**', docs/, /docs/*, ../x, ./x, '*.md', '*.md']\n  cmake:\n")],
+        [
+            "projects.yaml:4:17: project `app`, `unimportant[0]`: found nothing, expected a shell pattern of files "
+            "such as `docs/*`",
+            f"projects.yaml:4:21: project `app`, `unimportant[1]`: `*` {EVERY_FILE}",
+            f"projects.yaml:4:26: project `app`, `unimportant[2]`: `**` {EVERY_FILE}",
+            "projects.yaml:4:32: project `app`, `unimportant[3]`: found `docs/`, a directory; for the files in it "
+            "write `docs/*`",
+            f"projects.yaml:4:39: project `app`, `unimportant[4]`: found `/docs/*`, {A_PATTERN}",
+            f"projects.yaml:4:48: project `app`, `unimportant[5]`: found `../x`, {A_PATTERN}",
+            f"projects.yaml:4:54: project `app`, `unimportant[6]`: found `./x`, {A_PATTERN}",
+            "projects.yaml:4:67: project `app`, `unimportant[8]`: `*.md` is in the list twice",
         ],
     ),
     (

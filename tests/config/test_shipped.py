@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,31 @@ def test_no_board_is_asked_to_build_what_only_the_masters_machine_can_fetch(ship
     boards = {variant.board for variant in variants(shipped) if variant.project in on_its_disk}
     # x86_64 for the cross builds: docs/run-it.md says where its worker must be.
     assert boards == {"local", "x86_64"}
+
+
+def test_nothing_but_the_sample_builds_here_unless_a_person_asks(shipped: Config) -> None:
+    by_themselves = {each.project for each in variants(shipped) if each.board == "local" and each.tier != "force"}
+    assert by_themselves == {"sample"}
+    assert not shipped.projects["sample"].nightly_unchanged
+
+
+@pytest.mark.parametrize(
+    ("project", "file", "starts_builds"),
+    [
+        ("mesos", "docs/images/logo.png", False),
+        ("mesos", "3rdparty/stout/README.md", False),
+        ("mesos", "src/tests/master_tests.cpp", True),
+        ("mesos", "support/atexit.sh", True),
+        ("mesos", "src/python/native/setup.py.in", True),
+        ("mesos", "3rdparty/libprocess/LICENSE", True),
+        ("llvm", "clang/lib/Sema/Sema.cpp", False),
+        ("llvm", "llvm/docs/LangRef.rst", False),
+        ("llvm", "llvm/docs/CMakeLists.txt", True),
+        ("llvm", "lld/ELF/Driver.cpp", True),
+    ],
+)
+def test_only_what_no_build_reads_is_unimportant(shipped: Config, project: str, file: str, starts_builds: bool) -> None:
+    assert starts_builds != any(fnmatchcase(file, pattern) for pattern in shipped.projects[project].unimportant)
 
 
 def test_it_stays_a_sensible_number_of_builders(shipped: Config) -> None:

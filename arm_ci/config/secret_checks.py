@@ -1,0 +1,49 @@
+"""Whether a secret file that is there is a secret: of its owner alone, and not empty.
+
+One that is not there is made at the start of the master. What stands in it is never said.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from arm_ci.config.draft import Draft
+from arm_ci.config.problems import shorten
+from arm_ci.config.reader import Path
+
+
+def check_secret(draft: Draft, relative: str, where: Path, whose: str, content: str = "password") -> None:
+    """Adds what is wrong with a secret file; `whose` begins the message, `content` says what belongs into the file."""
+    findings = draft.findings
+    if findings.broken("site", "secrets"):
+        return
+    file = str(draft.path(relative))
+    try:
+        file = os.path.realpath(file)
+        status = os.stat(file)  # noqa: PTH116 - a name that no file can have raises ValueError, said below
+        if stat.S_ISREG(status.st_mode) and not status.st_mode & 0o077:
+            with open(file, "rb") as opened:  # noqa: PTH123
+                empty = not opened.read(4096).strip()
+        else:
+            empty = False
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        # A state directory that is none is for the start to say. Who may not read the file is not the master, but
+        # another user's check, build or matrix of the same checkout.
+        return
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", error)
+        findings.add(where, f"{whose} {shorten(file, 200)} cannot be read ({reason})")
+        return
+    if not stat.S_ISREG(status.st_mode):
+        findings.add(where, f"{whose} {file} is not a file")
+    elif status.st_mode & 0o077:
+        findings.add(
+            where,
+            f"{whose} {file} is open to others (mode {stat.S_IMODE(status.st_mode):04o}); run: chmod 600 {file}",
+        )
+    elif empty:
+        findings.add(
+            where,
+            f"{whose} {file} is empty; write the {content} into it, or delete it and `arm-ci start` makes one",
+        )

@@ -1,0 +1,98 @@
+"""Whether site.yaml makes sense: addresses, the database, who may log in, GitHub's webhook.
+
+It needs the other tables only where the site depends on them: people share a port with workers, the webhook is of use
+for projects with a repository.
+"""
+
+from __future__ import annotations
+
+import re
+
+from arm_ci.config.draft import Draft
+from arm_ci.config.model import TERMINAL
+from arm_ci.config.problems import shorten
+from arm_ci.config.project_checks import names_user
+from arm_ci.config.reader import Path
+from arm_ci.config.secret_checks import check_secret
+
+# As SQLAlchemy takes a URL apart (sqlalchemy/engine/url.py); drivers also take a password among the options.
+DATABASE_PASSWORD = re.compile(r"[^:]*://[^:/]*:[^@]+@|[^?]*\?(.*&)?(password|passwd)=", re.IGNORECASE)
+LOOPBACK = re.compile(r"localhost|::1|127(\.[0-9]{1,3}){3}", re.ASCII)
+
+
+def check_site(draft: Draft) -> None:
+    """Adds what is wrong with site.yaml to the draft's findings."""
+    site, findings = draft.site, draft.findings
+    _check_people(draft)
+    _check_webhook(draft)
+    if (
+        site.web.port == site.workers.port
+        and not findings.broken("site", "web")
+        and not findings.broken("site", "workers")
+    ):
+        findings.add(("site", "workers"), f"port {site.workers.port} is the web UI's; the two need a port each")
+    if site.url and not re.match(r"https?://[^/\s]", site.url):
+        findings.add(("site", "url"), f"found `{shorten(site.url)}`, expected an address that starts with http(s)://")
+    elif names_user(site.url):
+        findings.add(("site", "url"), "the address holds a name or password, and everybody sees it; take it out")
+    if DATABASE_PASSWORD.match(site.database):
+        findings.add(
+            ("site", "database"),
+            "the URL holds a password, and a configuration is no secret; leave it out and write it into the file "
+            "`.pgpass` in the home of the master's user, where PostgreSQL's driver finds it",
+        )
+    elif "://" not in site.database and not findings.broken("site", "database"):
+        findings.add(
+            ("site", "database"),
+            f"found `{shorten(site.database)}`, expected an SQLAlchemy URL such as `sqlite:///state.sqlite`",
+        )
+    for key in ("state", "secrets", "patches"):
+        if not getattr(site, key) and not findings.broken("site", key):
+            findings.add(("site", key), "found nothing, expected a directory")
+
+
+def _check_people(draft: Draft) -> None:
+    site, findings = draft.site, draft.findings
+    path: Path = ("site", "people")
+    open_to_all = not LOOPBACK.fullmatch(site.web.host) and not findings.broken("site", "web", "host")
+    if open_to_all and not site.people and not findings.broken(*path):
+        findings.add(
+            ("site", "web", "host"),
+            f"found `{shorten(site.web.host)}`, expected a loopback address such as `127.0.0.1`: nobody has to log in, "
+            "and who reaches the web UI can run commands on every worker; name the people who may with "
+            "`people: [NAME]`, and others can only look",
+        )
+    connecting = {worker.name for worker in draft.workers.values() if not worker.local}
+    for index, person in enumerate(site.people):
+        here: Path = (*path, index)
+        if findings.broken(*here):
+            continue
+        if person in site.people[:index]:
+            findings.add(here, f"`{person}` is in the list twice")
+        elif person == TERMINAL:
+            findings.add(here, f"`{person}` is who `arm-ci force` logs in as; take another name")
+        elif person in connecting:
+            findings.add(
+                here,
+                f"`{person}` is also a worker, and `buildbot try` logs in where workers connect; rename one of them",
+            )
+        else:
+            check_secret(draft, site.person_file(person), here, f"the secret file of `{person}`")
+    if site.people:
+        check_secret(draft, site.person_file(TERMINAL), path, "the secret file of `arm-ci force`")
+
+
+def _check_webhook(draft: Draft) -> None:
+    site, findings = draft.site, draft.findings
+    path: Path = ("site", "github_webhook")
+    if not site.github_webhook:
+        return
+    # A faulty project may have been meant to have a repository.
+    if draft.projects and not findings.broken("projects") and all(each.directory for each in draft.projects.values()):
+        findings.add(
+            path,
+            "no project has a `repository` that GitHub could tell of; a `directory` is looked at when the master "
+            "starts",
+        )
+        return
+    check_secret(draft, site.github_webhook_file, path, "its secret file", "secret")
