@@ -13,6 +13,7 @@ from arm_ci.config import Config, ConfigError, load, variants
 from arm_ci.config.model import Variant
 from arm_ci.master.builders import artefacts_directory, builders
 from arm_ci.master.housekeeping import Housekeeping
+from arm_ci.master.pages import UI_DEFAULTS
 from arm_ci.master.rest_answers import RestAnswers
 from arm_ci.master.schedulers import force_scheduler
 from arm_ci.master.workers import buildbot_worker, endpoint, protocols
@@ -61,7 +62,8 @@ class ArmCi(ConfiguratorBase):
             names.append(f"[[]{site.web.host}]")
         origins = [f"http://{name}:{site.web.port}" for name in names]
         self.www.setdefault("allowed_origins", [*origins, _origin(c["buildbotURL"])])
-        self.www.setdefault("plugins", {"waterfall_view": {}, "console_view": {}, "grid_view": {}})
+        self.www.setdefault("plugins", {"waterfall_view": {}, "console_view": {}, "grid_view": {}, "arm_ci": {}})
+        self.www.setdefault("ui_default_config", dict(UI_DEFAULTS))
 
 
 def _origin(url: str) -> str:

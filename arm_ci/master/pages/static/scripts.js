@@ -1,0 +1,1 @@
+// Buildbot loads this file beside styles.css, which is what the plugin is for.
