@@ -8,8 +8,10 @@ from typing import Any
 
 from buildbot.config import BuilderConfig
 from buildbot.process.factory import BuildFactory
+from buildbot.process.project import Project as BuildbotProject
 
-from arm_ci.config.model import Config, Variant
+from arm_ci.config.model import Config, Project, Variant
+from arm_ci.master.building import VariantBuild
 from arm_ci.plan import Recipe
 from arm_ci.steps import (
     Artefacts,
@@ -59,12 +61,20 @@ def builders(config: Config, chosen: Sequence[Variant]) -> list[BuilderConfig]:
     ]
 
 
+def buildbot_project(project: Project) -> Any:
+    """A project's page, with its builders alone."""
+    return BuildbotProject(name=project.name, slug=project.name, description=project.description or None)
+
+
 def _builder(config: Config, variant: Variant, workers: list[str], its_steps: list[Any]) -> BuilderConfig:
     board = config.boards[variant.board]
+    factory = BuildFactory(its_steps)
+    factory.buildClass = VariantBuild
     return BuilderConfig(
         name=variant.name,
+        project=variant.project,
         workernames=workers,
-        factory=BuildFactory(its_steps),
+        factory=factory,
         tags=[
             variant.project,
             variant.board,

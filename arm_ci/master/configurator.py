@@ -11,9 +11,11 @@ from buildbot.configurators import ConfiguratorBase
 
 from arm_ci.config import Config, ConfigError, load, variants
 from arm_ci.config.model import Variant
-from arm_ci.master.builders import artefacts_directory, builders
+from arm_ci.master.builders import artefacts_directory, buildbot_project, builders
+from arm_ci.master.connection import Connections
 from arm_ci.master.housekeeping import Housekeeping
 from arm_ci.master.pages import UI_DEFAULTS
+from arm_ci.master.recovery import Recovery
 from arm_ci.master.rest_answers import RestAnswers
 from arm_ci.master.schedulers import force_scheduler
 from arm_ci.master.workers import buildbot_worker, endpoint, protocols
@@ -39,9 +41,15 @@ class ArmCi(ConfiguratorBase):
         chosen = variants(config)
         self._site(config)
         config_dict.setdefault("services", []).extend(
-            (Housekeeping(config.site, str(artefacts_directory(config))), RestAnswers())
+            (
+                Recovery(),
+                Connections(config.site.worker_silence),
+                Housekeeping(config.site, str(artefacts_directory(config))),
+                RestAnswers(),
+            )
         )
         self.workers += [buildbot_worker(config, each) for each in config.workers.values()]
+        self.projects += [buildbot_project(each) for each in config.projects.values()]
         self.builders += builders(config, chosen)
         self.schedulers += [
             force_scheduler(config.projects[name], names) for name, names in _names_by_project(chosen).items()
@@ -62,6 +70,12 @@ class ArmCi(ConfiguratorBase):
             names.append(f"[[]{site.web.host}]")
         origins = [f"http://{name}:{site.web.port}" for name in names]
         self.www.setdefault("allowed_origins", [*origins, _origin(c["buildbotURL"])])
+        if site.people:
+            # Imported late: most masters listen on loopback, where nobody logs in.
+            from arm_ci.master.authentication import web_settings
+
+            for key, value in web_settings(config).items():
+                self.www.setdefault(key, value)
         self.www.setdefault("plugins", {"waterfall_view": {}, "console_view": {}, "grid_view": {}, "arm_ci": {}})
         self.www.setdefault("ui_default_config", dict(UI_DEFAULTS))
 
