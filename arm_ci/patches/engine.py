@@ -1,7 +1,8 @@
 """Judge and apply a patch set on a source tree: parse, match, transact. One file that runs anywhere by itself.
 
 It is shipped to workers that have nothing but Python (>= 3.7): no git, no patch(1), nothing else of arm_ci. It does
-not read series.yaml (series.py makes the JSON bundle that this reads) and knows nothing of boards or variants.
+not read series.yaml (series.py makes the JSON bundle that this reads) and knows nothing of boards or variants. A
+patch that a person forces goes through it too, by forced.py.
 
     python3 engine.py check|apply --source DIR --bundle bundle.json [--architecture arm64 ...]
 
@@ -45,6 +46,8 @@ JOURNAL_DIRECTORY = ".arm_ci-patches"
 JOURNAL = "journal.json"
 """The commit record in it: once this stands the apply is finished by whoever comes next, before it is undone."""
 
+_CONTEXT = 3
+"""Lines of context that diff programs give a hunk unless asked for another number."""
 _SHOWN = 60
 """Longest piece of a source line in a reason, in characters."""
 
@@ -117,6 +120,8 @@ class FilePatch:
     before_executable: bool | None
     after_executable: bool | None
     hunks: tuple[Hunk, ...]
+    renames: str = ""
+    """The path that it has before a rename; empty: none."""
 
 
 @dataclass(frozen=True)
@@ -164,19 +169,25 @@ class Series:
 _HUNK = re.compile(rb"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _ESCAPES = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
 _GIT_HEADERS = (b"index ", b"similarity index ", b"dissimilarity index ")
+_BINARY = re.compile(rb"GIT binary patch|Binary files .* differ\r?$")
+_INDEX_MODE = re.compile(rb"index [0-9a-f]+\.\.[0-9a-f]+ ([0-7]+)$")
 
 
-def parse_patch(text: bytes) -> tuple[FilePatch, ...]:
-    """The files that a unified diff in git's format changes; text around the diffs is skipped.
+def parse_patch(text: bytes, strip: int | None = None) -> tuple[FilePatch, ...]:
+    """The files that a unified diff changes; text around the diffs is skipped.
 
-    Raises BundleError (`line N: ...`) for malformed hunks, renames, copies, binary patches, symbolic links,
-    submodules, and paths that lead out of the tree.
+    `strip` is how many leading parts every path loses, None: git's own format is expected. With a number the patch
+    is a person's: it may rename files, and change one file in several diffs, one after the other.
+    Raises BundleError (`line N: ...`) for malformed hunks, renames (without `strip`), copies, binary patches,
+    symbolic links, submodules, and paths that lead out of the tree.
     """
     if text.count(b"\r\n") == text.count(b"\n"):
         text = text.replace(b"\r\n", b"\n")  # the patch file as a whole came with DOS line ends
-    files = _Parser(text).files()
+    files = _Parser(text, strip).files()
     if not files:
         raise BundleError("no diff in it: expected lines `--- a/FILE` and `+++ b/FILE`")
+    if strip is not None:
+        return tuple(files)
     seen = set()
     for file in files:
         if file.path in seen:
@@ -185,28 +196,47 @@ def parse_patch(text: bytes) -> tuple[FilePatch, ...]:
     return tuple(files)
 
 
+@dataclass
+class _GitHeader:
+    """What git's lines above `---` tell."""
+
+    creates: bool = False
+    deletes: bool = False
+    old_mode: bool | None = None
+    new_mode: bool | None = None
+    before: str = ""
+    after: str = ""
+
+
 class _Parser:
-    def __init__(self, text: bytes) -> None:
+    def __init__(self, text: bytes, strip: int | None) -> None:
         self.lines = text.split(b"\n")
         if self.lines[-1] == b"":
             self.lines.pop()
         self.at = 0
+        self.strip = strip
 
     def files(self) -> list[FilePatch]:
         found = []
         while self.at < len(self.lines):
             if self.current().startswith(b"diff --git "):
-                found.append(self.file(self.git_path()))
+                found.append(self.file(self.at, self.git_names()))
             elif self.at_names():
-                found.append(self.file(None))
+                found.append(self.file(self.at, None))
             elif _HUNK.match(self.current()):
                 raise self.error("a hunk without the lines `--- a/FILE` and `+++ b/FILE` before it")
+            elif self.strip is not None and _BINARY.match(self.current()):
+                raise self.error("binary patches are not supported")  # diff(1) has no line of its own above it
             else:
                 self.at += 1
         return found
 
     def current(self) -> bytes:
         return self.lines[self.at] if self.at < len(self.lines) else b""
+
+    def header(self) -> bytes:
+        """The current line without the CR that mail and editors leave there."""
+        return self.current().rstrip(b"\r")
 
     def error(self, message: str) -> BundleError:
         return BundleError(message, min(self.at + 1, len(self.lines)))
@@ -215,79 +245,135 @@ class _Parser:
         following = self.lines[self.at + 1] if self.at + 1 < len(self.lines) else b""
         return self.current().startswith(b"--- ") and following.startswith(b"+++ ")
 
-    def git_path(self) -> str | None:
-        """The path of `diff --git a/PATH b/PATH`; None when only the lines below can tell it."""
-        names = self.current()[len(b"diff --git ") :]
+    def git_names(self) -> tuple[bytes, bytes] | None:
+        """Both names of `diff --git a/PATH b/PATH`; None when only the lines below can tell them."""
+        names = self.header()[len(b"diff --git ") :]
         self.at += 1
         first, second = names[: len(names) // 2], names[len(names) // 2 + 1 :]
-        if names[:1] == b'"' or first[1:] != second[1:] or first[:2] != b"a/":
+        without = [name.split(b"/", 1)[-1] for name in (first, second)]
+        if names[:1] == b'"' or without[0] != without[1] or (self.strip is None and first[:2] != b"a/"):
             return None
-        return _text(first[2:])
+        return first, second
 
-    def file(self, path: str | None) -> FilePatch:
-        start = self.at
-        modes: dict[str, bool | None] = {"old": None, "new": None}
-        creates, deletes = self.git_headers(modes)
-        before = after = path
+    def file(self, start: int, names: tuple[bytes, bytes] | None) -> FilePatch:
+        git = _GitHeader()
+        self.git_header(git, names)
+        before = after = None
         if self.at_names():
+            names = None
             before, after = self.name(b"a/"), self.name(b"b/")
-            creates, deletes = creates or before is None, deletes or after is None
-        if before and after and before != after:
-            self.at = max(start - 1, 0)
-            raise self.error(f"renames {before} to {after}: write it as one deleted and one new file")
-        path = after or before
-        if path is None:
-            self.at = max(start - 1, 0)
-            raise self.error("cannot tell which file is meant: expected lines `--- a/FILE` and `+++ b/FILE`")
-        problem = outside(path)
-        if problem:
-            raise self.error(problem)
+            git.creates, git.deletes = git.creates or before is None, git.deletes or after is None
+        elif git.before and git.after:
+            before, after = git.before, git.after
+        elif names:
+            before, after = self.stripped(names[0], b"a/"), self.stripped(names[1], b"b/")
+        following, self.at = self.at, start  # where a problem with the names is
+        path, renames = self.path(before, after, git)
+        for each in (path, renames):
+            problem = outside(each) if each else None
+            if problem:
+                raise self.error(problem)
+        self.at = following
         hunks: list[Hunk] = []
         while _HUNK.match(self.current()):
             hunks.append(self.hunk(len(hunks) + 1))
         if self.current().startswith(b"@@"):
             raise self.error("expected `@@ -LINE,COUNT +LINE,COUNT @@`")
-        return FilePatch(path, creates, deletes, modes["old"], modes["new"], tuple(hunks))
+        return FilePatch(path, git.creates, git.deletes, git.old_mode, git.new_mode, tuple(hunks), renames)
 
-    def git_headers(self, modes: dict[str, bool | None]) -> tuple[bool, bool]:
-        """Read git's lines above `---`; fills `modes` and says whether the file is created, deleted."""
-        creates = deletes = False
+    def path(self, before: str | None, after: str | None, git: _GitHeader) -> tuple[str, str]:
+        """The path that a diff is about, and the one that it is renamed from, or an empty text."""
+        path = after or before
+        if path is None:
+            raise self.error("cannot tell which file is meant: expected lines `--- a/FILE` and `+++ b/FILE`")
+        if not before or not after or before == after:
+            return path, ""
+        if git.before:
+            return after, before
+        if self.strip is None:
+            raise self.error(f"renames {before} to {after}: write it as one deleted and one new file")
+        for strip in range(1, max(before.count("/"), after.count("/")) + 1):
+            same = before.split("/", strip)[-1]
+            if same == after.split("/", strip)[-1]:
+                better = self.strip + strip
+                raise self.error(
+                    f"with strip level {self.strip} its two names are {before} and {after}; "
+                    f"with {better} both are {same}"
+                )
+        # diff(1) on a file and its copy: the copy's name is the file's with something at its end.
+        return (before if after.startswith(before) else after), ""
+
+    def git_header(self, git: _GitHeader, names: tuple[bytes, bytes] | None) -> None:
+        """Read git's lines above `---`."""
         while self.at < len(self.lines):
-            line = self.current()
+            line = self.header()
             kind, _, mode = line.rpartition(b" ")
             if kind in (b"old mode", b"deleted file mode"):
-                modes["old"] = self.executable(mode)
-                deletes = deletes or kind.startswith(b"deleted")
+                git.old_mode = self.executable(mode, names)
+                git.deletes = git.deletes or kind.startswith(b"deleted")
             elif kind in (b"new mode", b"new file mode"):
-                modes["new"] = self.executable(mode)
-                creates = creates or kind == b"new file mode"
-            elif line.startswith((b"rename ", b"copy ")):
+                git.new_mode = self.executable(mode, names)
+                git.creates = git.creates or kind == b"new file mode"
+            elif line.startswith((b"rename ", b"copy ")) and (self.strip is None or line.startswith(b"copy ")):
                 raise self.error("renames and copies are not supported: write it as one deleted and one new file")
-            elif line.startswith((b"GIT binary patch", b"Binary files ")):
+            elif line.startswith(b"rename from "):
+                git.before = self.renamed(line[len(b"rename from ") :])
+            elif line.startswith(b"rename to "):
+                git.after = self.renamed(line[len(b"rename to ") :])
+            elif _BINARY.match(line):
                 raise self.error("binary patches are not supported")
             elif not line.startswith(_GIT_HEADERS):
                 break
+            elif _INDEX_MODE.match(line):
+                self.executable(mode, names)
             self.at += 1
-        return creates, deletes
 
-    def executable(self, mode: bytes) -> bool:
+    def executable(self, mode: bytes, names: tuple[bytes, bytes] | None) -> bool:
+        if mode == b"120000" and self.strip is not None and names:
+            raise self.error(self.link(text_of(names[1].split(b"/", self.strip)[-1])))
         if mode not in (b"100644", b"100755"):
-            raise self.error(f"mode {_text(mode)}: only ordinary files (100644, 100755) can be patched")
+            raise self.error(f"mode {text_of(mode)}: only ordinary files (100644, 100755) can be patched")
         return mode == b"100755"
+
+    def link(self, path: str) -> str:
+        """Why the symbolic link of a patch is refused: above all when it leads out of the tree."""
+        for line in self.lines[self.at + 1 :]:
+            if line.startswith(b"diff --git "):
+                break
+            if line.startswith(b"+") and not line.startswith(b"+++ "):
+                target = text_of(line[1:].rstrip(b"\r"))
+                leads = os.path.normpath(os.path.join(os.path.dirname(path), target))
+                if os.path.isabs(target) or leads.split("/")[0] == "..":
+                    return f"{path} would be a symbolic link to {target}, out of the source tree"
+                break
+        return f"{path} is a symbolic link: only ordinary files can be patched"
 
     def name(self, prefix: bytes) -> str | None:
         """The path of a `---` or `+++` line; None for /dev/null."""
-        name = self.current()[4:].split(b"\t")[0].rstrip(b"\r")
-        if name[:1] == b'"':
-            name = re.sub(
-                rb"\\([0-7]{3}|.)",
-                lambda m: bytes([int(m[1], 8)]) if len(m[1]) == 3 else _ESCAPES.get(m[1], m[1]),
-                name[1:-1],
-            )
-        if name != b"/dev/null" and not name.startswith(prefix):
-            raise self.error(f"{_text(name)}: expected a path that starts with {_text(prefix)} (git's format)")
+        name = _unquoted(self.current()[4:].split(b"\t")[0].rstrip(b"\r"))
+        if name == b"/dev/null":
+            self.at += 1
+            return None
+        path = self.stripped(name, prefix)
         self.at += 1
-        return None if name == b"/dev/null" else _text(name[2:])
+        return path
+
+    def renamed(self, name: bytes) -> str:
+        """A path of git's rename lines, which carry no `a/` and `b/`."""
+        return text_of(_unquoted(name).split(b"/", max((self.strip or 0) - 1, 0))[-1])
+
+    def stripped(self, name: bytes, prefix: bytes) -> str:
+        """A name without what `strip` takes from it."""
+        if self.strip is None:
+            if not name.startswith(prefix):
+                raise self.error(f"{text_of(name)}: expected a path that starts with {text_of(prefix)} (git's format)")
+            return text_of(name[len(prefix) :])
+        parts = name.split(b"/", self.strip)
+        if len(parts) <= self.strip or not parts[-1]:
+            raise self.error(f"strip level {self.strip} leaves nothing of {text_of(name)}")
+        if self.strip and (name.startswith(b"/") or b".." in parts[:-1]):
+            raise self.error(outside(text_of(name)) or "")
+        return text_of(parts[-1])
 
     def hunk(self, number: int) -> Hunk:
         match = _HUNK.match(self.current())
@@ -298,10 +384,14 @@ class _Parser:
         self.at += 1
         lines: list[tuple[str, bytes]] = []
         while wanted_before > 0 or wanted_after > 0:
+            if self.at == len(self.lines) and self.strip is not None and wanted_before == wanted_after <= _CONTEXT:
+                self.lines.append(b"")  # the selection of a terminal ends before empty lines
             if self.at == len(self.lines):
                 raise self.error(f"hunk {number} ends too early: {wanted_before} old and {wanted_after} new lines lack")
-            line = self.current() or b" "  # mailers strip the blank of an empty context line
-            operation = _text(line[:1])
+            line = self.current()
+            if line in (b"", b"\r"):  # mail programs strip the blank of an empty context line
+                line = b" " + line
+            operation = text_of(line[:1])
             if operation not in " +-":
                 raise self.error(f"hunk {number}: expected a line that starts with a blank, + or -")
             wanted_before -= operation != "+"
@@ -318,7 +408,18 @@ class _Parser:
         return Hunk(number, start, after_start, tuple(lines))
 
 
-def _text(raw: bytes) -> str:
+def _unquoted(name: bytes) -> bytes:
+    """A name as git writes it when it has unusual characters, in quotes, or any other."""
+    if name[:1] != b'"':
+        return name
+    return re.sub(
+        rb"\\([0-7]{3}|.)",
+        lambda m: bytes([int(m[1], 8) & 0xFF]) if len(m[1]) == 3 else _ESCAPES.get(m[1], m[1]),
+        name[1:-1],
+    )
+
+
+def text_of(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
@@ -329,7 +430,7 @@ def outside(path: str) -> str | None:
         return f"{path}: expected a path inside the source tree"
     if any(part in ("", ".", "..") for part in parts):
         return f"{path}: expected a path inside the source tree, without `.` and `..`"
-    if parts[0] in (".git", JOURNAL_DIRECTORY) or ".git" in parts:
+    if parts[0].lower() == JOURNAL_DIRECTORY or ".git" in (part.lower() for part in parts):
         return f"{path}: not a source file"
     return None
 
@@ -454,66 +555,91 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True)
-class _File:
+class File:
     data: bytes
     executable: bool
 
 
-class _RefusedError(Exception):
+class RefusedError(Exception):
     """A path that the tree turns into something other than an ordinary file inside it."""
 
 
-class _Tree:
+class Tree:
     """The files of a source tree with changes on top that exist in memory only."""
 
-    def __init__(self, source: str, changes: dict[str, _File | None] | None = None) -> None:
+    def __init__(self, source: str) -> None:
         self.source = source
-        self.changes = dict(changes or {})
+        self.changes: dict[str, File | None] = {}
+        self._directories: set[str] = set()
 
-    def read(self, path: str) -> _File | None:
-        """A file, or None when it is not there. Raises _RefusedError."""
-        return self.changes[path] if path in self.changes else _read(self.source, path)
+    def read(self, path: str) -> File | None:
+        """A file, or None when it is not there. Raises RefusedError."""
+        if path in self.changes:
+            return self.changes[path]
+        for parent in _parents(path):
+            if self.changes.get(parent) is not None:
+                raise RefusedError(f"{parent} is a file, {path} is behind it")
+        if path in self._directories:
+            raise RefusedError(f"{path} is a directory")
+        return _read(self.source, path)
 
-    def changed(self, changes: Mapping[str, _File | None]) -> _Tree:
-        return _Tree(self.source, {**self.changes, **changes})
+    def change(self, path: str, file: File | None) -> None:
+        """Puts a file on top, or, with None, takes it away."""
+        self.changes[path] = file
+        if file is not None:
+            self._directories.update(_parents(path))
+
+    def changed(self, changes: Mapping[str, File | None]) -> Tree:
+        """A tree with these changes on top of those of this one."""
+        tree = Tree(self.source)
+        for path, file in (*self.changes.items(), *changes.items()):
+            tree.change(path, file)
+        return tree
 
 
-def _read(source: str, path: str) -> _File | None:
+def _parents(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:number]) for number in range(1, len(parts))]
+
+
+def _read(source: str, path: str) -> File | None:
     full = source
     parts = path.split("/")
     for number, part in enumerate(parts, 1):
         full = os.path.join(full, part)
         try:
             mode = os.lstat(full).st_mode
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
             return None
         shown = "/".join(parts[:number])
+        if number < len(parts) and stat.S_ISREG(mode):
+            raise RefusedError(f"{shown} is a file, {path} is behind it")
         if stat.S_ISLNK(mode):
-            raise _RefusedError(f"{shown} is a symbolic link" + ("" if shown == path else f", {path} is behind it"))
+            raise RefusedError(f"{shown} is a symbolic link" + ("" if shown == path else f", {path} is behind it"))
         if number == len(parts) and not stat.S_ISREG(mode):
-            raise _RefusedError(f"{path} is not an ordinary file")
+            raise RefusedError(f"{path} is not an ordinary file")
     with open(full, "rb") as file:
-        return _File(file.read(), bool(mode & stat.S_IXUSR))
+        return File(file.read(), bool(mode & stat.S_IXUSR))
 
 
 def read_version(source: str, version: Marker | None) -> str | None:
     """The upstream version that stands in the tree, or None. Raises SourceError."""
     try:
-        found = _search(_Tree(source), version) if version else None
+        found = _search(Tree(source), version) if version else None
     except OSError as error:
         raise SourceError(f"{os.fsdecode(error.filename or source)}: {error.strerror}") from error
     return found[1].group(1).strip() if found and found[1].re.groups else None
 
 
-def _search(tree: _Tree, marker: Marker) -> tuple[int, Any] | None:
+def _search(tree: Tree, marker: Marker) -> tuple[int, Any] | None:
     """Line number and match of a marker, or None."""
     try:
         file = tree.read(marker.file)
-    except _RefusedError:
+    except RefusedError:
         return None
     if file is None:
         return None
-    text = _text(file.data)
+    text = text_of(file.data)
     match = re.search(marker.pattern, text, re.MULTILINE)
     return (text.count("\n", 0, match.start()) + 1, match) if match else None
 
@@ -525,73 +651,91 @@ def _search(tree: _Tree, marker: Marker) -> tuple[int, Any] | None:
 class _Outcome:
     """What running a patch over a tree gives: changes, or problems."""
 
-    changes: dict[str, _File | None]
+    changes: dict[str, File | None]
     problems: list[str]
     drift: int
     """Lines by which the hunks stand elsewhere than the patch says, all together."""
 
 
-def _reversed(file: FilePatch) -> FilePatch:
+@dataclass(frozen=True)
+class Place:
+    """Where a hunk fits: its line in the file, and by how many lines that is below (or above) where it says."""
+
+    hunk: int
+    line: int
+    offset: int
+
+
+def reversed_file(file: FilePatch) -> FilePatch:
+    """The patch that takes one back."""
     swap = {" ": " ", "-": "+", "+": "-"}
     hunks = tuple(
         Hunk(hunk.number, hunk.after_start, hunk.before_start, tuple((swap[o], line) for o, line in hunk.lines))
         for hunk in file.hunks
     )
-    return FilePatch(file.path, file.deletes, file.creates, file.after_executable, file.before_executable, hunks)
+    modes = file.after_executable, file.before_executable
+    if file.renames:
+        return FilePatch(file.renames, False, False, *modes, hunks, file.path)
+    return FilePatch(file.path, file.deletes, file.creates, *modes, hunks)
 
 
-def _run(files: Iterable[FilePatch], tree: _Tree) -> _Outcome:
+def _run(files: Iterable[FilePatch], tree: Tree) -> _Outcome:
     """Apply to the tree in memory."""
-    changes: dict[str, _File | None] = {}
+    changes: dict[str, File | None] = {}
     problems: list[str] = []
     drift = 0
     for file in files:
         try:
-            changes[file.path], moved = _run_file(file, tree.read(file.path))
-            drift += moved
-        except _RefusedError as problem:
+            changes[file.path], places = run_file(file, tree.read(file.path))
+            drift += sum(abs(place.offset) for place in places)
+        except RefusedError as problem:
             problems.append(str(problem))
     return _Outcome(changes, problems, drift)
 
 
-def _run_file(file: FilePatch, found: _File | None) -> tuple[_File | None, int]:
+def run_file(file: FilePatch, found: File | None) -> tuple[File | None, list[Place]]:
+    """What a patch makes of one file, and where its hunks fit; a rename's new name is the caller's business.
+
+    Raises RefusedError when it does not fit, with a sentence that names file and hunk.
+    """
     if file.creates:
         if found is not None:
-            raise _RefusedError(f"{file.path} is to be created but stands in the tree already")
+            raise RefusedError(f"{file.path} is to be created but stands in the tree already")
         data = b"".join(line for hunk in file.hunks for operation, line in hunk.lines if operation == "+")
-        return _File(data, bool(file.after_executable)), 0
+        return File(data, bool(file.after_executable)), []
     if found is None:
-        raise _RefusedError(f"{file.path} is not in the tree")
+        raise RefusedError(f"{file.path} is not in the tree")
     changes_mode = file.before_executable is not None and file.after_executable is not None
     if changes_mode and not file.hunks and found.executable != file.before_executable:
-        raise _RefusedError(f"{file.path} is {'' if found.executable else 'not '}executable already")
-    data, drift = _run_hunks(file, found.data)
+        raise RefusedError(f"{file.path} is {'' if found.executable else 'not '}executable already")
+    data, places = _run_hunks(file, found.data)
     if file.deletes:
         if data:
-            raise _RefusedError(f"{file.path} is to be deleted but holds more than the patch says")
-        return None, drift
-    return _File(data, bool(file.after_executable) if changes_mode else found.executable), drift
+            raise RefusedError(f"{file.path} is to be deleted but holds more than the patch says")
+        return None, places
+    return File(data, bool(file.after_executable) if changes_mode else found.executable), places
 
 
-def _run_hunks(file: FilePatch, data: bytes) -> tuple[bytes, int]:
+def _run_hunks(file: FilePatch, data: bytes) -> tuple[bytes, list[Place]]:
     lines = data.splitlines(True) if b"\r" not in data else _lines(data)
     fresh = [True] * len(lines)  # lines that no hunk has matched yet; as with git, none is matched twice
-    drift = 0
+    places = []
     for hunk in file.hunks:
         before = hunk.before
-        keep_ends = False
+        # A hunk without old lines says nothing of the file's line ends.
+        keep_ends = not before
         at = _find(hunk, before, lines, fresh)
         if at is None:
             plain = [_without_cr(line) for line in lines]
             at = _find(hunk, [_without_cr(line) for line in before], plain, fresh)
             keep_ends = True
         if at is None:
-            raise _RefusedError(_conflict(file, hunk, lines))
-        result = _replaced(hunk, lines[at : at + len(before)], keep_ends)
-        drift += abs(at - max(hunk.after_start - 1, 0))
+            raise RefusedError(_conflict(file, hunk, lines))
+        result = _replaced(hunk, lines[at : at + len(before)], _end_near(lines, at) if keep_ends else None)
+        places.append(Place(hunk.number, at + 1, at - max(hunk.after_start - 1, 0)))
         lines[at : at + len(before)] = result
         fresh[at : at + len(before)] = [False] * len(result)
-    return b"".join(lines), drift
+    return b"".join(lines), places
 
 
 def _lines(data: bytes) -> list[bytes]:
@@ -622,19 +766,28 @@ def _find(hunk: Hunk, before: list[bytes], lines: list[bytes], fresh: list[bool]
     return None
 
 
-def _replaced(hunk: Hunk, found: list[bytes], keep_ends: bool) -> list[bytes]:
-    """What a hunk makes of the lines that it matched; with `keep_ends` new lines end as those around them."""
+def _end_near(lines: list[bytes], at: int) -> bytes | None:
+    """The line end at a place of a file: of the line there, else of the one before; None in an empty file."""
+    for line in (*lines[at : at + 1], *lines[max(at - 1, 0) : at]):
+        if line.endswith(b"\n"):
+            return b"\r\n" if line.endswith(b"\r\n") else b"\n"
+    return None
+
+
+def _replaced(hunk: Hunk, found: list[bytes], end: bytes | None) -> list[bytes]:
+    """What a hunk makes of the lines that it matched; with `end` new lines end as those before them in the file."""
     result: list[bytes] = []
     position = 0
-    end = b"\r\n" if any(line.endswith(b"\r\n") for line in found) else b"\n"
     for operation, line in hunk.lines:
         if operation == "+":
-            if keep_ends and line.endswith(b"\n"):
+            if end and line.endswith(b"\n"):
                 line = _without_cr(line)[:-1] + end
             result.append(line)
         else:
             if operation == " ":
                 result.append(found[position])
+            if end and found[position].endswith(b"\n"):
+                end = b"\r\n" if found[position].endswith(b"\r\n") else b"\n"
             position += 1
     return result
 
@@ -687,8 +840,8 @@ def check(series: Series, source: str, context: Context) -> tuple[PatchState, ..
 
     Raises SourceError.
     """
-    with _opened(source):
-        return _judge(series, _Tree(source), context)[0]
+    with opened(source):
+        return _judge(series, Tree(source), context)[0]
 
 
 def apply(series: Series, source: str, context: Context) -> tuple[PatchState, ...]:
@@ -696,10 +849,10 @@ def apply(series: Series, source: str, context: Context) -> tuple[PatchState, ..
 
     All files change or none, also when the process or the machine dies on the way. Raises SourceError.
     """
-    with _opened(source):
-        states, tree = _judge(series, _Tree(source), context)
+    with opened(source):
+        states, tree = _judge(series, Tree(source), context)
         if tree.changes and not any(state.state == CONFLICTS for state in states):
-            _write(source, tree.changes)
+            write(source, tree.changes)
         return states
 
 
@@ -710,7 +863,7 @@ def applied(states: Sequence[PatchState]) -> list[str]:
     return [state.name for state in states if state.state == APPLIES]
 
 
-def _judge(series: Series, tree: _Tree, context: Context) -> tuple[tuple[PatchState, ...], _Tree]:
+def _judge(series: Series, tree: Tree, context: Context) -> tuple[tuple[PatchState, ...], Tree]:
     """States, and the tree as it would be."""
     if context.version is None:
         context = replace(context, version=read_version(tree.source, series.version))
@@ -731,7 +884,7 @@ def _unless_lost(state: PatchState, again: PatchState) -> PatchState:
     return state
 
 
-def _judge_once(patches: Sequence[Patch], base: _Tree, context: Context) -> tuple[tuple[PatchState, ...], _Tree]:
+def _judge_once(patches: Sequence[Patch], base: Tree, context: Context) -> tuple[tuple[PatchState, ...], Tree]:
     states = []
     tree = base
     for number, patch in enumerate(patches):
@@ -747,7 +900,7 @@ def _judge_once(patches: Sequence[Patch], base: _Tree, context: Context) -> tupl
     return tuple(states), tree
 
 
-def _upstream(patch: Patch, tree: _Tree) -> str | None:
+def _upstream(patch: Patch, tree: Tree) -> str | None:
     """Why upstream has its own fix, or None. All markers must be found."""
     found = [(marker, _search(tree, marker)) for marker in patch.upstream]
     if not found or not all(hit for _, hit in found):
@@ -777,10 +930,10 @@ def _unmet(conditions: Conditions, context: Context) -> str | None:
     return None
 
 
-def _judge_hunks(patch: Patch, later: Sequence[Patch], tree: _Tree, context: Context) -> tuple[PatchState, _Tree]:
+def _judge_hunks(patch: Patch, later: Sequence[Patch], tree: Tree, context: Context) -> tuple[PatchState, Tree]:
     """The state of a patch that is needed, and the tree with it."""
     forward = _run(patch.files, tree)
-    backward = _run([_reversed(file) for file in patch.files], tree)
+    backward = _run([reversed_file(file) for file in patch.files], tree)
     if not backward.problems and not forward.problems and backward.drift == forward.drift:
         return PatchState(patch.name, CONFLICTS, "fits both as applied and as not applied: needs more context"), tree
     # Where both sides match (a tree of much the same lines), the one that is where the patch says is meant.
@@ -792,14 +945,14 @@ def _judge_hunks(patch: Patch, later: Sequence[Patch], tree: _Tree, context: Con
     return PatchState(patch.name, APPLIES, _summary(patch, context)), tree.changed(forward.changes)
 
 
-def _stands_below(patch: Patch, later: Sequence[Patch], tree: _Tree) -> bool:
+def _stands_below(patch: Patch, later: Sequence[Patch], tree: Tree) -> bool:
     """Whether the result of the patch is in the tree under later patches of the series that changed the same files."""
     paths = {file.path for file in patch.files}
     for other in reversed(later):
         if paths & {file.path for file in other.files}:
-            below = _run([_reversed(file) for file in other.files], tree)
+            below = _run([reversed_file(file) for file in other.files], tree)
             tree = tree if below.problems else tree.changed(below.changes)
-    return not _run([_reversed(file) for file in patch.files], tree).problems
+    return not _run([reversed_file(file) for file in patch.files], tree).problems
 
 
 def _joined(problems: list[str]) -> str:
@@ -823,7 +976,7 @@ def _summary(patch: Patch, context: Context) -> str:
 
 
 @contextlib.contextmanager
-def _opened(source: str) -> Iterator[None]:
+def opened(source: str) -> Iterator[None]:
     """Alone with a source tree in which no apply is on its way; system errors become SourceError."""
     if not os.path.isdir(source):
         raise SourceError(f"{source}: no such directory")
@@ -848,7 +1001,8 @@ def _locked(source: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _write(source: str, changes: Mapping[str, _File | None]) -> None:
+def write(source: str, changes: Mapping[str, File | None]) -> None:
+    """Bring these changes to the disk, all or none; only within `opened`. Raises SourceError, OSError."""
     directory = os.path.join(source, JOURNAL_DIRECTORY)
     entries = []
     try:
@@ -894,7 +1048,7 @@ def _recover(source: str) -> None:
     except FileNotFoundError:
         _discard(directory)
         return
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, _RefusedError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, RefusedError) as error:
         raise SourceError(f"{directory}: unreadable journal ({error}); restore the sources and remove it") from None
     if "after" in now:
         if None in now:
@@ -970,11 +1124,11 @@ def _sync(directory: str) -> None:
         os.close(descriptor)
 
 
-def _digest(file: _File | None) -> str | None:
+def _digest(file: File | None) -> str | None:
     return None if file is None else hashlib.sha256(file.data).hexdigest()
 
 
-def _mode(source: str, path: str, file: _File | None) -> int | None:
+def _mode(source: str, path: str, file: File | None) -> int | None:
     """Permissions of a file to be written: the old ones, executable as the patch says; new files as git makes them."""
     if file is None:
         return None

@@ -31,7 +31,7 @@ def test_a_diff_of_two_texts_makes_the_second_of_the_first(before: str, after: s
         return
     with tempfile.TemporaryDirectory() as directory:
         tree = write_tree(Path(directory), {"f": before})
-        outcome = engine._run(engine.parse_patch(diff("f", before, after, context).encode()), engine._Tree(str(tree)))
+        outcome = engine._run(engine.parse_patch(diff("f", before, after, context).encode()), engine.Tree(str(tree)))
         assert not outcome.problems
         written = outcome.changes["f"]
         assert written is not None
@@ -51,7 +51,7 @@ def test_a_diff_applies_to_another_text_where_git_applies_it_and_with_the_same_r
         if not made:
             return
         (root / "p.diff").write_bytes(made)
-        outcome = engine._run(engine.parse_patch(made), engine._Tree(str(root / "t")))
+        outcome = engine._run(engine.parse_patch(made), engine.Tree(str(root / "t")))
         by_git = git("apply", "../p.diff", cwd=str(root / "t"))
         assert bool(outcome.problems) == bool(by_git.returncode), (outcome.problems, by_git.stderr)
         if not outcome.problems:

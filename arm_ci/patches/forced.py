@@ -1,0 +1,240 @@
+"""Judge and apply a patch that a person gives with a build: the whole of it or nothing, at a strip level.
+
+Parsing, matching and writing are engine.py's. It is shipped to workers beside it (there named patches.py) and needs
+nothing but Python (>= 3.7). It judges no patch set: conditions and upstream's own fixes are engine.py's alone.
+
+    python3 forced_patch.py --source DIR --patch FILE --strip 1
+
+prints JSON on stdout. Exit status: 0 applied, 1 the patch does not apply, 2 usage, 3 the tree cannot be read or
+written.
+"""
+
+# ruff: noqa: PTH112, PTH123
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+if __package__:
+    from arm_ci.patches import engine
+else:  # alone on a worker
+    import patches as engine  # type: ignore[no-redef]
+
+SCHEMA = 1
+MOST_BYTES = 4 * 1024 * 1024
+"""Longest patch: it is kept in the master's database and shown as one log. What is larger is a branch of its own."""
+_STRIP_LEVELS = range(6)
+_SHOWN_FILES = 3
+
+
+class ForcedPatchError(Exception):
+    """The patch cannot be applied: `problems` are sentences, the most telling one first."""
+
+    def __init__(self, problems: Sequence[str], already: bool = False) -> None:
+        super().__init__(problems[0])
+        self.problems = tuple(problems)
+        self.already = already
+        """The whole of it stands in the tree already."""
+
+    def __str__(self) -> str:
+        more = len(self.problems) - 1
+        return self.problems[0] + (f"; and {more} more" if more else "")
+
+
+@dataclass(frozen=True)
+class AppliedFile:
+    """What was done to one file."""
+
+    path: str
+    what: str
+    """`changed`, `created`, `deleted` or `renamed from OLD`."""
+    hunks: int
+    places: tuple[engine.Place, ...]
+    """Where hunks fitted that are not where the patch says."""
+
+    def __str__(self) -> str:
+        parts = [self.what] if self.what != "changed" or not self.hunks else []
+        if self.hunks and self.what != "created":
+            parts.append(_count(self.hunks, "hunk"))
+        parts += [f"hunk {place.hunk} {_moved(place)}" for place in self.places]
+        return f"{self.path}: {', '.join(parts)}"
+
+
+def parse(text: bytes, strip: int) -> tuple[engine.FilePatch, ...]:
+    """The files of a patch. Raises ForcedPatchError when it can be told without a tree that it cannot be applied."""
+    if len(text) > MOST_BYTES:
+        size, most = (f"{number / 1024**2:.1f}" for number in (len(text), MOST_BYTES))
+        raise ForcedPatchError([f"the patch has {size} MB, more than {most}: push it as a branch and build that"])
+    try:
+        return engine.parse_patch(normalised(text), strip)
+    except engine.BundleError as error:
+        raise ForcedPatchError([str(error)]) from None
+
+
+def normalised(text: bytes) -> bytes:
+    """The text without a byte order mark, and with an end to its last line."""
+    text = text[3:] if text.startswith(b"\xef\xbb\xbf") else text
+    return text if not text or text.endswith(b"\n") else text + (b"\r\n" if b"\r\n" in text else b"\n")
+
+
+def parse_strip(text: str) -> int:
+    """A strip level as people type it. Raises ValueError with the sentence for them."""
+    if not text.strip().isdigit() or len(text.strip()) > 2:
+        raise ValueError(
+            f"`{text}` is not a strip level: how many leading parts of each path to leave out, 0, 1, 2, ..."
+        )
+    return int(text)
+
+
+def apply(text: bytes, strip: int, source: str) -> tuple[AppliedFile, ...]:
+    """Apply a patch to a source tree: all files change or none, also when the process dies on the way.
+
+    Raises ForcedPatchError, and engine.SourceError when the tree cannot be read or written.
+    """
+    files = parse(text, strip)
+    with engine.opened(source):
+        tree = engine.Tree(source)
+        applied, problems = _run(files, tree)
+        if not problems:
+            engine.write(source, tree.changes)
+            return applied
+        if not _run([engine.reversed_file(file) for file in reversed(files)], engine.Tree(source))[1]:
+            raise ForcedPatchError(["the whole patch stands in this revision already"], already=True)
+        fitting = _fitting_strip(text, strip, source)
+        raise ForcedPatchError([f"{problems[0]}; {fitting}", *problems[1:]] if fitting else problems)
+
+
+def sentence(applied: Sequence[AppliedFile]) -> str:
+    """`3 files, 5 hunks, 1 of them not where the patch says`."""
+    hunks = sum(file.hunks for file in applied)
+    moved = sum(len(file.places) for file in applied)
+    parts = [_count(len({file.path for file in applied}), "file")]
+    parts += [_count(hunks, "hunk")] if hunks else []
+    parts += [f"{moved} of them not where the patch says"] if moved else []
+    return ", ".join(parts)
+
+
+def _run(files: Sequence[engine.FilePatch], tree: engine.Tree) -> tuple[tuple[AppliedFile, ...], list[str]]:
+    """Apply to the tree in memory, one diff after the other."""
+    applied: list[AppliedFile] = []
+    problems: list[str] = []
+    for file in files:
+        try:
+            applied.append(_run_one(file, tree))
+        except engine.RefusedError as problem:
+            problems.append(_because(file, tree, str(problem)))
+    return tuple(applied), problems
+
+
+def _run_one(file: engine.FilePatch, tree: engine.Tree) -> AppliedFile:
+    before = file.renames or file.path
+    found = tree.read(before)
+    if file.renames and tree.read(file.path) is not None:
+        raise engine.RefusedError(f"{file.renames} is to be renamed to {file.path}, which stands in the tree already")
+    if found is None and _creates_as_diff(file):
+        file = replace(file, creates=True)
+    result, places = engine.run_file(replace(file, path=before), found)
+    if file.renames:
+        tree.change(file.renames, None)
+    tree.change(file.path, result)
+    what = "changed"
+    if file.renames:
+        what = f"renamed from {file.renames}"
+    elif file.creates or file.deletes:
+        what = "created" if file.creates else "deleted"
+    return AppliedFile(file.path, what, len(file.hunks), tuple(place for place in places if place.offset))
+
+
+def _creates_as_diff(file: engine.FilePatch) -> bool:
+    """Whether a file that is not there is to be created: diff(1) names it on both sides and has no old lines."""
+    return len(file.hunks) == 1 and not file.hunks[0].before and file.hunks[0].before_start == 0 and not file.renames
+
+
+def _because(file: engine.FilePatch, tree: engine.Tree, problem: str) -> str:
+    """Says it when a file does not fit because it has its change already."""
+    try:
+        _run_one(engine.reversed_file(file), tree.changed({}))
+    except engine.RefusedError:
+        return problem
+    return f"{problem} (the change of {file.path} stands in this revision already)"
+
+
+def _fitting_strip(text: bytes, strip: int, source: str) -> str:
+    """With which other strip level every file that is to be changed is in the tree; empty: with none, or with this."""
+    for other in (strip, *_STRIP_LEVELS):
+        try:
+            wanted = [file.renames or file.path for file in parse(text, other) if not file.creates]
+            there = bool(wanted) and all(engine.Tree(source).read(path) is not None for path in wanted)
+        except (ForcedPatchError, engine.RefusedError):
+            continue
+        if there:
+            unique = list(dict.fromkeys(wanted))
+            more = f" and {len(unique) - _SHOWN_FILES} more" if len(unique) > _SHOWN_FILES else ""
+            shown = f"{', '.join(unique[:_SHOWN_FILES])}{more}"
+            exist = "the file exists" if len(unique) == 1 else "the files exist"
+            return "" if other == strip else f"with strip level {other} {exist}: {shown}"
+    return ""
+
+
+def _moved(place: engine.Place) -> str:
+    where = "below" if place.offset > 0 else "above"
+    return f"at line {place.line}, {_count(abs(place.offset), 'line')} {where} where the patch says"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+# --- command line ------------------------------------------------------------------------------------------------
+
+
+def document(applied: Sequence[AppliedFile], problems: Sequence[str], summary: str) -> dict[str, Any]:
+    """The JSON that is printed; `sentence` is what was applied, or why not."""
+    return {
+        "schema": SCHEMA,
+        "files": [str(file) for file in applied],
+        "problems": list(problems),
+        "sentence": summary,
+    }
+
+
+def _strip(text: str) -> int:
+    try:
+        return parse_strip(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Apply one patch; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="forced_patch.py", description="Apply a patch to a source tree, or nothing.")
+    parser.add_argument("--source", required=True, metavar="DIR", help="source tree")
+    parser.add_argument("--patch", required=True, metavar="FILE", help="the patch, a unified diff")
+    parser.add_argument("--strip", type=_strip, default=1, metavar="N", help="leading parts of paths to leave out")
+    options = parser.parse_args(arguments)
+    try:
+        with open(options.patch, "rb") as file:
+            text = file.read()
+    except OSError as error:
+        sys.stderr.write(f"{options.patch}: {error.strerror or error}\n")
+        return 2
+    try:
+        applied = apply(text, options.strip, options.source)
+        done = document(applied, (), sentence(applied))
+    except ForcedPatchError as error:
+        done = document((), error.problems, str(error))
+    except engine.SourceError as error:
+        sys.stderr.write(f"{error}\n")
+        return 3 if os.path.isdir(options.source) else 2
+    sys.stdout.write(json.dumps(done, indent=1) + "\n")
+    return 1 if done["problems"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
