@@ -1,0 +1,119 @@
+"""Buildbot's pages with the hundreds of builders of the shipped configuration: readable, in a real Chromium.
+
+What is looked at is measured in the page: what wraps, what leaves the window, what covers what.
+"""
+
+import shutil
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+from running import ROOT, Site, free_port
+
+from arm_ci.config import load, variants
+from arm_ci.config.model import AXES
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium"),
+]
+
+ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
+PATIENCE_MS = 60_000
+WIDTH = 1400
+BUILDERS = len(variants(load(ROOT / "config")))
+
+# Cells whose text needs more than one line, and elements that end right of the window.
+WRAPPED = """cells => cells.filter(cell => {
+    const line = parseFloat(getComputedStyle(cell).lineHeight) || 24;
+    return cell.querySelector('a').getBoundingClientRect().height > 1.5 * line;
+}).map(cell => cell.innerText)"""
+OUTSIDE = "elements => elements.filter(e => e.getBoundingClientRect().right > innerWidth).map(e => e.innerText)"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The shipped configuration as it is, but for ports and for asking upstream."""
+    directory = tmp_path_factory.mktemp("site")
+    shutil.copytree(ROOT / "config", directory / "config")
+    projects = (ROOT / "config" / "projects.yaml").read_text()
+    projects = projects.replace("directory: ../samples/hungry", f"directory: {ROOT}/samples/hungry")
+    projects = "\n".join(line for line in projects.splitlines() if not line.startswith("  poll: "))
+    projects = projects.replace("  repository: https:", "  poll: never\n  repository: https:")
+    (directory / "config" / "projects.yaml").write_text(projects)
+    site = Site(directory, free_port(), free_port())
+    site.write_site(ROOT / "patches")
+    started = site.arm_ci("start")
+    assert started.returncode == 0, started.stderr
+    yield site
+    site.arm_ci("stop")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("chromium"),
+            executable_path=CHROMIUM,
+            args=ARGUMENTS,
+            headless=True,
+            viewport={"width": WIDTH, "height": 1000},
+        )
+        context.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
+        yield context.new_page()
+        context.close()
+
+
+def opened(page, site, path, ready):
+    """Opens a page and waits for something on it."""
+    page.goto(f"http://localhost:{site.web_port}/#/{path}")
+    expect(page.locator(ready).first).to_be_visible()
+
+
+def names(page):
+    return page.locator('.bb-builders-view-container td[style*="width: 200px"]')
+
+
+def test_all_builders_are_on_one_page(page, site):
+    opened(page, site, "builders", "td a")
+    expect(names(page)).to_have_count(BUILDERS)
+
+
+def test_no_builders_name_is_broken_into_lines(page, site):
+    opened(page, site, "builders", "td a")
+    expect(names(page)).to_have_count(BUILDERS)
+    assert names(page).evaluate_all(WRAPPED) == []
+
+
+def test_every_builder_has_a_tag_for_each_axis_and_its_tier_inside_the_window(page, site):
+    opened(page, site, "builders", "td a")
+    tags = page.locator("tbody .bb-tag-filter-manager-tag")
+    expect(tags).to_have_count(BUILDERS * (len(AXES) + 1))
+    assert tags.evaluate_all(OUTSIDE) == []
+
+
+def test_the_builders_page_fits_the_window(page, site):
+    opened(page, site, "builders", "td a")
+    assert page.evaluate("document.documentElement.scrollWidth") <= WIDTH
+
+
+def test_tags_that_are_chosen_leave_the_builders_that_have_them_all(page, site):
+    opened(page, site, "builders?tags=%2Bmesos&tags=%2Brpi3-arm64&tags=%2Blld&tags=%2Bninja&tags=%2Bclang", "td a")
+    expect(names(page)).to_have_count(4)
+    assert all("rpi3-arm64-clang-lld-ninja" in name for name in names(page).all_inner_texts())
+
+
+def test_a_projects_page_has_its_builders_alone(page, site):
+    opened(page, site, "projects", "text=sample")
+    page.get_by_role("link", name="sample", exact=True).click()
+    expect(page.get_by_text("A small project that is hard to build")).to_be_visible()
+    cells = page.locator('td[style*="width: 200px"]')
+    expect(cells.first).to_be_visible()
+    texts = cells.all_inner_texts()
+    assert texts and all(text.startswith("sample-") for text in texts)
+
+
+def test_the_waterfalls_tags_stay_inside_the_window(page, site):
+    opened(page, site, "waterfall", ".bb-waterfall-view .bb-tag-filter-manager-tag")
+    assert page.locator(".bb-waterfall-view .bb-tag-filter-manager-tag").evaluate_all(OUTSIDE) == []
