@@ -13,6 +13,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from arm_ci.cli import repositories
 from arm_ci.cli.master_process import START_SECONDS, MasterProcess
 from arm_ci.cli.options import OUTSIDE, CommandError
 from arm_ci.config import Config, ConfigError, Problem, Site
-from arm_ci.config.model import Listen
+from arm_ci.config.model import TERMINAL, Listen
 from arm_ci.config.source import compose, read_text
 
 _TAC = """\
@@ -111,6 +112,12 @@ class Instance:
         host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(web.host, web.host)
         return f"http://{f'[{host}]' if ':' in host else host}:{web.port}/"
 
+    @property
+    def login_file(self) -> Path | None:
+        """The secret file with which a terminal logs in, or None where nobody does."""
+        site = self.config.site
+        return self.config.path(site.person_file(TERMINAL)) if site.people else None
+
     # -- state ------------------------------------------------------------------------------------------------
 
     def prepare(self) -> list[str]:
@@ -139,19 +146,29 @@ class Instance:
         return made
 
     def _secrets(self) -> list[str]:
-        """A password for every worker that connects and has none: random, readable by its owner only."""
+        """Every secret that the configuration wants and that is not there: random, readable by its owner only."""
         made = []
-        for worker in self.config.workers.values():
-            if worker.local:
-                continue
-            path = self.config.password_path(worker)
+        for whose, path in self._secret_files():
             if path.exists():
                 continue
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.touch(mode=0o600, exist_ok=False)
             path.write_text(secrets.token_urlsafe(24) + "\n", encoding="ascii")
-            made.append(f"password of worker {worker.name}")
+            made.append(f"{whose}: {path}")
         return made
+
+    def _secret_files(self) -> Iterator[tuple[str, Path]]:
+        """Each secret file with what it is, for people."""
+        config, site = self.config, self.config.site
+        for worker in config.workers.values():
+            if not worker.local:
+                yield f"password of worker {worker.name}", config.password_path(worker)
+        for person in site.people:
+            yield f"password of {person}", config.path(site.person_file(person))
+        if self.login_file:
+            yield "password of `arm-ci force`", self.login_file
+        if site.github_webhook:
+            yield "secret of GitHub's webhook", config.path(site.github_webhook_file)
 
     def _repositories(self) -> None:
         """Brings the repository of every project that is a plain directory up to date with it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import secrets
@@ -10,15 +11,19 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from arm_ci.cli.options import OUTSIDE, CommandError
+from arm_ci.config.model import TERMINAL
 
 _TIMEOUT_SECONDS = 60
 # A busy master now and then closes a connection before it has sent the answer; asking again is harmless.
 _GET_ATTEMPTS = 5
 _FORCE_ATTEMPTS = 3
 _PAUSE_SECONDS = 0.5
+_REDIRECT = 302
 _RESULTS = ("success", "warnings", "failure", "skipped", "exception", "retry", "cancelled")
 
 
@@ -35,11 +40,26 @@ class _TooLateError(_CutShortError):
     """The master did not answer in time."""
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A login is answered with a redirect to the page as people reach it, which is none of a terminal's business."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+# The master is on this machine: no proxy is asked, and none sees a password.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
+
+
 @dataclass(frozen=True)
 class Master:
-    """A master's REST API below `url` (which ends with a slash). Errors are CommandErrors with status 3."""
+    """A master's REST API below `url` (which ends with a slash). Errors are CommandErrors with status 3.
+
+    `login_file` holds the password of a terminal's own person, where people log in.
+    """
 
     url: str
+    login_file: Path | None = None
 
     def get(self, path: str, **query: str | int) -> dict[str, Any]:
         """The JSON at a path."""
@@ -69,7 +89,7 @@ class Master:
         request = urllib.request.Request(
             f"{self.url}api/v2/forceschedulers/{urllib.parse.quote(scheduler)}",
             data=json.dumps({"jsonrpc": "2.0", "method": "force", "id": 1, "params": arguments}).encode(),
-            headers={"Content-Type": "application/json"},
+            headers={"Content-Type": "application/json", **self._login},
         )
         for attempt in range(_FORCE_ATTEMPTS):
             try:
@@ -115,9 +135,41 @@ class Master:
         said = str(started[-1]["state_string"])
         return str(started[-1]["name"]) if said == "pending" else said
 
+    @cached_property
+    def _login(self) -> dict[str, str]:
+        """The header that shows the master who asks; logs in the first time."""
+        if self.login_file is None:
+            return {}
+        try:
+            password = self.login_file.read_bytes().strip()
+        except FileNotFoundError as error:
+            raise CommandError(f"{self.login_file} is not there to log in with: `arm-ci start` makes it") from error
+        except OSError as error:
+            sentence = f"{self.login_file} cannot be read to log in with ({error.strerror}); the master's user can"
+            raise CommandError(sentence) from error
+        shown = base64.b64encode(TERMINAL.encode() + b":" + password).decode()
+        request = urllib.request.Request(f"{self.url}auth/login", headers={"Authorization": f"Basic {shown}"})
+        try:
+            with _OPENER.open(request, timeout=_TIMEOUT_SECONDS) as answer:
+                status, headers = answer.status, answer.headers
+        except urllib.error.HTTPError as error:
+            status, headers = error.code, error.headers
+            error.close()
+        except (http.client.HTTPException, OSError) as error:
+            raise self._lost(request, error) from error
+        # The last one counts: the session of nobody, which every first request gets, comes before that of the login.
+        cookies = [cookie.partition(";")[0] for cookie in headers.get_all("Set-Cookie", [])]
+        if status == _REDIRECT and cookies:
+            return {"Cookie": cookies[-1]}
+        raise CommandError(
+            f"the master at {self.url} does not take the password in {self.login_file} (HTTP status {status}): "
+            "`arm-ci start` has it read the configuration",
+            OUTSIDE,
+        )
+
     def _open(self, request: urllib.request.Request) -> dict[str, Any]:
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:
+            with _OPENER.open(request, timeout=_TIMEOUT_SECONDS) as answer:
                 return dict(json.load(answer))
         except urllib.error.HTTPError as error:
             raise CommandError(f"{request.full_url}: {_reason(error)}", OUTSIDE) from error

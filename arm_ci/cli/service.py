@@ -98,7 +98,7 @@ def run_force(arguments: argparse.Namespace) -> int:
     if arguments.jobs < 0:
         raise CommandError(f"--jobs: a number of edges at once was expected, not {arguments.jobs}")
     instance = Instance(config)
-    master = Master(instance.local_url)
+    master = Master(instance.local_url, instance.login_file)
     common = {"main_revision": revision, "targets": " ".join(targets), "jobs": arguments.jobs}
     awaited = [_force(master, config, variant, branch, common, "a person asked") for variant in chosen]
     if not arguments.wait:
@@ -119,7 +119,7 @@ def run_whole(arguments: argparse.Namespace) -> int:
         raise CommandError("no project with a `directory:` has a variant of tier `commit` (see projects.yaml)")
     instance = Instance(config)
     _start(instance)
-    master = Master(instance.local_url)
+    master = Master(instance.local_url, instance.login_file)
     return _wait(master, [_force(master, config, variant, "", {}, "arm-ci run") for variant in chosen], instance.url)
 
 

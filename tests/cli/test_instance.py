@@ -128,6 +128,33 @@ def test_a_state_directory_that_cannot_be_made_is_said(config, capsys, tmp_path)
     )
 
 
+# -- secrets ------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_configuration_wants_kept_secret_is_made_once(config, tmp_path):
+    secrets = tmp_path / "state" / "secrets"
+    instance = Instance(replace(config, workers={}, site=replace(config.site, people=("ada",), github_webhook=True)))
+    assert instance.prepare()[1:] == [
+        f"password of ada: {secrets}/person-ada",
+        f"password of `arm-ci force`: {secrets}/person-arm-ci",
+        f"secret of GitHub's webhook: {secrets}/github-webhook",
+    ]
+    contents = {path.name: path.read_text() for path in secrets.iterdir()}
+    assert len(set(contents.values())) == 3
+    assert all(len(content.strip()) == 32 for content in contents.values())
+    assert {path.stat().st_mode & 0o777 for path in secrets.iterdir()} == {0o600}
+    assert secrets.stat().st_mode & 0o777 == 0o700
+    assert instance.prepare() == []
+    assert {path.name: path.read_text() for path in secrets.iterdir()} == contents
+
+
+def test_nothing_is_kept_secret_where_nobody_connects_or_logs_in(config, tmp_path):
+    instance = Instance(replace(config, workers={}))
+    instance.prepare()
+    assert instance.login_file is None
+    assert not (tmp_path / "state" / "secrets").exists()
+
+
 # -- the repository of a plain directory -------------------------------------------------------------------------
 
 

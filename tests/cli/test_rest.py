@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,17 +26,32 @@ class Stub:
         self.gets: list[str] = []
         self.posts: list[dict[str, Any]] = []
         self.answer_get: Callable[[str], Any] = lambda _: {}
+        self.answer_login: Callable[[str], tuple[int, list[str]]] = lambda _: (
+            302,
+            ["S=nobody; Path=/", "S=us; Path=/"],
+        )
+        self.cookies: list[str | None] = []
         self.answer_post: Callable[[dict[str, Any]], Any] = lambda _: {"result": [7, {"1": 9}]}
         stub = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                if self.path == "/auth/login":
+                    status, cookies = stub.answer_login(self.headers["Authorization"])
+                    self.send_response(status)
+                    for cookie in cookies:
+                        self.send_header("Set-Cookie", cookie)
+                    self.send_header("Location", "https://ci.example.invalid/")
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
                 stub.gets.append(self.path)
                 self.answer(stub.answer_get(self.path))
 
             def do_POST(self) -> None:
                 said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["params"]
                 stub.posts.append(said)
+                stub.cookies.append(self.headers["Cookie"])
                 self.answer(stub.answer_post(said))
 
             def answer(self, value: Any) -> None:
@@ -101,6 +118,59 @@ def test_a_forced_build_has_a_reason_that_nobody_else_has(stub):
     assert first["jobs"] == 2
     assert token_of(first).startswith("[arm-ci ")
     assert token_of(first) != token_of(second)
+
+
+@pytest.fixture
+def login_file(tmp_path: Path) -> Path:
+    file = tmp_path / "person-arm-ci"
+    file.write_text("geheim\n")
+    return file
+
+
+def refused(stub: Stub, file: Path) -> tuple[str, int]:
+    with pytest.raises(CommandError) as error:
+        Master(stub.url, file).force("force-p", "p-v", {})
+    assert stub.posts == []
+    return str(error.value), error.value.status
+
+
+def test_where_people_log_in_the_terminal_does_once_and_follows_no_redirect(stub, login_file, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9/")
+    said: list[str] = []
+    answer = stub.answer_login
+    stub.answer_login = lambda header: (said.append(header), answer(header))[1]
+    master = Master(stub.url, login_file)
+    assert master.force("force-p", "p-v", {}) == 9
+    assert master.force("force-p", "p-v", {}) == 9
+    assert [b64decode(each.removeprefix("Basic ")) for each in said] == [b"arm-ci:geheim"]
+    assert stub.cookies == ["S=us", "S=us"]
+
+
+def test_where_nobody_logs_in_no_cookie_is_sent(stub):
+    force(stub)
+    assert stub.cookies == [None]
+
+
+def test_a_login_file_that_is_not_there_is_said(stub, tmp_path):
+    file = tmp_path / "none"
+    assert refused(stub, file) == (f"{file} is not there to log in with: `arm-ci start` makes it", 2)
+
+
+def test_a_login_file_that_cannot_be_read_is_said(stub, tmp_path):
+    assert refused(stub, tmp_path) == (
+        f"{tmp_path} cannot be read to log in with (Is a directory); the master's user can",
+        2,
+    )
+
+
+@pytest.mark.parametrize("status", [200, 401, 501])
+def test_a_master_that_does_not_take_the_login_is_said(stub, login_file, status):
+    stub.answer_login = lambda _: (status, ["S=nobody"])
+    assert refused(stub, login_file) == (
+        f"the master at {stub.url} does not take the password in {login_file} (HTTP status {status}): `arm-ci start` "
+        "has it read the configuration",
+        3,
+    )
 
 
 def test_a_lost_answer_is_not_forced_again_when_the_master_took_it(stub):

@@ -28,7 +28,7 @@ class FakeMaster:
         self.builds: list[dict[str, Any]] = []
         self.connected = False
 
-    def __call__(self, url: str) -> FakeMaster:
+    def __call__(self, url: str, login_file: Path | None = None) -> FakeMaster:
         return self
 
     def force(self, scheduler: str, builder: str, parameters: dict[str, Any], reason: str) -> int:
