@@ -18,6 +18,7 @@ from arm_ci.master.pages import UI_DEFAULTS
 from arm_ci.master.recovery import Recovery
 from arm_ci.master.rest_answers import RestAnswers
 from arm_ci.master.schedulers import force_scheduler
+from arm_ci.master.triggers import is_watched, schedulers_of
 from arm_ci.master.workers import buildbot_worker, endpoint, protocols
 from arm_ci.plan.patching import patch_set_problems
 
@@ -54,6 +55,27 @@ class ArmCi(ConfiguratorBase):
         self.schedulers += [
             force_scheduler(config.projects[name], names) for name, names in _names_by_project(chosen).items()
         ]
+        self._triggers(config, chosen)
+
+    def _triggers(self, config: Config, chosen: tuple[Variant, ...]) -> None:
+        """What starts builds without the force form."""
+        for project in config.projects.values():
+            watched = is_watched(config, project)
+            started = schedulers_of(project, [each for each in chosen if each.project == project.name], watched)
+            self.schedulers += started
+            if watched and started:
+                # Imported late, as the two below: for what a configuration does not use.
+                from arm_ci.master.polling import commit_poller
+
+                self.config_dict.setdefault("change_source", []).append(commit_poller(config, project))
+        if config.site.github_webhook:
+            from arm_ci.master.webhook import change_hook_dialects
+
+            self.www.setdefault("change_hook_dialects", change_hook_dialects(config))
+        if config.site.people and chosen:
+            from arm_ci.master.trying import try_scheduler
+
+            self.schedulers.append(try_scheduler(config, chosen))
 
     def _site(self, config: Config) -> None:
         site = config.site
