@@ -37,8 +37,7 @@ def password(file: Path) -> bytes:
     """The password in a secret file, or nothing when there is none that can be read."""
     try:
         return file.read_bytes().strip()
-    except OSError as error:
-        log.msg(f"nobody logs in with {file}: {error.strerror}")
+    except OSError:
         return b""
 
 
@@ -52,12 +51,19 @@ class PasswordFiles(CustomAuth):
     def check_credentials(self, username: bytes, password_given: bytes) -> bool:
         """Whether a name and a password go together."""
         name = username.decode("utf-8", "replace")
-        # An unknown name takes the same way. It is not logged: some people type their password there.
         known = password(self.files[name]) if name in self.files else b""
-        good = hmac.compare_digest(known or secrets.token_bytes(), password_given)
-        if not good:
-            log.msg(f"login refused: {f'wrong password for {name}' if name in self.files else 'unknown name'}")
-        return good
+        if hmac.compare_digest(known or secrets.token_bytes(), password_given):
+            return True
+        if name not in self.files:
+            # Not by its name: some people type their password there.
+            log.msg("login refused: unknown name")
+        elif known:
+            log.msg(f"login refused: wrong password for {name}")
+        else:
+            log.msg(
+                f"login refused: no password can be read from {self.files[name]}; `arm-ci start` makes a missing one"
+            )
+        return False
 
     def updateUserInfo(self, request: Any) -> defer.Deferred[None]:
         """Puts the login into the session's cookie, which Buildbot signs."""
@@ -77,9 +83,9 @@ class OnlyPeople(Authz):
         )
 
     def assertUserAllowed(self, ep: Any, action: str, options: Any, userDetails: dict[str, Any]) -> Any:
-        # A HEAD is a GET without its answer's body.
-        allowed = super().assertUserAllowed(ep, "get" if action == "HEAD" else action, options, userDetails)
-        return allowed.addErrback(_say_what_to_do)
+        if action.lower() in ("get", "head"):
+            return defer.succeed(None)
+        return super().assertUserAllowed(ep, action, options, userDetails).addErrback(_say_what_to_do)
 
 
 def _say_what_to_do(failure: Failure) -> None:
