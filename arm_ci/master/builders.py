@@ -18,6 +18,7 @@ from arm_ci.steps import (
     Build,
     CheckWorker,
     Configure,
+    ForcedPatch,
     PatchSet,
     Prerequisites,
     Summary,
@@ -32,6 +33,7 @@ def steps(config: Config, variant: Variant, source: Any, artefacts: Path) -> lis
     return [
         CheckWorker(recipe),
         source,
+        ForcedPatch(recipe),
         PatchSet(recipe),
         Prerequisites(recipe),
         Configure(recipe),

@@ -27,8 +27,9 @@ else:  # alone on a worker
     import patches as engine  # type: ignore[no-redef]
 
 SCHEMA = 1
-MOST_BYTES = 4 * 1024 * 1024
-"""Longest patch: it is kept in the master's database and shown as one log. What is larger is a branch of its own."""
+MOST_BYTES = 2 * 1024 * 1024
+"""Longest patch. The master reads it while it serves nobody else, half a second for so much, and keeps it in its
+database and in a log. What is larger is a branch of its own."""
 _STRIP_LEVELS = range(6)
 _SHOWN_FILES = 3
 

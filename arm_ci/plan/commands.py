@@ -132,10 +132,14 @@ def is_foreign(variable: str) -> bool:
     return variable in _FOREIGN or variable.startswith(_FOREIGN_PREFIXES)
 
 
-def repeat_command(variant: Variant, choices: Choices) -> str:
-    """The one command that repeats a build of a source tree without a master."""
+def repeat_command(variant: Variant, choices: Choices, patch_strip: int | None = None) -> str:
+    """The one command that repeats a build of a source tree without a master.
+
+    `patch_strip` is the strip level of the build's forced patch, which FILE is then; None: it had none.
+    """
     targets = f" --targets {shlex.quote(' '.join(choices.targets))}" if choices.targets else ""
-    return f"arm-ci build --variant {variant.name} --source DIR --jobs {choices.jobs}{targets}"
+    patch = "" if patch_strip is None else f" --patch FILE --strip {patch_strip}"
+    return f"arm-ci build --variant {variant.name} --source DIR --jobs {choices.jobs}{targets}{patch}"
 
 
 def _is_of_version(test: Test, upstream_version: str) -> bool:

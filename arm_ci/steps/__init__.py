@@ -3,6 +3,7 @@
 from arm_ci.steps.artefacts import Artefacts
 from arm_ci.steps.build import Build, Configure
 from arm_ci.steps.check_worker import CheckWorker
+from arm_ci.steps.forced_patch import ForcedPatch
 from arm_ci.steps.patch_set import PatchSet
 from arm_ci.steps.prerequisites import Prerequisites
 from arm_ci.steps.source import source_step
@@ -14,6 +15,7 @@ __all__ = [
     "Build",
     "CheckWorker",
     "Configure",
+    "ForcedPatch",
     "PatchSet",
     "Prerequisites",
     "Summary",

@@ -1,4 +1,7 @@
-"""The source at the wanted revision, by Buildbot's own Git step, with the build tree kept outside the checkout."""
+"""The source at the wanted revision, by Buildbot's own Git step, with the build tree kept outside the checkout.
+
+A forced patch is not its business: forced_patch.py applies it, with sentences of ours.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any
 
 from buildbot.plugins import steps
 from buildbot.process.results import SUCCESS
+from twisted.internet import defer
 
 from arm_ci.config.model import Config, Project
 from arm_ci.steps.base import LONGEST_SENTENCE, LineObserver
@@ -34,6 +38,14 @@ class Source(steps.Git):
     async def run(self) -> int:
         self.addLogObserver("stdio", LineObserver(self.take))
         return int(await super().run())
+
+    def run_vc(self, branch: str, revision: str, patch: Any) -> Any:
+        """Without the patch: where it does not apply, Buildbot's step looks like a fetch that failed."""
+        return super().run_vc(branch, revision, None)
+
+    def addCompleteLog(self, name: str, text: str) -> Any:
+        """Buildbot's step would show the patch here; it stands in the step that applies it."""
+        return defer.succeed(None) if name == "patch" else super().addCompleteLog(name, text)
 
     def take(self, line: str) -> None:
         """Takes a line of git's output."""

@@ -6,12 +6,14 @@ from buildbot.process.results import SUCCESS
 
 from arm_ci.plan.commands import repeat_command
 from arm_ci.steps.base import RecipeStep
+from arm_ci.steps.forced_patch import STRIP_PROPERTY
 
 _PROPERTIES = (
     ("revision", "got_revision"),
     ("upstream version", "upstream_version"),
     ("compiler version", "compiler_version"),
     ("linker version", "linker_version"),
+    ("forced patch", "forced_patch"),
     ("patch set", "patch_set"),
     ("tests passed", "tests_passed"),
     ("tests failed", "tests_failed"),
@@ -26,13 +28,16 @@ class Summary(RecipeStep):
     flunkOnFailure = False
 
     async def run(self) -> int:
-        command = repeat_command(self.recipe.variant, self.choices)
+        strip = self.getProperty(STRIP_PROPERTY)
+        command = repeat_command(self.recipe.variant, self.choices, strip)
         rows = [("variant", self.recipe.variant.name)]
         for title, name in _PROPERTIES:
             value = self.getProperty(name)
             if value not in (None, ""):
                 rows.append((title, str(value)))
         rows.append(("repeat it", command))
+        if strip is not None:
+            rows.append(("FILE", "the log `patch` of step forced-patch"))
         width = max(len(title) for title, _ in rows)
         await self.addCompleteLog("summary", "".join(f"{title:{width}}  {value}\n" for title, value in rows))
         self.say(f"repeat it: {command}")

@@ -44,7 +44,8 @@ def test_a_builder_is_tagged_by_every_axis_and_its_tier(shipped):
 def test_the_steps_are_those_of_the_design_in_their_order(shipped):
     names = [step.buildStep().name for step in shipped["builders"][-1].factory.steps]
     assert names == [
-        "check-worker", "source", "patch-set", "prerequisites", "configure", "build", "tests", "artefacts", "summary",
+        "check-worker", "source", "forced-patch", "patch-set", "prerequisites", "configure", "build", "tests",
+        "artefacts", "summary",
     ]  # fmt: skip
 
 
@@ -58,8 +59,8 @@ def test_everything_listens_on_loopback(shipped):
 
 
 def test_steps_and_configurator_are_buildbot_plugins():
-    names = ("CheckWorker", "PatchSet", "Prerequisites", "Configure", "Build", "Tests", "Artefacts", "Summary")
-    for name in names:
+    names = "CheckWorker ForcedPatch PatchSet Prerequisites Configure Build Tests Artefacts Summary"
+    for name in names.split():
         assert getattr(steps, f"Arm{name}").__name__ == name
     assert util.ArmCi is ArmCi
 

@@ -256,7 +256,7 @@ def test_what_cannot_be_applied_anywhere_is_refused_without_a_tree(text: str, st
 def test_a_patch_that_is_too_large_is_refused():
     with pytest.raises(forced.ForcedPatchError) as refused:
         forced.parse(b"x" * (5 * 1024 * 1024), 1)
-    assert str(refused.value) == "the patch has 5.0 MB, more than 4.0: push it as a branch and build that"
+    assert str(refused.value) == "the patch has 5.0 MB, more than 2.0: push it as a branch and build that"
 
 
 @pytest.mark.parametrize("text", ["-1", "x", "", "1.5", "None", "100"])

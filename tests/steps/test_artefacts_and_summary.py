@@ -76,3 +76,17 @@ class SummaryTest(StepCase):
             f"repeat it         {command}\n",
         )
         return self.run_step()
+
+    def test_the_command_of_a_build_with_a_patch_names_it(self):
+        self.use(Summary(example.recipe()), patch_strip=0, forced_patch="1 file, 2 hunks")
+        command = "arm-ci build --variant demo-pc-gcc-bfd-ninja-full --source DIR --jobs 8 --patch FILE --strip 0"
+        self.expect_outcome(SUCCESS, f"repeat it: {command}")
+        self.expect_log_file(
+            "summary",
+            "variant           demo-pc-gcc-bfd-ninja-full\n"
+            "upstream version  1.0\n"
+            "forced patch      1 file, 2 hunks\n"
+            f"repeat it         {command}\n"
+            "FILE              the log `patch` of step forced-patch\n",
+        )
+        return self.run_step()
