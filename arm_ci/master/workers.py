@@ -10,9 +10,7 @@ from twisted.internet.endpoints import quoteStringArgument
 from twisted.python import log
 
 from arm_ci.config.model import Config, Listen, Site, Worker
-
-# A worker whose machine hangs is noticed after two silent intervals; a minute also bounds a wedged handshake.
-KEEPALIVE_SECONDS = 60
+from arm_ci.master.connecting_worker import ConnectingWorker
 
 
 def password(config: Config, worker: Worker) -> str:
@@ -32,11 +30,10 @@ def buildbot_worker(config: Config, worker: Worker) -> Any:
     properties = {"board": worker.board, "owner": worker.owner} if worker.owner else {"board": worker.board}
     if worker.local:
         return worker_plugins.LocalWorker(worker.name, max_builds=worker.builds, properties=properties)
-    return worker_plugins.Worker(
+    return ConnectingWorker(
         worker.name,
         password(config, worker),
         max_builds=worker.builds,
-        keepalive_interval=KEEPALIVE_SECONDS,
         properties=properties,
     )
 

@@ -21,9 +21,6 @@ from arm_ci.plan.commands import is_foreign
 MOST_LINES = 2_000_000
 LONGEST_SENTENCE = 300
 
-# What Buildbot's botmaster gives as the reason when it stops builds because the master stops.
-_MASTER_STOPS = "Master Shutdown"
-
 LineTaker = Callable[[str], None]
 
 
@@ -95,13 +92,14 @@ class RecipeStep(CompositeStepMixin, ShellMixin, BuildStep):
         if first:
             # One observer for the step's one log, however many commands write to it.
             self.addLogObserver("stdio", LineObserver(lambda line: self._take(line) if self._take else None))
-        await self.runCommand(remote)
+        try:
+            await self.runCommand(remote)
+        except ConnectionLost:
+            self.say("the worker was lost")
+            raise
         if self.stopped:
             # Whatever the command returned when it was stopped, it says nothing about the build.
             self.say("interrupted")
-            if self.build.stopped_reason == _MASTER_STOPS:
-                # Buildbot builds again what loses its connection; a build that was cancelled it would forget.
-                raise ConnectionLost(_MASTER_STOPS)
             raise BuildStepCancelled
         return remote
 

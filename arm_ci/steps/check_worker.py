@@ -8,13 +8,14 @@ from typing import Any
 
 from buildbot.process.results import SUCCESS
 
-from arm_ci.agent import probe
+from arm_ci.agent import leftovers, probe
 from arm_ci.plan import Facts, Recipe, missing, probe_request
 from arm_ci.plan.commands import Command
 from arm_ci.plan.requirements import notes
 from arm_ci.steps.base import RecipeStep
 
 _PROBE_TIMEOUT_SECONDS = 300
+_LEFTOVERS_TIMEOUT_SECONDS = 300
 # What a shell and a Buildbot worker answer when there is no such program.
 _NOT_FOUND = 127
 
@@ -27,10 +28,13 @@ class CheckWorker(RecipeStep):
     def __init__(self, recipe: Recipe, **kwargs: Any) -> None:
         super().__init__(recipe, **kwargs)
         self.facts: Facts | None = None
+        self._ended = ""
 
     async def run(self) -> int:
         places = self.places
         support = str(places.support)
+        if problem := await self._end_leftovers():
+            return self.fail(problem)
         await self.write(support, "probe.py", Path(probe.__file__).read_text(encoding="utf-8"))
         remote = await self.execute(
             Command(("python3", "probe.py"), places.support, _PROBE_TIMEOUT_SECONDS),
@@ -45,6 +49,38 @@ class CheckWorker(RecipeStep):
             reason = said[-1] if said and remote.rc != _NOT_FOUND else "python3 must be there"
             return self.fail(f"{self.where} did not answer the probe: {reason}")
         return await self._judge(self.facts)
+
+    async def _end_leftovers(self) -> str:
+        """Ends what a killed worker or master left running here; the reason why this cannot be built on, or nothing."""
+        places = self.places
+        # The build's class knows its mark; other classes have none.
+        marks = self.build.running_marks() if hasattr(self.build, "running_marks") else []
+        request = {
+            "worker": str(places.support.parent.parent),
+            "builder": str(places.support.parent),
+            "running": marks,
+            "repository": str(places.source / ".git"),
+        }
+        await self.write(str(places.support), "leftovers.py", Path(leftovers.__file__).read_text(encoding="utf-8"))
+        remote = await self.execute(
+            Command(("python3", "leftovers.py"), places.support, _LEFTOVERS_TIMEOUT_SECONDS),
+            collectStdout=True,
+            initialStdin=json.dumps(request),
+        )
+        try:
+            found = json.loads(remote.stdout)
+        except ValueError:
+            # The probe, which is next, says what is wrong with this machine's Python.
+            return ""
+        lines = [f"ended: {each['pid']} {each['command']}" for each in found["ended"]]
+        lines += [f"does not end: {each['pid']} {each['command']}" for each in found["remain"]]
+        lines += [f"removed: {name}" for name in found["locks"]]
+        if lines:
+            await self.addCompleteLog("leftovers", "".join(f"{line}\n" for line in lines))
+        if found["remain"]:
+            return f"{self.where}: {_processes(found['remain'])} of an earlier build cannot be ended, see leftovers"
+        self._ended = f"; ended {_processes(found['ended'])} of an earlier build" if found["ended"] else ""
+        return ""
 
     async def _judge(self, facts: Facts) -> int:
         toolchain = self.recipe.toolchain(self.places)
@@ -66,5 +102,9 @@ class CheckWorker(RecipeStep):
             return self.fail(lacks[0] + more)
         compiler = f"{toolchain.cxx_compiler} {facts.program_version(toolchain.cxx_compiler)}"
         linker = f"{toolchain.linker_program} {facts.program_version(toolchain.linker_program)}"
-        self.say(f"{self.getWorkerName()}: {facts.architecture}, {facts.os}, {compiler}, {linker}")
+        self.say(f"{self.getWorkerName()}: {facts.architecture}, {facts.os}, {compiler}, {linker}{self._ended}")
         return int(SUCCESS)
+
+
+def _processes(found: list[object]) -> str:
+    return f"{len(found)} process{'es' if len(found) > 1 else ''}"

@@ -1,7 +1,7 @@
 """Configure and build."""
 
 import example
-from buildbot.process.results import CANCELLED, FAILURE, RETRY, SUCCESS
+from buildbot.process.results import CANCELLED, FAILURE, SUCCESS
 from buildbot.test.steps import ExpectMkdir, ExpectRmdir
 from step_case import StepCase, shell
 
@@ -61,16 +61,6 @@ class BuildTest(StepCase):
         self.interrupt_nth_remote_command(0)
         self.build.stopped_reason = "enough"
         self.expect_outcome(CANCELLED, "interrupted")
-        return self.run_step()
-
-    def test_a_build_that_the_masters_end_interrupts_is_built_again(self):
-        self.use(Build(example.recipe()))
-        self.build.stopped_reason = "Master Shutdown"
-        command = shell(("ninja", "-j8", "app", "unit_tests"), "/w/b/build").exit(-1)
-        command.interrupted = True
-        self.expect_commands(command)
-        self.interrupt_nth_remote_command(0)
-        self.expect_outcome(RETRY, "interrupted")
         return self.run_step()
 
     def test_what_would_change_a_build_is_removed_from_the_workers_environment(self):

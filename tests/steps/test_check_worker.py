@@ -13,14 +13,28 @@ from arm_ci.steps import CheckWorker
 REQUEST = json.dumps(probe_request(example.recipe(), example.PLACES))
 
 
+LEFTOVERS = json.dumps({"worker": "/w", "builder": "/w/b", "running": ["/w/b:now"], "repository": "/w/b/source/.git"})
+NOTHING = {"ended": [], "remain": [], "locks": []}
+
+
+def leftovers():
+    return shell(("python3", "leftovers.py"), "/w/b/support", timeout=300, initial_stdin=LEFTOVERS)
+
+
 def probe():
     return shell(("python3", "probe.py"), "/w/b/support", timeout=300, initial_stdin=REQUEST)
 
 
 class CheckWorkerTest(StepCase):
-    def check(self, answer):
+    def check(self, answer, left=None):
         self.use(CheckWorker(example.recipe()))
-        self.expect_commands(download("probe.py", "/w/b/support").exit(0), answer)
+        self.build.running_marks = lambda: ["/w/b:now"]
+        self.expect_commands(
+            download("leftovers.py", "/w/b/support").exit(0),
+            leftovers().stdout(json.dumps(left or NOTHING)).exit(0),
+            download("probe.py", "/w/b/support").exit(0),
+            answer,
+        )
 
     def test_a_fit_worker_is_described(self):
         self.check(probe().stdout(json.dumps(asdict(example.facts()))).exit(0))
@@ -45,7 +59,34 @@ class CheckWorkerTest(StepCase):
         )
         return self.run_step()
 
+    def test_what_an_earlier_build_left_over_is_ended_and_told(self):
+        left = {"ended": [{"pid": 7, "command": "ninja -j4"}], "remain": [], "locks": ["index.lock"]}
+        self.check(probe().stdout(json.dumps(asdict(example.facts()))).exit(0), left)
+        self.expect_outcome(
+            SUCCESS, "pi-1: amd64, debian-12, g++ 12.2.0, ld.bfd 2.40; ended 1 process of an earlier build"
+        )
+        self.expect_log_file("leftovers", "ended: 7 ninja -j4\nremoved: index.lock\n")
+        return self.run_step()
+
+    def test_nothing_is_built_beside_a_process_that_does_not_end(self):
+        self.use(CheckWorker(example.recipe()))
+        self.build.running_marks = lambda: ["/w/b:now"]
+        left = {"ended": [], "remain": [{"pid": 7, "command": "ld"}, {"pid": 8, "command": "ld"}], "locks": []}
+        self.expect_commands(
+            download("leftovers.py", "/w/b/support").exit(0), leftovers().stdout(json.dumps(left)).exit(0)
+        )
+        self.expect_outcome(FAILURE, "worker `pi-1`: 2 processes of an earlier build cannot be ended, see leftovers")
+        self.expect_log_file("leftovers", "does not end: 7 ld\ndoes not end: 8 ld\n")
+        return self.run_step()
+
     def test_a_worker_without_python_is_told_so(self):
-        self.check(probe().stderr("sh: python3: not found\n").exit(127))
+        self.use(CheckWorker(example.recipe()))
+        self.build.running_marks = lambda: ["/w/b:now"]
+        self.expect_commands(
+            download("leftovers.py", "/w/b/support").exit(0),
+            leftovers().stderr("sh: python3: not found\n").exit(127),
+            download("probe.py", "/w/b/support").exit(0),
+            probe().stderr("sh: python3: not found\n").exit(127),
+        )
         self.expect_outcome(FAILURE, "worker `pi-1` did not answer the probe: python3 must be there")
         return self.run_step()

@@ -1,0 +1,145 @@
+"""Ends what a killed worker or master left running on this machine: commands of builds that no master runs any more.
+
+Sent to the worker as this one file and run there as `python3 leftovers.py < request.json`, so it uses nothing but
+the standard library and works with Python 3.7. Ends only processes that carry the mark of this worker's builds; a
+program that empties its environment or runs as another user is not seen. Which builds run now, the master says.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from typing import Any, Callable, Dict, List, Optional
+
+MARK = "ARM_CI_BUILD"
+"""Environment variable of every command of a build: the builder's directory, a colon, and a word for this build."""
+
+_LIMIT_SECONDS = 60.0
+_PAUSE_SECONDS = 0.05
+_LONGEST_COMMAND = 300
+
+
+def _read(pid: int, name: str) -> List[bytes]:
+    """The NUL-terminated words of /proc/PID/NAME (proc(5)); none for a process that is gone or another user's."""
+    try:
+        with open("/proc/{}/{}".format(pid, name), "rb") as file:
+            return file.read().split(b"\0")
+    except OSError:
+        return []
+
+
+def mark_of(pid: int) -> Optional[str]:
+    """The mark that a process carries."""
+    start = MARK.encode() + b"="
+    for variable in _read(pid, "environ"):
+        if variable.startswith(start):
+            return os.fsdecode(variable[len(start) :])
+    return None
+
+
+def _same_root(pid: int) -> bool:
+    """Whether a process sees the same file system: a chroot or container may use the same paths for other files."""
+    try:
+        return os.path.samestat(os.stat("/proc/{}/root".format(pid)), os.stat("/proc/self/root"))
+    except OSError:
+        return False
+
+
+def is_left_over(pid: int, request: Dict[str, Any]) -> bool:
+    """Whether a process belongs to a build of this worker that does not run now."""
+    mark = mark_of(pid)
+    if mark is None:
+        return _is_workers_own_rm(pid, request["builder"])
+    builder = mark.rpartition(":")[0]
+    if os.path.dirname(builder) != request["worker"] or mark in request["running"]:
+        return False
+    return _same_root(pid)
+
+
+def _is_workers_own_rm(pid: int, builder: str) -> bool:
+    # Buildbot's worker removes a checkout with a `rm -rf` of its own, which carries no mark.
+    words = _read(pid, "cmdline")
+    if len(words) < 3 or words[:2] != [b"rm", b"-rf"]:
+        return False
+    return os.fsdecode(words[2]).startswith(builder + "/") and _same_root(pid)
+
+
+def left_over(request: Dict[str, Any]) -> List[int]:
+    """The process ids of all that is left over; never our own."""
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    return [pid for pid in pids if pid != os.getpid() and is_left_over(pid, request)]
+
+
+def _kill(pid: int, still: Callable[[int], bool]) -> None:
+    """Kills a process if it is still the one that was meant, whatever happened to its number in between."""
+    # From Python 3.9 on Linux 5.3 on.
+    pidfd_open = getattr(os, "pidfd_open", None)
+    pidfd_send_signal = getattr(signal, "pidfd_send_signal", None)
+    try:
+        if pidfd_open and pidfd_send_signal:
+            handle = pidfd_open(pid)
+            try:
+                if still(pid):
+                    pidfd_send_signal(handle, signal.SIGKILL)
+            finally:
+                os.close(handle)
+        elif still(pid):
+            os.kill(pid, signal.SIGKILL)
+    except OSError:
+        pass
+
+
+def end(request: Dict[str, Any]) -> Dict[str, List[Dict[str, Any]]]:
+    """Kills again and again until nothing is left: a process that was just killed may have started another."""
+    ended = {}  # type: Dict[int, str]
+    limit = time.monotonic() + _LIMIT_SECONDS
+    left = left_over(request)
+    while left and time.monotonic() < limit:
+        for pid in left:
+            command = b" ".join(_read(pid, "cmdline")).decode("utf-8", "replace").strip()
+            ended.setdefault(pid, command[:_LONGEST_COMMAND])
+            _kill(pid, lambda number: is_left_over(number, request))
+        time.sleep(_PAUSE_SECONDS)
+        left = left_over(request)
+    return {
+        "ended": [{"pid": pid, "command": command} for pid, command in ended.items() if pid not in left],
+        "remain": [{"pid": pid, "command": ended.get(pid, "")} for pid in left],
+    }
+
+
+def remove_locks(repository: str) -> List[str]:
+    """Removes the lock files that a killed git left in a repository's directory; their names, relative to it."""
+    removed = []
+    for directory, directories, files in os.walk(repository):
+        # Nothing in there is locked by name, and there are tens of thousands of directories.
+        directories[:] = [name for name in directories if name not in ("objects", "lfs")]
+        for name in files:
+            if name.endswith(".lock"):
+                path = os.path.join(directory, name)
+                try:
+                    os.remove(path)
+                except OSError:
+                    continue
+                removed.append(os.path.relpath(path, repository))
+    return sorted(removed)
+
+
+def main() -> int:
+    try:
+        request = json.load(sys.stdin)
+        answer = end(request)  # type: Dict[str, Any]
+        # While another process is at work there, its locks are not stale.
+        answer["locks"] = [] if answer["remain"] else remove_locks(str(request["repository"]))
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        print("leftovers: cannot answer the request: {}".format(error), file=sys.stderr)
+        return 2
+    json.dump(answer, sys.stdout, indent=1, sort_keys=True)
+    print()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

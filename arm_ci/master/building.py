@@ -1,0 +1,150 @@
+"""A variant's build that ends truthfully whatever dies: its worker (built again, twice at most) or the master.
+
+In one place, because Buildbot's own steps and the time between steps must end like ours.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from buildbot.data.resultspec import Filter
+from buildbot.process.build import Build
+from buildbot.process.buildstep import BuildStep, create_step_from_step_or_factory
+from buildbot.process.results import CANCELLED, FAILURE, RETRY
+from twisted.internet.defer import Deferred
+from twisted.python import log
+
+from arm_ci.agent.leftovers import MARK
+from arm_ci.master.loss import CLOSED, MASTER_STOPPED, PROPERTY, Loss, again, table, verdict
+
+# What Buildbot's botmaster gives as the reason when it stops builds because the master stops.
+_MASTER_STOPS = "Master Shutdown"
+
+
+class VariantBuild(Build):
+    """Buildbot's build; its `mark` is in the environment of every command, so that leftovers are known."""
+
+    mark = ""
+
+    def __init__(self, requests: Any, builder: Any) -> None:
+        super().__init__(requests, builder)
+        self._loss: Loss | None = None
+        self._worker: Any = None
+        self._started = 0.0
+
+    # -- running ----------------------------------------------------------------------------------------------
+
+    def startBuild(self, workerforbuilder: Any) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._run(workerforbuilder))
+
+    async def _run(self, workerforbuilder: Any) -> None:
+        self._worker = workerforbuilder.worker
+        self._started = self.master.reactor.seconds()
+        try:
+            await super().startBuild(workerforbuilder)
+        except Exception as error:
+            # Buildbot does not expect that the worker goes just now; its build would stay for ever.
+            if self.finished or self.buildid is None:
+                raise
+            log.msg(f"{self} did not begin: {error!r}")
+            if self.subs is None:
+                self.conn = None
+            await self._end_steps()
+            await self.buildFinished(["worker", "lost"], RETRY)
+
+    def setupWorkerForBuilder(self, workerforbuilder: Any) -> None:
+        super().setupWorkerForBuilder(workerforbuilder)
+        self.mark = f"{self.getProperty('builddir')}:{secrets.token_hex(8)}"
+        self.env[MARK] = self.mark
+        for step in self.steps:
+            if isinstance(environment := getattr(step, "env", None), dict):
+                # Buildbot's source steps take no notice of the build's environment.
+                step.env = {**environment, MARK: self.mark}
+
+    def running_marks(self) -> list[str]:
+        """The marks of all builds that run on this worker now, this one included."""
+        others = [each for builder in self.master.botmaster.builders.values() for each in builder.building]
+        return sorted(
+            each.mark
+            for each in others
+            if isinstance(each, VariantBuild) and each.mark and each._worker is self._worker and not each.finished
+        )
+
+    async def _end_steps(self) -> None:
+        """What never ran must not look as if it were running."""
+        steps = await self.master.data.get(("builds", self.buildid, "steps"), filters=[Filter("results", "eq", [None])])
+        for step in steps:
+            await self.master.data.updates.finishStep(step["stepid"], RETRY, False)
+
+    # -- losing the worker ------------------------------------------------------------------------------------
+
+    def lostRemote(self, conn: Any = None) -> None:
+        self._note_loss(getattr(self.conn, "how_lost", CLOSED))
+        super().lostRemote(conn)
+
+    def _note_loss(self, how: str) -> None:
+        if self._loss is None:
+            step = self.currentStep
+            position = getattr(step, "position", None)
+            doing = f"{step.name} {position}" if position else step.name if step else ""
+            self._loss = Loss(str(self.workername), how, doing, self.master.reactor.seconds() - self._started)
+
+    # -- ending -----------------------------------------------------------------------------------------------
+
+    def buildFinished(self, text: list[str], results: int) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._finish(text, results))
+
+    async def _finish(self, text: list[str], results: int) -> None:
+        try:
+            text, results = await self._judged(text, results)
+        except Exception as error:  # noqa: BLE001  (a build that does not end keeps its request for ever)
+            log.err(error, "judging how a build ended")
+        # Buildbot takes the worse of the two.
+        self.results = results
+        if self._worker is not None and hasattr(self._worker, "build_ended"):
+            self._worker.build_ended(self.requests[0].id, self._loss is not None)
+        await super().buildFinished(text, results)
+
+    async def _judged(self, text: list[str], results: int) -> tuple[list[str], int]:
+        """What the build says and how it ends."""
+        if self.stopped_reason == _MASTER_STOPS:
+            return [MASTER_STOPPED], RETRY
+        if self.stopped_reason is not None:
+            # A person does not want it any more, even if its worker is gone as well.
+            return (text, results) if results == CANCELLED else (["cancelled", f"({self.stopped_reason})"], CANCELLED)
+        if results != RETRY:
+            return text, results
+        if self._loss is None:
+            # Before its first step.
+            self._note_loss(CLOSED)
+        self.setProperty(PROPERTY, str(self._loss), "Build")
+        await self.master.data.updates.setBuildProperties(self.buildid, self)
+        tries = await self._tries()
+        sentence = verdict([how for _, how in tries])
+        if sentence is None:
+            return [again([how for _, how in tries])], RETRY
+        await self._add_step(sentence, table(tries))
+        # Not EXCEPTION: Buildbot would look for the worker, which is gone, and never end the build.
+        return [sentence], FAILURE
+
+    async def _tries(self) -> list[tuple[int, str]]:
+        """Number and loss of every build of this request that was lost, in their order, from the database."""
+        builds = await self.master.data.get(("buildrequests", self.requests[0].id, "builds"))
+        tries = []
+        for build in sorted(builds, key=lambda each: int(each["buildid"])):
+            properties = await self.master.data.get(("builds", build["buildid"], "properties"))
+            if PROPERTY in properties:
+                tries.append((int(build["number"]), str(properties[PROPERTY][0])))
+        return tries
+
+    async def _add_step(self, sentence: str, tries: str) -> None:
+        """A last step that shows what is known; no worker is needed for it."""
+        step = create_step_from_step_or_factory(BuildStep(name="worker-lost"))
+        step.setBuild(self)
+        await step.addStep()
+        updates = self.master.data.updates
+        await updates.startStep(step.stepid, locks_acquired=True)
+        await updates.setStepStateString(step.stepid, sentence)
+        await step.addCompleteLog("tries", tries)
+        await updates.finishStep(step.stepid, FAILURE, False)

@@ -1,0 +1,87 @@
+"""A worker that connects: attached once its last connection has been taken leave of, quarantined when it flaps.
+
+Needs arm_ci.master.connection, which tells every end of a connection.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from buildbot.util import Notifier
+from buildbot.worker import Worker
+from buildbot.worker.base import AbstractWorker
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.python import log
+
+from arm_ci.master.quarantine import Flapping
+
+
+class ConnectingWorker(Worker):
+    """Buildbot's worker, whose connection may end at any moment."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._flapping = Flapping()
+        self._attaching = DeferredLock()
+        self._leaving: Notifier[None] | None = None
+
+    def attached(self, conn: Any) -> Deferred[None]:
+        """Attaches the worker, or cuts the connection so that it tries again: half attached it would never build."""
+        return Deferred.fromCoroutine(self._attach(conn))
+
+    async def _attach(self, conn: Any) -> None:
+        await self._attaching.acquire()
+        try:
+            if self._leaving is not None:
+                # Buildbot would take the new attachment for the old one, and detach it.
+                await self._leaving.wait()
+            if not conn.gone:
+                # Not super(): that hides what went wrong.
+                await AbstractWorker.attached(self, conn)
+        except Exception as error:  # noqa: BLE001  (whatever it was, the worker shall try again)
+            log.msg(f"worker {self.name} could not be attached: {error!r}")
+            conn.loseConnection()
+        finally:
+            self._attaching.release()
+
+    def detached(self) -> Deferred[None]:
+        self._leaving = Notifier()
+        done: Deferred[None] = super().detached()
+        done.addErrback(log.err, f"detaching worker {self.name}")
+        done.addBoth(self._left)
+        if self.running and not self.botmaster.shuttingDown:
+            self._flapping.disconnected(self.master.reactor.seconds())
+            self._judge()
+        return done
+
+    def _left(self, _: Any) -> None:
+        leaving, self._leaving = self._leaving, None
+        if leaving is not None:
+            leaving.notify(None)
+
+    def _getWorkerInfo(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._read_back())
+
+    async def _read_back(self) -> None:
+        await super()._getWorkerInfo()
+        # Buildbot remembers that it is paused and forgets why.
+        worker = await self.master.data.get(("workers", self.workerid))
+        self._pause_reason = worker["pause_reason"]
+
+    def build_ended(self, request_id: int, lost: bool) -> None:
+        """Told by every build that ran here, how it ended."""
+        if lost:
+            self._flapping.build_lost(request_id)
+            self._judge()
+        else:
+            self._flapping.build_ended()
+
+    def unpause(self) -> None:
+        self._flapping.forget()
+        super().unpause()
+
+    def _judge(self) -> None:
+        reason = self._flapping.reason()
+        if reason and not self.isPaused():
+            log.msg(f"worker {self.name} is paused: {reason}")
+            self.pause(reason)

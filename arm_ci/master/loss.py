@@ -1,0 +1,60 @@
+"""What counts as a lost build, and what is said about it: values and sentences only, no Buildbot.
+
+A build is lost when its worker goes while it runs. The request is then built again, twice at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MOST_BUILDS = 3
+"""A request whose build was lost is built again until it has been lost so often."""
+
+PROPERTY = "worker_lost"
+"""The property of a lost build: how it was lost. Counted, it survives a restart of the master."""
+
+CLOSED = "connection closed"
+MASTER_STOPPED = "interrupted: the master stopped; built again when it runs"
+MASTER_DIED = "interrupted: the master died; built again"
+_LONGEST = 300
+
+
+@dataclass(frozen=True)
+class Loss:
+    """How one build was lost. `doing` is the step and its progress; empty before the first step."""
+
+    worker: str
+    how: str
+    doing: str
+    seconds: float
+
+    def __str__(self) -> str:
+        where = f"in {self.doing}" if self.doing else "before the first step"
+        return f"worker `{self.worker}` {where}: {self.how} after {duration(self.seconds)}"
+
+
+def duration(seconds: float) -> str:
+    """`95 s`, `12 min`, `3.5 h`."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 120 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def verdict(tries: Sequence[str]) -> str | None:
+    """The sentence that ends a request after these losses, oldest first; None when it is to be built again."""
+    if len(tries) < MOST_BUILDS:
+        return None
+    return f"worker-lost: {len(tries)} builds were lost: {'; '.join(tries)}"[:_LONGEST]
+
+
+def again(tries: Sequence[str]) -> str:
+    """What stands beside a lost build that is followed by another."""
+    return f"worker lost: {tries[-1]}; built again, {len(tries) + 1} of {MOST_BUILDS}"
+
+
+def table(tries: Sequence[tuple[int, str]]) -> str:
+    """The log with every try: the build's number and how it was lost."""
+    return "".join(f"build {number}: {how}\n" for number, how in tries)

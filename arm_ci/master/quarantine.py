@@ -1,0 +1,54 @@
+"""When a worker comes and goes too often to be trusted with builds: the rule only, kept in memory.
+
+A worker that the rule names is paused until a person unpauses it (arm_ci.master.connecting_worker does that).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+LOST_BUILDS = 3
+LOST_REQUESTS = 2
+DISCONNECTS = 5
+WITHIN_SECONDS = 600
+_CURE = "look at the machine, then unpause it here"
+
+
+@dataclass
+class Flapping:
+    """What one worker did lately."""
+
+    _lost: list[int] = field(default_factory=list)
+    _gone: deque[float] = field(default_factory=deque)
+
+    def build_lost(self, request_id: int) -> None:
+        """A build was lost with this worker."""
+        self._lost.append(request_id)
+
+    def build_ended(self) -> None:
+        """A build ended otherwise: whatever it found, the worker held on to the end."""
+        self._lost.clear()
+
+    def disconnected(self, now: float) -> None:
+        """The connection is gone; `now` in seconds."""
+        self._gone.append(now)
+        while self._gone and self._gone[0] <= now - WITHIN_SECONDS:
+            self._gone.popleft()
+
+    def forget(self) -> None:
+        """A person unpaused it: a fresh start."""
+        self._lost.clear()
+        self._gone.clear()
+
+    def reason(self) -> str:
+        """Why this worker is to be quarantined; empty when it is not.
+
+        One request that takes its worker down every time is the request's fault, not the worker's.
+        """
+        if len(self._lost) >= LOST_BUILDS and len(set(self._lost)) >= LOST_REQUESTS:
+            return f"quarantined: {len(self._lost)} builds in a row were lost with this worker; {_CURE}"
+        if len(self._gone) >= DISCONNECTS:
+            minutes = WITHIN_SECONDS // 60
+            return f"quarantined: it was disconnected {len(self._gone)} times in {minutes} minutes; {_CURE}"
+        return ""

@@ -1,0 +1,158 @@
+"""What a killed worker left running is ended, and nothing else."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from arm_ci.agent import leftovers
+
+SCRIPT = Path(leftovers.__file__)
+
+
+@pytest.fixture
+def start():
+    """Starts a process with a mark (or none), in a session of its own as a Buildbot worker does."""
+    started = []
+
+    def run(mark, *argv):
+        environment = {"PATH": os.environ["PATH"], **({leftovers.MARK: mark} if mark else {})}
+        argv = argv or (sys.executable, "-c", "print(flush=True); import time; time.sleep(600)")
+        process = subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, start_new_session=True)
+        process.stdout.readline()
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.fixture
+def request_for(tmp_path):
+    def make(*running):
+        return {
+            "worker": str(tmp_path),
+            "builder": str(tmp_path / "b"),
+            "running": list(running),
+            "repository": str(tmp_path / "b" / "source" / ".git"),
+        }
+
+    return make
+
+
+def ask(request):
+    done = subprocess.run([sys.executable, SCRIPT], input=json.dumps(request), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def ended(process):
+    """Whether it was killed; waits when the signal has only just been sent."""
+    try:
+        return process.wait(timeout=10) == -signal.SIGKILL
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def test_a_process_of_a_build_that_does_not_run_is_ended(start, request_for, tmp_path):
+    old = start(f"{tmp_path}/b:old")
+    answer = ask(request_for(f"{tmp_path}/b:now"))
+    assert ended(old)
+    assert [each["pid"] for each in answer["ended"]] == [old.pid]
+    assert answer["ended"][0]["command"].startswith(sys.executable)
+    assert answer["remain"] == []
+
+
+def test_what_runs_now_or_is_another_workers_or_a_persons_stays(start, request_for, tmp_path):
+    staying = [
+        start(f"{tmp_path}/b:now"),
+        start(f"{tmp_path}/other:too"),
+        start("/elsewhere/b:old"),
+        start(f"{tmp_path}/deeper/b:old"),
+        start(None),
+    ]
+    answer = ask(request_for(f"{tmp_path}/b:now", f"{tmp_path}/other:too"))
+    assert answer == {"ended": [], "locks": [], "remain": []}
+    assert [process.poll() for process in staying] == [None] * 5
+
+
+def test_another_variant_of_this_worker_is_cleaned_up_as_well(start, request_for, tmp_path):
+    old = start(f"{tmp_path}/other:old")
+    ask(request_for(f"{tmp_path}/b:now"))
+    assert ended(old)
+
+
+def test_what_a_leftover_starts_meanwhile_is_ended_too(start, request_for, tmp_path):
+    script = "echo; while :; do sleep 600 & sleep 0.01; done"
+    old = start(f"{tmp_path}/b:old", "sh", "-c", script)
+    ask(request_for())
+    assert ended(old)
+    assert leftovers.left_over(request_for()) == []
+
+
+def test_a_stopped_process_is_ended(start, request_for, tmp_path):
+    old = start(f"{tmp_path}/b:old")
+    old.send_signal(signal.SIGSTOP)
+    ask(request_for())
+    assert ended(old)
+
+
+def test_the_workers_own_rm_is_known_by_what_it_removes(request_for, tmp_path, monkeypatch):
+    words = {"cmdline": [b"rm", b"-rf", os.fsencode(tmp_path / "b" / "source"), b""], "environ": []}
+    monkeypatch.setattr(leftovers, "_read", lambda pid, name: words[name])
+    assert leftovers.is_left_over(os.getpid(), request_for())
+    words["cmdline"][2] = os.fsencode(tmp_path / "bigger")
+    assert not leftovers.is_left_over(os.getpid(), request_for())
+    words["cmdline"] = [b"vi", os.fsencode(tmp_path / "b" / "source")]
+    assert not leftovers.is_left_over(os.getpid(), request_for())
+
+
+def test_a_process_in_another_root_is_left_alone(request_for, tmp_path, monkeypatch):
+    mark = f"{leftovers.MARK}={tmp_path}/b:old".encode()
+    monkeypatch.setattr(leftovers, "_read", lambda pid, name: [mark])
+    assert leftovers.is_left_over(os.getpid(), request_for())
+    monkeypatch.setattr(leftovers.os.path, "samestat", lambda one, other: False)
+    assert not leftovers.is_left_over(os.getpid(), request_for())
+
+
+def test_what_does_not_end_is_told_and_its_locks_stay(request_for, tmp_path, monkeypatch, capsys):
+    lock = tmp_path / "b" / "source" / ".git" / "index.lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    monkeypatch.setattr(leftovers, "_LIMIT_SECONDS", 0.0)
+    monkeypatch.setattr(leftovers, "left_over", lambda request: [4711])
+    monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(request_for())))
+    assert leftovers.main() == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "ended": [],
+        "locks": [],
+        "remain": [{"command": "", "pid": 4711}],
+    }
+    assert lock.exists()
+
+
+def test_gits_stale_locks_go_and_everything_else_stays(request_for, tmp_path):
+    git = tmp_path / "b" / "source" / ".git"
+    for name in ("index.lock", "shallow.lock", "refs/heads/main.lock", "objects/kept.lock", "index", "HEAD"):
+        (git / name).parent.mkdir(parents=True, exist_ok=True)
+        (git / name).touch()
+    assert ask(request_for())["locks"] == ["index.lock", "refs/heads/main.lock", "shallow.lock"]
+    assert sorted(str(path.relative_to(git)) for path in git.rglob("*") if path.is_file()) == [
+        "HEAD",
+        "index",
+        "objects/kept.lock",
+    ]
+
+
+def test_a_request_that_makes_no_sense_is_answered_with_a_line(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("{}"))
+    assert leftovers.main() == 2
+    assert capsys.readouterr().err.startswith("leftovers: cannot answer the request: ")

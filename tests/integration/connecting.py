@@ -1,0 +1,80 @@
+"""A worker of its own process for integration tests, that can be killed, stopped and started again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from running import Site, wait_for
+
+RUNNER = [sys.executable, "-c", "from buildbot_worker.scripts.runner import run; run()"]
+
+
+@dataclass
+class ConnectingWorker:
+    """The worker's directory and, when it runs, its process."""
+
+    site: Site
+    name: str
+    directory: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def make(cls, site: Site, name: str, password: str | None = None) -> ConnectingWorker:
+        """Makes the worker's directory beside the site's; without a password, with the right one."""
+        directory = site.directory / f"worker-{name}"
+        address = f"127.0.0.1:{site.worker_port}"
+        create = [*RUNNER, "create-worker", "--keepalive=5", "--maxdelay=1", directory, address, name, "PASSWORD"]
+        subprocess.run(create, check=True, capture_output=True)
+        if password is None:
+            password = (site.state / "secrets" / f"worker-{name}").read_text().strip()
+        tac = directory / "buildbot.tac"
+        tac.write_text(tac.read_text().replace("PASSWORD", password))
+        return cls(site, name, directory)
+
+    def start(self) -> None:
+        """Starts its process; a file of the process id that a killed one left is no obstacle."""
+        (self.directory / "twistd.pid").unlink(missing_ok=True)
+        self.process = subprocess.Popen(
+            [*RUNNER, "start", "--nodaemon", str(self.directory)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def send(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        os.kill(self.process.pid, number)
+
+    def kill(self) -> None:
+        """SIGKILL, when it runs."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def state(self) -> dict[str, object]:
+        """What the master says of it."""
+        (worker,) = self.site.get(f"workers?name={self.name}")["workers"]
+        return dict(worker)
+
+    def wait_until_connected(self) -> None:
+        wait_for(lambda: self.state()["connected_to"])
+
+
+def marked(directory: Path) -> dict[int, str]:
+    """The processes that carry the mark of a build below a directory, each with its mark."""
+    found = {}
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                variables = (process / "environ").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            for variable in variables:
+                if variable.startswith(b"ARM_CI_BUILD=" + os.fsencode(directory) + b"/"):
+                    found[int(process.name)] = variable.decode().partition("=")[2]
+    return found
