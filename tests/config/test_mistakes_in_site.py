@@ -140,6 +140,21 @@ def test_a_secret_that_is_none_is_refused_with_what_helps(tmp_path: Path, name: 
     assert said_after(tmp_path / "config", [edit]) == []
 
 
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"one\ntwo\n", b"a\0b", b"x" * 5000])
+def test_a_secret_that_nobody_could_type_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = secret(tmp_path, "person-ada")
+    path.write_bytes(content)
+    assert said_after(tmp_path / "config", [PEOPLE]) == [
+        f"site.yaml:1:10: `people[0]`: the secret file of `ada` {path} is not one line of text; write the password "
+        "into it, or delete it and `arm-ci start` makes one"
+    ]
+
+
+def test_a_password_may_have_blanks_and_letters_of_any_script(tmp_path: Path) -> None:
+    secret(tmp_path, "person-ada", text="пароль with blanks\r\n")
+    assert said_after(tmp_path / "config", [PEOPLE]) == []
+
+
 def test_secrets_that_nothing_uses_are_not_judged(tmp_path: Path) -> None:
     secret(tmp_path, "person-ada", mode=0o644)
     secret(tmp_path, "github-webhook", text="")
