@@ -20,6 +20,8 @@ from arm_ci.plan.commands import is_foreign
 # A log that grows without end is a fault of the build (a loop in a makefile): stop it, keep the master alive.
 MOST_LINES = 2_000_000
 LONGEST_SENTENCE = 300
+# ninja's edges are process groups of their own: killed at once, it would leave them behind; told to end, it ends them.
+_GRACE_SECONDS = 10
 
 LineTaker = Callable[[str], None]
 
@@ -87,6 +89,7 @@ class RecipeStep(CompositeStepMixin, ShellMixin, BuildStep):
             env=self.environment(),
             workdir=str(command.directory),
             timeout=command.timeout_seconds,
+            sigtermTime=_GRACE_SECONDS,
             **overrides,
         )
         if first:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from buildbot.process.results import SUCCESS
+from twisted.internet.defer import DeferredLock
 
 from arm_ci.agent import leftovers, probe
 from arm_ci.plan import Facts, Recipe, missing, probe_request
 from arm_ci.plan.commands import Command
 from arm_ci.plan.requirements import notes
-from arm_ci.steps.base import RecipeStep
+from arm_ci.steps.base import RecipeStep, how_it_ended
 
 _PROBE_TIMEOUT_SECONDS = 300
 _LEFTOVERS_TIMEOUT_SECONDS = 300
 # What a shell and a Buildbot worker answer when there is no such program.
 _NOT_FOUND = 127
+
+# One build of a worker looks at a time: what another has begun since would not be in the list of what runs, and end.
+_LOCKS: WeakKeyDictionary[Any, DeferredLock] = WeakKeyDictionary()
 
 
 class CheckWorker(RecipeStep):
@@ -33,7 +38,13 @@ class CheckWorker(RecipeStep):
     async def run(self) -> int:
         places = self.places
         support = str(places.support)
-        if problem := await self._end_leftovers():
+        lock = _LOCKS.setdefault(self.worker, DeferredLock())
+        await lock.acquire()
+        try:
+            problem = await self._end_leftovers()
+        finally:
+            lock.release()
+        if problem:
             return self.fail(problem)
         await self.write(support, "probe.py", Path(probe.__file__).read_text(encoding="utf-8"))
         remote = await self.execute(
@@ -45,9 +56,7 @@ class CheckWorker(RecipeStep):
         try:
             self.facts = Facts.from_json(json.loads(remote.stdout))
         except (ValueError, KeyError, TypeError):
-            said = (remote.stdout + remote.stderr).strip().splitlines()
-            reason = said[-1] if said and remote.rc != _NOT_FOUND else "python3 must be there"
-            return self.fail(f"{self.where} did not answer the probe: {reason}")
+            return self.fail(f"{self.where} did not answer the probe: {_why(remote)}")
         return await self._judge(self.facts)
 
     async def _end_leftovers(self) -> str:
@@ -104,6 +113,14 @@ class CheckWorker(RecipeStep):
         linker = f"{toolchain.linker_program} {facts.program_version(toolchain.linker_program)}"
         self.say(f"{self.getWorkerName()}: {facts.architecture}, {facts.os}, {compiler}, {linker}{self._ended}")
         return int(SUCCESS)
+
+
+def _why(remote: Any) -> str:
+    """Why there is no answer of a finished `python3 probe.py`."""
+    if remote.rc == _NOT_FOUND:
+        return "python3 must be there"
+    said = (remote.stdout + remote.stderr).strip().splitlines()
+    return said[-1] if said else how_it_ended(remote)
 
 
 def _processes(found: list[object]) -> str:

@@ -79,6 +79,11 @@ class CheckWorkerTest(StepCase):
         self.expect_log_file("leftovers", "does not end: 7 ld\ndoes not end: 8 ld\n")
         return self.run_step()
 
+    def test_a_probe_that_was_killed_is_not_taken_for_missing_python(self):
+        self.check(probe().exit(-1))
+        self.expect_outcome(FAILURE, "worker `pi-1` did not answer the probe: killed by a signal")
+        return self.run_step()
+
     def test_a_worker_without_python_is_told_so(self):
         self.use(CheckWorker(example.recipe()))
         self.build.running_marks = lambda: ["/w/b:now"]
