@@ -102,8 +102,9 @@ class CommitPoller(GitPoller):
                 heads[branch] = new
             elif new and new != old:
                 moved.append(branch)
-        if heads != known:
+        if first := sorted(set(heads) - set(known)):
             await self._remember(heads)
+            log.msg(f"project {self.project}: {self.repourl} is looked at for commits after now on {', '.join(first)}")
         if moved:
             await self._hand_over(moved, heads)
 
