@@ -12,6 +12,7 @@ from buildbot.process.project import Project as BuildbotProject
 
 from arm_ci.config.model import Config, Project, Variant
 from arm_ci.master.building import VariantBuild
+from arm_ci.master.superseding import Superseding
 from arm_ci.plan import Recipe
 from arm_ci.steps import (
     Artefacts,
@@ -54,11 +55,18 @@ def builders(config: Config, chosen: Sequence[Variant]) -> list[BuilderConfig]:
     # Made once each, not once a builder: with a thousand builders that is a fifth of the start.
     sources = {project.name: source_step(config, project) for project in config.projects.values()}
     artefacts = artefacts_directory(config)
+    superseding = Superseding()
     workers: dict[str, list[str]] = {}
     for worker in config.workers.values():
         workers.setdefault(worker.board, []).append(worker.name)
     return [
-        _builder(config, variant, workers[variant.board], steps(config, variant, sources[variant.project], artefacts))
+        _builder(
+            config,
+            variant,
+            workers[variant.board],
+            steps(config, variant, sources[variant.project], artefacts),
+            superseding,
+        )
         for variant in chosen
     ]
 
@@ -68,7 +76,9 @@ def buildbot_project(project: Project) -> Any:
     return BuildbotProject(name=project.name, slug=project.name, description=project.description or None)
 
 
-def _builder(config: Config, variant: Variant, workers: list[str], its_steps: list[Any]) -> BuilderConfig:
+def _builder(
+    config: Config, variant: Variant, workers: list[str], its_steps: list[Any], superseding: Superseding
+) -> BuilderConfig:
     board = config.boards[variant.board]
     factory = BuildFactory(its_steps)
     factory.buildClass = VariantBuild
@@ -77,6 +87,7 @@ def _builder(config: Config, variant: Variant, workers: list[str], its_steps: li
         project=variant.project,
         workernames=workers,
         factory=factory,
+        collapseRequests=superseding,
         tags=[
             variant.project,
             variant.board,
