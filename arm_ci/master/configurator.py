@@ -13,11 +13,11 @@ from arm_ci.config import Config, ConfigError, load, variants
 from arm_ci.config.model import Variant
 from arm_ci.master.builders import artefacts_directory, buildbot_project, builders
 from arm_ci.master.connection import Connections
+from arm_ci.master.forcing import force_scheduler
 from arm_ci.master.housekeeping import Housekeeping
 from arm_ci.master.pages import UI_DEFAULTS
 from arm_ci.master.recovery import Recovery
 from arm_ci.master.rest_answers import RestAnswers
-from arm_ci.master.schedulers import force_scheduler
 from arm_ci.master.triggers import is_watched, schedulers_of
 from arm_ci.master.workers import buildbot_worker, endpoint, protocols
 from arm_ci.plan.patching import patch_set_problems
@@ -53,7 +53,7 @@ class ArmCi(ConfiguratorBase):
         self.projects += [buildbot_project(each) for each in config.projects.values()]
         self.builders += builders(config, chosen)
         self.schedulers += [
-            force_scheduler(config.projects[name], names) for name, names in _names_by_project(chosen).items()
+            force_scheduler(config.projects[name], its) for name, its in _by_project(chosen).items()
         ]
         self._triggers(config, chosen)
 
@@ -108,8 +108,8 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _names_by_project(chosen: tuple[Variant, ...]) -> dict[str, list[str]]:
-    names: dict[str, list[str]] = {}
+def _by_project(chosen: tuple[Variant, ...]) -> dict[str, list[Variant]]:
+    found: dict[str, list[Variant]] = {}
     for variant in chosen:
-        names.setdefault(variant.project, []).append(variant.name)
-    return names
+        found.setdefault(variant.project, []).append(variant)
+    return found

@@ -79,14 +79,16 @@ def parse(text: bytes, strip: int) -> tuple[engine.FilePatch, ...]:
 
 
 def normalised(text: bytes) -> bytes:
-    """The text without a byte order mark, and with an end to its last line."""
+    """The text without a byte order mark, with Unix line ends where all were those of Windows, and with a last one."""
     text = text[3:] if text.startswith(b"\xef\xbb\xbf") else text
-    return text if not text or text.endswith(b"\n") else text + (b"\r\n" if b"\r\n" in text else b"\n")
+    if b"\r\n" in text and text.count(b"\r\n") == text.count(b"\n"):
+        text = text.replace(b"\r\n", b"\n")
+    return text if not text or text.endswith(b"\n") else text + b"\n"
 
 
 def parse_strip(text: str) -> int:
     """A strip level as people type it. Raises ValueError with the sentence for them."""
-    if not text.strip().isdigit() or len(text.strip()) > 2:
+    if not text.strip().isdecimal() or len(text.strip()) > 2:
         raise ValueError(
             f"`{text}` is not a strip level: how many leading parts of each path to leave out, 0, 1, 2, ..."
         )
