@@ -2,7 +2,7 @@
 
 Sent to the worker as this one file and run there as `python3 leftovers.py < request.json`, so it uses nothing but
 the standard library and works with Python 3.7. Ends only processes that carry the mark of this worker's builds; a
-program that empties its environment or runs as another user is not seen. Which builds run now, the master says.
+program that empties its environment or runs as another user is not seen.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ import time
 from typing import Any, Callable, Dict, List, Optional
 
 MARK = "ARM_CI_BUILD"
-"""Environment variable of every command of a build: the builder's directory, a colon, and a word for this build."""
+"""Environment variable of every command of a build: BUILDER:CONNECTION:BUILD, the builder's directory and two words.
+
+All builds of an earlier connection between worker and master are over; of this connection, those in this directory.
+"""
 
 _LIMIT_SECONDS = 60.0
 _PAUSE_SECONDS = 0.05
@@ -49,14 +52,14 @@ def _same_root(pid: int) -> bool:
 
 
 def is_left_over(pid: int, request: Dict[str, Any]) -> bool:
-    """Whether a process belongs to a build of this worker that does not run now."""
+    """Whether a process belongs to a build of this worker that is over; `mark` in the request is this build's own."""
     mark = mark_of(pid)
     if mark is None:
-        return _is_workers_own_rm(pid, request["builder"])
-    builder = mark.rpartition(":")[0]
-    if os.path.dirname(builder) != request["worker"] or mark in request["running"]:
+        return _is_workers_own_rm(pid, request["mark"].rsplit(":", 2)[0])
+    own, theirs = request["mark"].rsplit(":", 2), mark.rsplit(":", 2)
+    if len(theirs) != 3 or os.path.dirname(theirs[0]) != os.path.dirname(own[0]) or theirs == own:
         return False
-    return _same_root(pid)
+    return (theirs[1] != own[1] or theirs[0] == own[0]) and _same_root(pid)
 
 
 def _is_workers_own_rm(pid: int, builder: str) -> bool:
@@ -73,32 +76,43 @@ def left_over(request: Dict[str, Any]) -> List[int]:
     return [pid for pid in pids if pid != os.getpid() and is_left_over(pid, request)]
 
 
-def _kill(pid: int, still: Callable[[int], bool]) -> None:
-    """Kills a process if it is still the one that was meant, whatever happened to its number in between."""
-    # From Python 3.9 on Linux 5.3 on.
+def _handle(pid: int) -> Optional[int]:
+    """A file descriptor that means this process whatever becomes of its number; None before Python 3.9, Linux 5.3."""
     pidfd_open = getattr(os, "pidfd_open", None)
-    pidfd_send_signal = getattr(signal, "pidfd_send_signal", None)
     try:
-        if pidfd_open and pidfd_send_signal:
-            handle = pidfd_open(pid)
-            try:
-                if still(pid):
-                    pidfd_send_signal(handle, signal.SIGKILL)
-            finally:
-                os.close(handle)
-        elif still(pid):
+        return int(pidfd_open(pid)) if pidfd_open else None
+    except OSError:
+        return None
+
+
+def _kill(pid: int, still: Callable[[int], bool]) -> None:
+    """Kills a process if it is still the one that was meant."""
+    handle = _handle(pid)
+    try:
+        if not still(pid):
+            return
+        if handle is None:
             os.kill(pid, signal.SIGKILL)
+        else:
+            getattr(signal, "pidfd_send_signal")(handle, signal.SIGKILL)  # noqa: B009  (newer than Python 3.7)
     except OSError:
         pass
+    finally:
+        if handle is not None:
+            os.close(handle)
 
 
 def end(request: Dict[str, Any]) -> Dict[str, List[Dict[str, Any]]]:
     """Kills again and again until nothing is left: a process that was just killed may have started another."""
+    parent = os.getppid()
     ended = {}  # type: Dict[int, str]
     limit = time.monotonic() + _LIMIT_SECONDS
     left = left_over(request)
     while left and time.monotonic() < limit:
         for pid in left:
+            if os.getppid() != parent:
+                # The worker has died again: by now we are left over ourselves, and others are right.
+                raise OSError("the worker is gone")
             command = b" ".join(_read(pid, "cmdline")).decode("utf-8", "replace").strip()
             ended.setdefault(pid, command[:_LONGEST_COMMAND])
             _kill(pid, lambda number: is_left_over(number, request))

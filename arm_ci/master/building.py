@@ -55,21 +55,15 @@ class VariantBuild(Build):
 
     def setupWorkerForBuilder(self, workerforbuilder: Any) -> None:
         super().setupWorkerForBuilder(workerforbuilder)
-        self.mark = f"{self.getProperty('builddir')}:{secrets.token_hex(8)}"
+        connection: Any = self.conn
+        if not hasattr(connection, "word"):
+            connection.word = secrets.token_hex(8)
+        self.mark = f"{self.getProperty('builddir')}:{connection.word}:{secrets.token_hex(8)}"
         self.env[MARK] = self.mark
         for step in self.steps:
             if isinstance(environment := getattr(step, "env", None), dict):
                 # Buildbot's source steps take no notice of the build's environment.
                 step.env = {**environment, MARK: self.mark}
-
-    def running_marks(self) -> list[str]:
-        """The marks of all builds that run on this worker now, this one included."""
-        others = [each for builder in self.master.botmaster.builders.values() for each in builder.building]
-        return sorted(
-            each.mark
-            for each in others
-            if isinstance(each, VariantBuild) and each.mark and each._worker is self._worker and not each.finished
-        )
 
     async def _end_steps(self) -> None:
         """What never ran must not look as if it were running."""

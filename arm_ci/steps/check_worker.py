@@ -62,14 +62,9 @@ class CheckWorker(RecipeStep):
     async def _end_leftovers(self) -> str:
         """Ends what a killed worker or master left running here; the reason why this cannot be built on, or nothing."""
         places = self.places
-        # The build's class knows its mark; other classes have none.
-        marks = self.build.running_marks() if hasattr(self.build, "running_marks") else []
-        request = {
-            "worker": str(places.support.parent.parent),
-            "builder": str(places.support.parent),
-            "running": marks,
-            "repository": str(places.source / ".git"),
-        }
+        if not (mark := getattr(self.build, "mark", "")):
+            return ""  # a builder that is not ours uses this step
+        request = {"mark": mark, "repository": str(places.source / ".git")}
         await self.write(str(places.support), "leftovers.py", Path(leftovers.__file__).read_text(encoding="utf-8"))
         remote = await self.execute(
             Command(("python3", "leftovers.py"), places.support, _LEFTOVERS_TIMEOUT_SECONDS),

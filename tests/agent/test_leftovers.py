@@ -36,16 +36,9 @@ def start():
 
 
 @pytest.fixture
-def request_for(tmp_path):
-    def make(*running):
-        return {
-            "worker": str(tmp_path),
-            "builder": str(tmp_path / "b"),
-            "running": list(running),
-            "repository": str(tmp_path / "b" / "source" / ".git"),
-        }
-
-    return make
+def request_(tmp_path):
+    """Of the build `now` in the builder directory `b`, over the connection `c2`."""
+    return {"mark": f"{tmp_path}/b:c2:now", "repository": str(tmp_path / "b" / "source" / ".git")}
 
 
 def ask(request):
@@ -62,74 +55,90 @@ def ended(process):
         return False
 
 
-def test_a_process_of_a_build_that_does_not_run_is_ended(start, request_for, tmp_path):
-    old = start(f"{tmp_path}/b:old")
-    answer = ask(request_for(f"{tmp_path}/b:now"))
+def test_a_process_of_a_build_that_does_not_run_is_ended(start, request_, tmp_path):
+    old = start(f"{tmp_path}/b:c1:old")
+    answer = ask(request_)
     assert ended(old)
     assert [each["pid"] for each in answer["ended"]] == [old.pid]
     assert answer["ended"][0]["command"].startswith(sys.executable)
     assert answer["remain"] == []
 
 
-def test_what_runs_now_or_is_another_workers_or_a_persons_stays(start, request_for, tmp_path):
+def test_what_runs_now_or_is_another_workers_or_a_persons_stays(start, request_, tmp_path):
     staying = [
-        start(f"{tmp_path}/b:now"),
-        start(f"{tmp_path}/other:too"),
-        start("/elsewhere/b:old"),
-        start(f"{tmp_path}/deeper/b:old"),
+        start(f"{tmp_path}/b:c2:now"),
+        start(f"{tmp_path}/other:c2:too"),
+        start("/elsewhere/b:c1:old"),
+        start(f"{tmp_path}/deeper/b:c1:old"),
+        start("no colons"),
         start(None),
     ]
-    answer = ask(request_for(f"{tmp_path}/b:now", f"{tmp_path}/other:too"))
+    answer = ask(request_)
     assert answer == {"ended": [], "locks": [], "remain": []}
-    assert [process.poll() for process in staying] == [None] * 5
+    assert [process.poll() for process in staying] == [None] * 6
 
 
-def test_another_variant_of_this_worker_is_cleaned_up_as_well(start, request_for, tmp_path):
-    old = start(f"{tmp_path}/other:old")
-    ask(request_for(f"{tmp_path}/b:now"))
+def test_this_variants_last_build_is_over_even_if_its_connection_is_not(start, request_, tmp_path):
+    old = start(f"{tmp_path}/b:c2:old")
+    ask(request_)
     assert ended(old)
 
 
-def test_what_a_leftover_starts_meanwhile_is_ended_too(start, request_for, tmp_path):
+def test_who_is_left_over_himself_ends_nothing(request_, monkeypatch, capsys):
+    parents = iter((4, 1))
+    monkeypatch.setattr(leftovers, "left_over", lambda request: [4711])
+    monkeypatch.setattr(leftovers.os, "getppid", lambda: next(parents))
+    monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(request_)))
+    assert leftovers.main() == 2
+    assert capsys.readouterr().err == "leftovers: cannot answer the request: the worker is gone\n"
+
+
+def test_another_variant_of_this_worker_is_cleaned_up_as_well(start, request_, tmp_path):
+    old = start(f"{tmp_path}/other:c1:old")
+    ask(request_)
+    assert ended(old)
+
+
+def test_what_a_leftover_starts_meanwhile_is_ended_too(start, request_, tmp_path):
     script = "echo; while :; do sleep 600 & sleep 0.01; done"
-    old = start(f"{tmp_path}/b:old", "sh", "-c", script)
-    ask(request_for())
+    old = start(f"{tmp_path}/b:c1:old", "sh", "-c", script)
+    ask(request_)
     assert ended(old)
-    assert leftovers.left_over(request_for()) == []
+    assert leftovers.left_over(request_) == []
 
 
-def test_a_stopped_process_is_ended(start, request_for, tmp_path):
-    old = start(f"{tmp_path}/b:old")
+def test_a_stopped_process_is_ended(start, request_, tmp_path):
+    old = start(f"{tmp_path}/b:c1:old")
     old.send_signal(signal.SIGSTOP)
-    ask(request_for())
+    ask(request_)
     assert ended(old)
 
 
-def test_the_workers_own_rm_is_known_by_what_it_removes(request_for, tmp_path, monkeypatch):
+def test_the_workers_own_rm_is_known_by_what_it_removes(request_, tmp_path, monkeypatch):
     words = {"cmdline": [b"rm", b"-rf", os.fsencode(tmp_path / "b" / "source"), b""], "environ": []}
     monkeypatch.setattr(leftovers, "_read", lambda pid, name: words[name])
-    assert leftovers.is_left_over(os.getpid(), request_for())
+    assert leftovers.is_left_over(os.getpid(), request_)
     words["cmdline"][2] = os.fsencode(tmp_path / "bigger")
-    assert not leftovers.is_left_over(os.getpid(), request_for())
+    assert not leftovers.is_left_over(os.getpid(), request_)
     words["cmdline"] = [b"vi", os.fsencode(tmp_path / "b" / "source")]
-    assert not leftovers.is_left_over(os.getpid(), request_for())
+    assert not leftovers.is_left_over(os.getpid(), request_)
 
 
-def test_a_process_in_another_root_is_left_alone(request_for, tmp_path, monkeypatch):
-    mark = f"{leftovers.MARK}={tmp_path}/b:old".encode()
+def test_a_process_in_another_root_is_left_alone(request_, tmp_path, monkeypatch):
+    mark = f"{leftovers.MARK}={tmp_path}/b:c1:old".encode()
     monkeypatch.setattr(leftovers, "_read", lambda pid, name: [mark])
-    assert leftovers.is_left_over(os.getpid(), request_for())
+    assert leftovers.is_left_over(os.getpid(), request_)
     monkeypatch.setattr(leftovers.os.path, "samestat", lambda one, other: False)
-    assert not leftovers.is_left_over(os.getpid(), request_for())
+    assert not leftovers.is_left_over(os.getpid(), request_)
 
 
-def test_what_does_not_end_is_told_and_its_locks_stay(request_for, tmp_path, monkeypatch, capsys):
+def test_what_does_not_end_is_told_and_its_locks_stay(request_, tmp_path, monkeypatch, capsys):
     lock = tmp_path / "b" / "source" / ".git" / "index.lock"
     lock.parent.mkdir(parents=True)
     lock.touch()
     monkeypatch.setattr(leftovers, "_LIMIT_SECONDS", 0.0)
     monkeypatch.setattr(leftovers, "left_over", lambda request: [4711])
-    monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(request_for())))
+    monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(request_)))
     assert leftovers.main() == 0
     assert json.loads(capsys.readouterr().out) == {
         "ended": [],
@@ -139,12 +148,12 @@ def test_what_does_not_end_is_told_and_its_locks_stay(request_for, tmp_path, mon
     assert lock.exists()
 
 
-def test_gits_stale_locks_go_and_everything_else_stays(request_for, tmp_path):
+def test_gits_stale_locks_go_and_everything_else_stays(request_, tmp_path):
     git = tmp_path / "b" / "source" / ".git"
     for name in ("index.lock", "shallow.lock", "refs/heads/main.lock", "objects/kept.lock", "index", "HEAD"):
         (git / name).parent.mkdir(parents=True, exist_ok=True)
         (git / name).touch()
-    assert ask(request_for())["locks"] == ["index.lock", "refs/heads/main.lock", "shallow.lock"]
+    assert ask(request_)["locks"] == ["index.lock", "refs/heads/main.lock", "shallow.lock"]
     assert sorted(str(path.relative_to(git)) for path in git.rglob("*") if path.is_file()) == [
         "HEAD",
         "index",

@@ -13,7 +13,7 @@ from arm_ci.steps import CheckWorker
 REQUEST = json.dumps(probe_request(example.recipe(), example.PLACES))
 
 
-LEFTOVERS = json.dumps({"worker": "/w", "builder": "/w/b", "running": ["/w/b:now"], "repository": "/w/b/source/.git"})
+LEFTOVERS = json.dumps({"mark": "/w/b:1:2", "repository": "/w/b/source/.git"})
 NOTHING = {"ended": [], "remain": [], "locks": []}
 
 
@@ -28,7 +28,7 @@ def probe():
 class CheckWorkerTest(StepCase):
     def check(self, answer, left=None):
         self.use(CheckWorker(example.recipe()))
-        self.build.running_marks = lambda: ["/w/b:now"]
+        self.build.mark = "/w/b:1:2"
         self.expect_commands(
             download("leftovers.py", "/w/b/support").exit(0),
             leftovers().stdout(json.dumps(left or NOTHING)).exit(0),
@@ -70,7 +70,7 @@ class CheckWorkerTest(StepCase):
 
     def test_nothing_is_built_beside_a_process_that_does_not_end(self):
         self.use(CheckWorker(example.recipe()))
-        self.build.running_marks = lambda: ["/w/b:now"]
+        self.build.mark = "/w/b:1:2"
         left = {"ended": [], "remain": [{"pid": 7, "command": "ld"}, {"pid": 8, "command": "ld"}], "locks": []}
         self.expect_commands(
             download("leftovers.py", "/w/b/support").exit(0), leftovers().stdout(json.dumps(left)).exit(0)
@@ -86,7 +86,7 @@ class CheckWorkerTest(StepCase):
 
     def test_a_worker_without_python_is_told_so(self):
         self.use(CheckWorker(example.recipe()))
-        self.build.running_marks = lambda: ["/w/b:now"]
+        self.build.mark = "/w/b:1:2"
         self.expect_commands(
             download("leftovers.py", "/w/b/support").exit(0),
             leftovers().stderr("sh: python3: not found\n").exit(127),
