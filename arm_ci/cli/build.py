@@ -11,6 +11,7 @@ import signal
 from arm_ci.cli import place
 from arm_ci.cli.local_build import LocalBuild
 from arm_ci.cli.options import CommandError, add_config_option, find_variant, load_config
+from arm_ci.cli.patch_option import add_patch_options, given_patch
 from arm_ci.plan import Choices, Recipe
 from arm_ci.plan.commands import parse_targets
 
@@ -21,7 +22,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "build",
         help="build a variant on this machine, without a master",
         description="Builds a variant from a source tree on this machine with the commands that the master's steps "
-        "run. The patch set is applied to the source tree.",
+        "run. The patch set, and before it a patch of your own, are applied to the source tree.",
     )
     add_config_option(parser)
     parser.add_argument("--variant", required=True, metavar="NAME", help="builder name, as `arm-ci matrix` prints it")
@@ -29,6 +30,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--directory", metavar="DIR", help="where to build (default: beside the source tree)")
     parser.add_argument("--jobs", type=int, default=0, metavar="N", help="edges at once (default: the board's)")
     parser.add_argument("--targets", default="", metavar="'A B'", help="targets to build (default: the project's)")
+    add_patch_options(parser)
     parser.add_argument("--keep", action="store_true", help="keep what an earlier build left in the build tree")
     parser.set_defaults(run=run)
 
@@ -43,12 +45,14 @@ def run(arguments: argparse.Namespace) -> int:
         targets = parse_targets(arguments.targets)
     except ValueError as error:
         raise CommandError(f"--targets: {error}") from error
+    patch = given_patch(arguments)
     places = place.choose(arguments.source, arguments.directory, variant.name)
     recipe = Recipe(config, variant)
     # Whoever stops us any other way than with Ctrl-C wants the compilers stopped too.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    return LocalBuild(recipe, places, Choices(arguments.jobs or recipe.default_jobs(), targets), arguments.keep).run()
+    choices = Choices(arguments.jobs or recipe.default_jobs(), targets)
+    return LocalBuild(recipe, places, choices, arguments.keep, patch).run()
 
 
 def _interrupt(*_: object) -> None:

@@ -16,7 +16,8 @@ from arm_ci.agent.probe import probe
 from arm_ci.cli import place
 from arm_ci.cli.execute import execute
 from arm_ci.cli.options import DONE, FAILED
-from arm_ci.patches import engine
+from arm_ci.cli.patch_option import GivenPatch
+from arm_ci.patches import engine, forced
 from arm_ci.patches.series import SeriesError
 from arm_ci.plan import Choices, Command, Facts, Headline, Places, Progress, Recipe, TestRun, missing, probe_request
 from arm_ci.plan.commands import is_foreign
@@ -28,11 +29,14 @@ from arm_ci.plan.results import judge, parser_for
 class LocalBuild:
     """A build of a variant; prints what it does."""
 
-    def __init__(self, recipe: Recipe, places: Places, choices: Choices, keep: bool) -> None:
+    def __init__(
+        self, recipe: Recipe, places: Places, choices: Choices, keep: bool, patch: GivenPatch | None = None
+    ) -> None:
         self.recipe = recipe
         self.places = places
         self.choices = choices
         self.keep = keep
+        self.patch = patch
         self.facts = Facts.from_json(probe(probe_request(recipe, places)))
         self.environment = {name: value for name, value in os.environ.items() if not is_foreign(name)}
         self.environment.update(recipe.environment)
@@ -40,8 +44,9 @@ class LocalBuild:
     def run(self) -> int:
         """Every stage until one fails; the exit status."""
         started = time.monotonic()
-        stages = (self.check_worker, self.patch_set, self.prerequisites, self.configure, self.build, self.tests)
-        for stage in stages:
+        forced_patch = (self.forced_patch,) if self.patch else ()
+        patching = (*forced_patch, self.patch_set)
+        for stage in (self.check_worker, *patching, self.prerequisites, self.configure, self.build, self.tests):
             title = stage.__name__.replace("_", " ").replace("worker", THIS_MACHINE)
             print(f"=== {title}", flush=True)
             problem = stage()
@@ -60,6 +65,23 @@ class LocalBuild:
         for line in (*lacks, *(f"note: {line}" for line in remarks)):
             print(line)
         return lacks[0] if lacks else ""
+
+    def forced_patch(self) -> str:
+        assert self.patch
+        try:
+            applied = forced.apply(self.patch.text, self.patch.strip, str(self.places.source))
+        except forced.ForcedPatchError as error:
+            if error.already:
+                # The tree is the caller's own: an earlier build has put it there.
+                print(error)
+                return ""
+            print("".join(f"{problem}\n" for problem in error.problems), end="")
+            return f"patch-failed: {error}"
+        except engine.SourceError as error:
+            return f"patch-failed: {error}"
+        print("".join(f"{file}\n" for file in applied), end="")
+        print(forced.sentence(applied))
+        return ""
 
     def patch_set(self) -> str:
         compiler_version = self.facts.program_version(self.recipe.toolchain(self.places).cxx_compiler)

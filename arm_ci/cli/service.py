@@ -23,6 +23,7 @@ from arm_ci.cli.options import (
     find_variant,
     load_config,
 )
+from arm_ci.cli.patch_option import add_patch_options, given_patch
 from arm_ci.cli.rest import Master, result_name
 from arm_ci.config import Config, ConfigError, Variant, variants
 from arm_ci.config.problems import count
@@ -53,6 +54,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     force.add_argument("--revision", default="", help="revision (default: the newest)")
     force.add_argument("--targets", default="", metavar="'A B'", help="targets to build (default: the project's)")
     force.add_argument("--jobs", type=int, default=0, metavar="N", help="edges at once (default: the board's)")
+    add_patch_options(force)
     force.add_argument("--wait", action="store_true", help="wait for the results and print them")
     force.set_defaults(run=run_force)
     whole = subparsers.add_parser(
@@ -97,9 +99,11 @@ def run_force(arguments: argparse.Namespace) -> int:
     targets = _checked("--targets", parse_targets, arguments.targets)
     if arguments.jobs < 0:
         raise CommandError(f"--jobs: a number of edges at once was expected, not {arguments.jobs}")
+    patch = given_patch(arguments)
+    common = {"main_revision": revision, "targets": " ".join(targets), "jobs": arguments.jobs}
+    common |= patch.form_fields() if patch else {}
     instance = Instance(config)
     master = Master(instance.local_url, instance.login_file)
-    common = {"main_revision": revision, "targets": " ".join(targets), "jobs": arguments.jobs}
     awaited = [_force(master, config, variant, branch, common, "a person asked") for variant in chosen]
     if not arguments.wait:
         print(f"{count(len(awaited), 'build')} asked for: {instance.url}")

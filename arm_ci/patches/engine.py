@@ -98,6 +98,8 @@ class Hunk:
     before_start: int
     after_start: int
     lines: tuple[tuple[str, bytes], ...]
+    exact: bool = False
+    """It has no context to be found by, and fits where it says or nowhere."""
 
     @property
     def before(self) -> list[bytes]:
@@ -405,7 +407,8 @@ class _Parser:
             raise self.error(f"hunk {number} has more lines than its @@ line says")
         if all(operation == " " for operation, _ in lines):
             raise self.error(f"hunk {number} changes nothing")
-        return Hunk(number, start, after_start, tuple(lines))
+        exact = self.strip is not None and all(operation != " " for operation, _ in lines)
+        return Hunk(number, start, after_start, tuple(lines), exact)
 
 
 def _unquoted(name: bytes) -> bytes:
@@ -670,7 +673,12 @@ def reversed_file(file: FilePatch) -> FilePatch:
     """The patch that takes one back."""
     swap = {" ": " ", "-": "+", "+": "-"}
     hunks = tuple(
-        Hunk(hunk.number, hunk.after_start, hunk.before_start, tuple((swap[o], line) for o, line in hunk.lines))
+        replace(
+            hunk,
+            before_start=hunk.after_start,
+            after_start=hunk.before_start,
+            lines=tuple((swap[operation], line) for operation, line in hunk.lines),
+        )
         for hunk in file.hunks
     )
     modes = file.after_executable, file.before_executable
@@ -732,10 +740,16 @@ def _run_hunks(file: FilePatch, data: bytes) -> tuple[bytes, list[Place]]:
         if at is None:
             raise RefusedError(_conflict(file, hunk, lines))
         result = _replaced(hunk, lines[at : at + len(before)], _end_near(lines, at) if keep_ends else None)
-        places.append(Place(hunk.number, at + 1, at - max(hunk.after_start - 1, 0)))
+        places.append(Place(hunk.number, at + 1, at - _expected(hunk)))
         lines[at : at + len(before)] = result
         fresh[at : at + len(before)] = [False] * len(result)
     return b"".join(lines), places
+
+
+def _expected(hunk: Hunk) -> int:
+    """Index of the line where a hunk says that it begins; a hunk that leaves nothing names the line before."""
+    leaves_nothing = all(operation == "-" for operation, _ in hunk.lines)
+    return hunk.after_start if leaves_nothing else max(hunk.after_start - 1, 0)
 
 
 def _lines(data: bytes) -> list[bytes]:
@@ -753,9 +767,12 @@ def _find(hunk: Hunk, before: list[bytes], lines: list[bytes], fresh: list[bool]
     """Index of the first line, or None. The order of the search is git's: the nearest place, below before above."""
     last = len(lines) - len(before)
     at_start, at_end = hunk.before_start <= 1, not hunk.ends_in_context
-    if at_start or at_end:
+    if hunk.exact:
+        place = _expected(hunk)
+        candidates: Iterable[int] = [place] if place <= last else []
+    elif at_start or at_end:
         place = 0 if at_start else last
-        candidates: Iterable[int] = [place] if 0 <= place <= last and not (at_start and at_end and last) else []
+        candidates = [place] if 0 <= place <= last and not (at_start and at_end and last) else []
     else:
         start = min(max(hunk.after_start - 1, 0), len(lines))
         distances = range(max(start, last - start) + 1)
@@ -796,7 +813,7 @@ def _conflict(file: FilePatch, hunk: Hunk, lines: list[bytes]) -> str:
     """One sentence: where, what the patch expects there, and what stands there instead."""
     before = [_without_cr(line) for line in hunk.before]
     there = [_without_cr(line) for line in lines]
-    expected = max(hunk.after_start - 1, 0)
+    expected = _expected(hunk)
 
     def likeness(at: int) -> tuple[int, int]:
         # A blank line or a lone bracket says little about the place.
@@ -809,6 +826,8 @@ def _conflict(file: FilePatch, hunk: Hunk, lines: list[bytes]) -> str:
 
     at = max(range(max(len(there), 1)), key=likeness)
     where = f"{file.path}, hunk {hunk.number}"
+    if hunk.exact:
+        return f"{where}: does not fit at line {expected + 1}, and has no lines around it by which it could be found"
     if not likeness(at)[0]:
         telling = max(before, key=lambda line: len(line.strip()), default=b"")
         return f"{where}: looked for {_quoted(telling)} around line {expected + 1}; nothing like it stands in the file"

@@ -140,7 +140,7 @@ def _run_one(file: engine.FilePatch, tree: engine.Tree) -> AppliedFile:
     found = tree.read(before)
     if file.renames and tree.read(file.path) is not None:
         raise engine.RefusedError(f"{file.renames} is to be renamed to {file.path}, which stands in the tree already")
-    if found is None and _creates_as_diff(file):
+    if _creates_as_diff(file) and (found is None or found.data):
         file = replace(file, creates=True)
     result, places = engine.run_file(replace(file, path=before), found)
     if file.renames:
@@ -155,7 +155,7 @@ def _run_one(file: engine.FilePatch, tree: engine.Tree) -> AppliedFile:
 
 
 def _creates_as_diff(file: engine.FilePatch) -> bool:
-    """Whether a file that is not there is to be created: diff(1) names it on both sides and has no old lines."""
+    """Whether a file is to be created as diff(1) writes it: named on both sides, without old lines."""
     return len(file.hunks) == 1 and not file.hunks[0].before and file.hunks[0].before_start == 0 and not file.renames
 
 

@@ -212,3 +212,37 @@ def test_missing_packages_are_named_and_not_installed(build, tmp_path):
     assert done.returncode == 1
     hint = Facts("", system, 1, 0, 0, 0).install_hint("no-such-a", "no-such-b")
     assert done.stderr == (f"=== {VARIANT}: packages are missing: {hint} (`arm-ci build` installs nothing itself)\n")
+
+
+MAIN = "src/main.cpp"
+LINE = '    {"sums-repeat", sums_repeat},'
+PATCH = f"--- a/{MAIN}\n+++ b/{MAIN}\n@@ -55,2 +55,2 @@\n-{LINE}\n+{LINE}  // patched\n }};\n"
+
+
+def test_a_patch_of_the_callers_own_is_applied_before_the_patch_set(build, tmp_path):
+    (tmp_path / "p").write_text(PATCH)
+    done = build("--patch", str(tmp_path / "p"))
+    assert done.returncode == 0, done.stderr
+    stages = [line for line in done.stdout.splitlines() if line.startswith("=== ")]
+    assert stages[1:3] == ["=== forced patch", "=== patch set"]
+    assert f"\n{MAIN}: 1 hunk" in done.stdout
+    assert (tmp_path / "hungry" / MAIN).read_text().count("// patched\n") == 1
+
+
+def test_a_patch_that_an_earlier_build_has_put_there_is_no_mistake(build, tmp_path):
+    (tmp_path / "p").write_text(PATCH)
+    build("--patch", str(tmp_path / "p"))
+    done = build("--patch", str(tmp_path / "p"))
+    assert done.returncode == 0, done.stderr
+    assert "=== forced patch\nthe whole patch stands in this revision already\n=== patch set\n" in done.stdout
+
+
+def test_a_patch_that_does_not_apply_ends_the_build_before_anything_is_touched(build, tmp_path):
+    (tmp_path / "p").write_text(PATCH.replace("sums-repeat", "sums-differ"))
+    done = build("--patch", str(tmp_path / "p"))
+    assert (done.returncode, done.stderr) == (
+        1,
+        f'=== {VARIANT}: patch-failed: {MAIN}, hunk 1: expected `{{"sums-differ", sums_repeat}},` at line 55, '
+        'found `{"sums-repeat", sums_repeat},`\n',
+    )
+    assert "=== configure" not in done.stdout

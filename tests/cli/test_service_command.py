@@ -97,6 +97,57 @@ def test_what_git_could_take_for_an_option_is_refused(master, capsys, option):
     assert master.forced == []
 
 
+PATCH = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-1\n+2\n"
+
+
+def test_a_patch_goes_into_the_masters_form(master, tmp_path):
+    (tmp_path / "p").write_bytes(PATCH.replace("\n", "\r\n").encode())
+    assert force("--variant", SAMPLE, "--patch", str(tmp_path / "p")) == 0
+    fields = master.forced[0][2]
+    assert (fields["main_patch_body"], fields["main_patch_level"]) == (PATCH, 1)
+
+
+def test_a_patch_has_a_strip_level(master, tmp_path):
+    (tmp_path / "p").write_text(PATCH.replace(" a/", " x/y/").replace(" b/", " x/y/"))
+    assert force("--variant", SAMPLE, "--patch", str(tmp_path / "p"), "--strip", "2") == 0
+    assert master.forced[0][2]["main_patch_level"] == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "more", "message"),
+    [
+        (b"hello", (), "--patch: p: no diff in it: expected lines `--- a/FILE` and `+++ b/FILE`"),
+        (PATCH.encode(), ("--strip", "2"), "--patch: p: line 1: strip level 2 leaves nothing of a/x"),
+        (
+            PATCH.encode(),
+            ("--strip", "-1"),
+            "--strip: `-1` is not a strip level: how many leading parts of each path to leave out, 0, 1, 2, ...",
+        ),
+        (
+            PATCH.encode().replace(b"2", b"\xe4"),
+            (),
+            "--patch: p, line 5 is not UTF-8, and the master's form takes nothing else; "
+            "`arm-ci build --patch` and `buildbot try` do",
+        ),
+        (None, (), "--patch: p: No such file or directory"),
+    ],
+)
+def test_a_patch_that_fits_no_tree_is_refused_before_the_master_is_asked(
+    master, tmp_path, monkeypatch, capsys, content, more, message
+):
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        (tmp_path / "p").write_bytes(content)
+    assert force("--variant", SAMPLE, "--patch", "p", *more) == 2
+    assert capsys.readouterr().err == f"arm-ci: {message}\n"
+    assert master.forced == []
+
+
+def test_a_strip_level_without_a_patch_is_a_mistake(master, capsys):
+    assert force("--variant", SAMPLE, "--strip", "0") == 2
+    assert capsys.readouterr().err == "arm-ci: --strip: only with --patch\n"
+
+
 def test_a_request_that_was_cancelled_is_a_row_and_a_failure(master, capsys):
     master.requests = [{"complete": True, "results": 6, "builderid": 3}]
     assert force("--variant", SAMPLE, "--wait") == 1

@@ -92,6 +92,21 @@ def test_lines_that_are_added_without_context_end_as_the_file_does(tree: Path):
     assert (tree / "src/a.txt").read_bytes() == b"1\r\n2\r\n3\r\n"
 
 
+def test_a_patch_without_context_fits_exactly_where_it_says(tree: Path):
+    after = NUMBERS.replace("line 5\n", "five\n").replace("line 9\n", "").replace("line 12\n", "line 12\nnew\n")
+    text = diff("src/a.txt", NUMBERS, after, context=0)
+    assert apply(text, tree) == ["src/a.txt: 3 hunks"]
+    assert (tree / "src/a.txt").read_text() == after
+    assert refusal(text, tree) == "the whole patch stands in this revision already"
+
+
+def test_a_patch_without_context_fits_nowhere_else(tree: Path):
+    (tree / "src/a.txt").write_text("zero\n" + NUMBERS)
+    assert refusal(diff("src/a.txt", NUMBERS, changed(5, "five"), context=0), tree) == (
+        "src/a.txt, hunk 1: does not fit at line 5, and has no lines around it by which it could be found"
+    )
+
+
 def test_a_patch_that_changes_line_ends_does_so(tree: Path):
     (tree / "b.txt").write_bytes(b"one\r\n")
     assert apply("--- a/b.txt\n+++ b/b.txt\n@@ -1 +1 @@\n-one\r\n+one\n", tree) == ["b.txt: 1 hunk"]
@@ -163,6 +178,8 @@ def test_several_commits_that_change_one_file_are_applied_one_after_the_other(tr
 def test_a_file_that_diff_made_from_nothing_is_created(tree: Path):
     text = "--- old/n.txt\t1970-01-01\n+++ new/n.txt\t2016-11-11\n@@ -0,0 +1 @@\n+n\n"
     assert apply(text, tree) == ["n.txt: created"]
+    (tree / "n.txt").write_text("other\n")
+    assert refusal(text, tree) == "n.txt is to be created but stands in the tree already"
 
 
 def test_bytes_that_are_not_utf8_are_applied_as_they_are(tree: Path):
