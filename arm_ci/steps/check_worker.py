@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from buildbot.process.results import SUCCESS
-from twisted.internet.defer import DeferredLock
 
 from arm_ci.agent import leftovers, probe
 from arm_ci.plan import Facts, Recipe, missing, probe_request
@@ -20,9 +18,6 @@ _PROBE_TIMEOUT_SECONDS = 300
 _LEFTOVERS_TIMEOUT_SECONDS = 300
 # What a shell and a Buildbot worker answer when there is no such program.
 _NOT_FOUND = 127
-
-# One build of a worker looks at a time: what another has begun since would not be in the list of what runs, and end.
-_LOCKS: WeakKeyDictionary[Any, DeferredLock] = WeakKeyDictionary()
 
 
 class CheckWorker(RecipeStep):
@@ -38,13 +33,7 @@ class CheckWorker(RecipeStep):
     async def run(self) -> int:
         places = self.places
         support = str(places.support)
-        lock = _LOCKS.setdefault(self.worker, DeferredLock())
-        await lock.acquire()
-        try:
-            problem = await self._end_leftovers()
-        finally:
-            lock.release()
-        if problem:
+        if problem := await self._end_leftovers():
             return self.fail(problem)
         await self.write(support, "probe.py", Path(probe.__file__).read_text(encoding="utf-8"))
         remote = await self.execute(
