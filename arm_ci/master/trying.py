@@ -100,10 +100,15 @@ def check_job(
     properties: Mapping[str, Any],
 ) -> Job:
     """The job that a client's words mean. Raises ValueError with the sentence for the person."""
-    name, variants = _variants(projects, project, builders)
+    given = dict(properties)
+    # Buildbot's client has no option for the project, so that it may also come as a property.
+    name, variants = _variants(projects, str(given.pop("project", project)), builders)
     strip, text = patch
     if not text:
-        raise ValueError("the diff is empty: there is nothing to try")
+        raise ValueError(
+            "the diff is empty: nothing was changed, or git does not know on top of what "
+            "(`git branch --set-upstream-to origin/BRANCH`)"
+        )
     if not isinstance(strip, int) or isinstance(strip, bool) or strip < 0:
         raise ValueError("the patch level is not a number")
     _check_patch(text, strip)
@@ -117,7 +122,7 @@ def check_job(
         revision=revision or None,
         strip=strip,
         patch=text,
-        properties=_properties(properties),
+        properties=_properties(given),
     )
 
 
@@ -137,8 +142,8 @@ def _variants(projects: Mapping[str, Tried], project: str, builders: Sequence[st
         return found.pop(), tuple(dict.fromkeys(builders))
     if not project and len(projects) > 1:
         raise ValueError(
-            f"say what to build: --builder with a variant, or --project with one of {_listed(projects)} for its "
-            "variants of tier `commit`"
+            "say what to build: `--builder VARIANT`, or `--properties project=NAME` for a project's variants of tier "
+            f"`commit`, one of {_listed(projects)}"
         )
     name = project or next(iter(projects))
     if not projects[name].usual:
@@ -163,7 +168,7 @@ def _properties(properties: Mapping[str, Any]) -> dict[str, Any]:
     """Only what the force form offers: others would reach into the steps, as `builddir` does."""
     for name in properties:
         if name not in ("targets", "jobs"):
-            raise ValueError(f"property `{name}` is not one of `targets` and `jobs`")
+            raise ValueError(f"property `{name}` is not one of `targets`, `jobs` and `project`")
     found: dict[str, Any] = {}
     if "targets" in properties:
         if not isinstance(properties["targets"], str):

@@ -236,7 +236,7 @@ def test_the_client_shows_why_a_job_is_refused(site, upstream, tmp_path):
     before = len(Requests(site).all)
     done = buildbot_try(site, upstream, tmp_path, "--wait", "--properties=builddir=/etc")
     assert done.returncode == 1
-    assert "refused: exception (property `builddir` is not one of `targets` and `jobs`)" in done.stdout
+    assert "refused: exception (property `builddir` is not one of `targets`, `jobs` and `project`)" in done.stdout
     assert len(Requests(site).all) == before
 
 
