@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +65,12 @@ class ConnectingWorker:
 
     def wait_until_connected(self) -> None:
         wait_for(lambda: self.state()["connected_to"])
+
+    def unpause(self) -> None:
+        """What a person does on its page."""
+        body = json.dumps({"jsonrpc": "2.0", "method": "unpause", "id": 1, "params": {}}).encode()
+        address = f"{self.site.url}api/v2/workers/{self.state()['workerid']}"
+        urllib.request.urlopen(urllib.request.Request(address, body, {"Content-Type": "application/json"})).close()
 
 
 def marked(directory: Path) -> dict[int, str]:

@@ -10,7 +10,6 @@ was lost, built twice at once, or ended with something else than the truth. Take
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import signal
@@ -19,7 +18,6 @@ import tempfile
 import threading
 import time
 import urllib.error
-import urllib.request
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -110,16 +108,10 @@ class Round:
 
     def complete(self) -> bool:
         if self.worker is not None and self.worker.state()["paused"]:
-            self.unpause()
+            # What the page asks a person to do with a worker that comes and goes.
+            self.worker.unpause()
+            self.unpaused += 1
         return all(request["complete"] for request in self.requests())
-
-    def unpause(self) -> None:
-        """What the page asks a person to do with a worker that comes and goes."""
-        assert self.worker is not None
-        body = json.dumps({"jsonrpc": "2.0", "method": "unpause", "id": 1, "params": {}}).encode()
-        address = f"{self.site.url}api/v2/workers/{self.worker.state()['workerid']}"
-        urllib.request.urlopen(urllib.request.Request(address, body, {"Content-Type": "application/json"})).close()
-        self.unpaused += 1
 
     def doing(self) -> list[str]:
         """The steps that run now."""
