@@ -12,7 +12,6 @@ from buildbot.process.project import Project as BuildbotProject
 
 from arm_ci.config.model import Config, Project, Variant
 from arm_ci.master.building import VariantBuild
-from arm_ci.master.superseding import Superseding
 from arm_ci.plan import Recipe
 from arm_ci.steps import (
     Artefacts,
@@ -55,18 +54,11 @@ def builders(config: Config, chosen: Sequence[Variant]) -> list[BuilderConfig]:
     # Made once each, not once a builder: with a thousand builders that is a fifth of the start.
     sources = {project.name: source_step(config, project) for project in config.projects.values()}
     artefacts = artefacts_directory(config)
-    superseding = Superseding()
     workers: dict[str, list[str]] = {}
     for worker in config.workers.values():
         workers.setdefault(worker.board, []).append(worker.name)
     return [
-        _builder(
-            config,
-            variant,
-            workers[variant.board],
-            steps(config, variant, sources[variant.project], artefacts),
-            superseding,
-        )
+        _builder(config, variant, workers[variant.board], steps(config, variant, sources[variant.project], artefacts))
         for variant in chosen
     ]
 
@@ -76,9 +68,7 @@ def buildbot_project(project: Project) -> Any:
     return BuildbotProject(name=project.name, slug=project.name, description=project.description or None)
 
 
-def _builder(
-    config: Config, variant: Variant, workers: list[str], its_steps: list[Any], superseding: Superseding
-) -> BuilderConfig:
+def _builder(config: Config, variant: Variant, workers: list[str], its_steps: list[Any]) -> BuilderConfig:
     board = config.boards[variant.board]
     factory = BuildFactory(its_steps)
     factory.buildClass = VariantBuild
@@ -87,7 +77,8 @@ def _builder(
         project=variant.project,
         workernames=workers,
         factory=factory,
-        collapseRequests=superseding,
+        # What a newer commit supersedes its scheduler ends, see superseding.py.
+        collapseRequests=False,
         tags=[
             variant.project,
             variant.board,

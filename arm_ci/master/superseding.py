@@ -1,4 +1,4 @@
-"""Which waiting requests of a variant a newer commit makes pointless: Buildbot's `collapseRequests`.
+"""Which waiting requests of a variant a newer commit makes pointless, and how they end.
 
 A person's request, forced, tried or built again, neither supersedes another nor is superseded. Builds that run are
 left alone. Buildbot ends a superseded request as `skipped`.
@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from buildbot.data.resultspec import Filter
+from buildbot.process.results import SKIPPED
 
 from arm_ci.master.deferred import as_deferred
 
@@ -41,17 +44,45 @@ def supersedes(new: Asked, waiting: Asked) -> bool:
 
 
 class Superseding:
-    """`collapseRequests` of every builder. One object serves all, because one build set is asked for by many."""
+    """For a scheduler: ends the waiting requests that its newest build set makes pointless.
 
-    def __init__(self) -> None:
+    Buildbot's own way, `collapseRequests` of a builder, asks the database several times for each builder before it
+    announces any of the new requests; with two hundred variants that took ten seconds. Here all are ended together,
+    when the new ones are known already.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self._asked: dict[int, Asked] = {}
 
     @as_deferred
-    async def __call__(self, master: Any, builder: Any, new: Mapping[str, Any], waiting: Mapping[str, Any]) -> bool:
-        if new["buildrequestid"] < waiting["buildrequestid"]:
-            return False
-        newer = await self._what(master, new["buildsetid"])
-        return newer.automatic and supersedes(newer, await self._what(master, waiting["buildsetid"]))
+    async def addBuildsetForSourceStamps(self, *args: Any, **kwargs: Any) -> tuple[int, dict[int, int]]:
+        added: tuple[int, dict[int, int]] = await super().addBuildsetForSourceStamps(*args, **kwargs)  # type: ignore[misc]
+        await self.supersede(*added)
+        return added
+
+    async def supersede(self, build_set: int, requests: Mapping[int, int]) -> list[int]:
+        """Ends what waits since before for the builders of `requests` (builder: request); returns the requests."""
+        master: Any = self.master  # type: ignore[attr-defined]
+        filters = [Filter("claimed", "eq", [False]), Filter("complete", "eq", [False])]
+        candidates = [
+            each
+            for each in await master.data.get(("buildrequests",), filters=filters)
+            if each["buildrequestid"] < requests.get(each["builderid"], 0)
+        ]
+        pointless = [
+            each["buildrequestid"]
+            for each in candidates
+            if supersedes(await self._what(master, build_set), await self._what(master, each["buildsetid"]))
+        ]
+        if not pointless:
+            return []
+        claim = master.data.updates.claimBuildRequests
+        # When a worker takes one of them at this moment none is claimed; then those that are left, one by one.
+        groups = [pointless] if await claim(pointless) else [[each] for each in pointless if await claim([each])]
+        for group in groups:
+            await master.data.updates.completeBuildRequests(group, SKIPPED)
+        return [each for group in groups for each in group]
 
     async def _what(self, master: Any, build_set: int) -> Asked:
         if build_set not in self._asked:

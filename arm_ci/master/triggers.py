@@ -15,6 +15,7 @@ from buildbot.util.deferwaiter import DeferWaiter
 
 from arm_ci.config.model import Config, Project, Variant
 from arm_ci.master.deferred import as_deferred
+from arm_ci.master.superseding import Superseding
 
 # Ten commits of one push arrive one after the other; together they are one build of the newest.
 STABLE_SECONDS = 2
@@ -68,7 +69,7 @@ class TakesChanges:
         await self._change_consumption_lock.run(lambda: None)  # type: ignore[attr-defined]
 
 
-class CommitScheduler(TakesChanges, schedulers.AnyBranchScheduler):
+class CommitScheduler(TakesChanges, Superseding, schedulers.AnyBranchScheduler):
     """Builds the newest commit of each branch when no other came for some seconds."""
 
     def stableTimerFired(self, timer_name: tuple[str, ...]) -> Any:
@@ -94,7 +95,7 @@ class CommitScheduler(TakesChanges, schedulers.AnyBranchScheduler):
         await self.master.db.pool.do_with_transaction(delete)
 
 
-class NightlyScheduler(TakesChanges, schedulers.Nightly):
+class NightlyScheduler(TakesChanges, Superseding, schedulers.Nightly):
     """Builds a branch every night; a new time holds from the next time on, not from the night after."""
 
     @as_deferred

@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 import pytest
+from buildbot.process.results import SKIPPED
 from buildbot.test import fakedb
 from buildbot.test.fake import fakemaster
 from buildbot.test.reactor import TestReactorMixin
 from twisted.trial import unittest
 
+from arm_ci.master.deferred import as_deferred
 from arm_ci.master.superseding import Asked, Superseding, supersedes
 
 # Of the library that makes the database's tables.
@@ -50,6 +52,12 @@ def test_a_revision_without_a_known_age_supersedes_only_itself():
     assert supersedes(unknown, unknown)
 
 
+class Scheduler(Superseding):
+    def __init__(self, master):
+        super().__init__()
+        self.master = master
+
+
 class FromTheDatabase(TestReactorMixin, unittest.TestCase):
     """Build sets as schedulers, the force form, `buildbot try` and the Rebuild button leave them."""
 
@@ -64,55 +72,86 @@ class FromTheDatabase(TestReactorMixin, unittest.TestCase):
                 *(fakedb.Change(changeid=ssid, sourcestampid=ssid, branch="main") for ssid in (1, 2)),
             ]
         )
-        self.superseding = Superseding()
+        for builder in (77, 78):
+            await self.master.db.insert_test_data([fakedb.Builder(id=builder, name=f"variant-{builder}")])
 
     def source(self, ssid, revision):
         return fakedb.SourceStamp(id=ssid, branch="main", revision=revision, project="demo")
 
-    async def asked(self, number, source, trigger, **more):
+    async def ask(self, number, source, trigger, builder=77, **more):
+        """A build set, and its request of the same number for one variant."""
         rows = [
             fakedb.Buildset(id=number, **more),
             fakedb.BuildsetSourceStamp(buildsetid=number, sourcestampid=source),
+            fakedb.BuildRequest(id=number, buildsetid=number, builderid=builder),
         ]
         if trigger:
-            rows.append(
-                fakedb.BuildsetProperty(
-                    buildsetid=number, property_name="trigger", property_value=f'["{trigger}", "Scheduler"]'
-                )
-            )
+            value = f'["{trigger}", "Scheduler"]'
+            rows.append(fakedb.BuildsetProperty(buildsetid=number, property_name="trigger", property_value=value))
         await self.master.db.insert_test_data(rows)
-        return {"buildrequestid": number * 10, "buildsetid": number}
 
-    async def judge(self, new, waiting):
-        return await self.superseding(self.master, None, new, waiting)
+    async def superseded_by(self, number, builder=77):
+        """What a scheduler ends when it has just made a build set; each is `skipped`."""
+        ended = await Scheduler(self.master).supersede(number, {builder: number})
+        for each in ended:
+            request = await self.master.db.buildrequests.getBuildRequest(each)
+            assert (request.complete, request.results) == (True, SKIPPED)
+        return ended
 
     async def test_commits_are_compared_by_their_changes(self):
-        old, new = await self.asked(1, 1, "commit"), await self.asked(2, 2, "commit")
-        assert await self.judge(new, old) is True
-        night = await self.asked(3, 2, "nightly")
-        assert await self.judge(night, old) is True
+        await self.ask(1, 1, "commit")
+        await self.ask(2, 1, "nightly")
+        await self.ask(3, 2, "commit")
+        assert await self.superseded_by(3) == [1, 2]
 
     async def test_an_older_change_asked_for_later_replaces_nothing(self):
-        new, old = await self.asked(1, 2, "commit"), await self.asked(2, 1, "commit")
-        assert await self.judge(old, new) is False
+        await self.ask(1, 2, "commit")
+        await self.ask(2, 1, "commit")
+        assert await self.superseded_by(2) == []
 
     async def test_what_people_ask_for_stays(self):
-        new = await self.asked(9, 2, "commit")
         for number, trigger in enumerate(("force", "try", ""), start=1):
-            theirs = await self.asked(number, 1, trigger)
-            assert await self.judge(new, theirs) is False
-            assert await self.judge({**theirs, "buildrequestid": 1000}, new) is False
+            await self.ask(number, 1, trigger)
+        await self.ask(9, 2, "commit")
+        assert await self.superseded_by(9) == []
 
     async def test_a_patch_stays_whatever_asked_for_it(self):
-        patched, new = await self.asked(1, 3, "commit"), await self.asked(2, 2, "commit")
-        assert await self.judge(new, patched) is False
+        await self.ask(1, 3, "commit")
+        await self.ask(2, 2, "commit")
+        assert await self.superseded_by(2) == []
 
     async def test_a_build_that_somebody_had_built_again_stays(self):
-        again = await self.asked(1, 1, "commit", rebuilt_buildid=5)
-        new = await self.asked(2, 2, "commit")
-        assert await self.judge(new, again) is False
-        assert await self.judge({**again, "buildrequestid": 1000}, new) is False
+        await self.ask(1, 1, "commit", rebuilt_buildid=5)
+        await self.ask(2, 2, "commit")
+        assert await self.superseded_by(2) == []
 
-    async def test_the_request_that_was_made_first_never_supersedes_the_other(self):
-        one, two = await self.asked(1, 2, "commit"), await self.asked(2, 2, "commit")
-        assert await self.judge(one, two) is False
+    async def test_another_variants_requests_stay(self):
+        await self.ask(1, 1, "commit", builder=78)
+        await self.ask(2, 2, "commit")
+        assert await self.superseded_by(2) == []
+
+    async def test_requests_made_later_stay(self):
+        await self.ask(1, 2, "commit")
+        await self.ask(2, 2, "commit")
+        assert await self.superseded_by(1) == []
+
+    async def test_what_is_being_built_goes_on(self):
+        await self.ask(1, 1, "commit")
+        await self.ask(2, 2, "commit")
+        await self.master.db.buildrequests.claimBuildRequests([1])
+        assert await self.superseded_by(2) == []
+
+    async def test_one_that_a_worker_takes_at_this_moment_is_built_and_the_others_end(self):
+        for number in (1, 2):
+            await self.ask(number, 1, "commit")
+        await self.ask(3, 2, "commit")
+        claim = self.master.db.buildrequests.claimBuildRequests
+
+        @as_deferred
+        async def taken_meanwhile(requests, claimed_at=None):
+            self.master.db.buildrequests.claimBuildRequests = claim
+            await claim([1])
+            return await claim(requests, claimed_at)
+
+        self.master.db.buildrequests.claimBuildRequests = taken_meanwhile
+        assert await self.superseded_by(3) == [2]
