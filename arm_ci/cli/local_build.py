@@ -17,7 +17,7 @@ from arm_ci.cli import place
 from arm_ci.cli.execute import execute
 from arm_ci.cli.options import DONE, FAILED
 from arm_ci.cli.patch_option import GivenPatch
-from arm_ci.patches import engine, forced
+from arm_ci.patches import diffs, engine, forced, transaction
 from arm_ci.patches.series import SeriesError
 from arm_ci.plan import Choices, Command, Facts, Headline, Places, Progress, Recipe, TestRun, missing, probe_request
 from arm_ci.plan.commands import is_foreign
@@ -77,7 +77,7 @@ class LocalBuild:
                 return ""
             print("".join(f"{problem}\n" for problem in error.problems), end="")
             return f"patch-failed: {error}"
-        except engine.SourceError as error:
+        except transaction.SourceError as error:
             return f"patch-failed: {error}"
         print("".join(f"{file}\n" for file in applied), end="")
         print(forced.sentence(applied))
@@ -91,7 +91,7 @@ class LocalBuild:
             series = engine.load_bundle(bundle_of(self.recipe))
             states = engine.apply(series, source, context)
             version = engine.read_version(source, series.version)
-        except (SeriesError, engine.BundleError, engine.SourceError) as error:
+        except (SeriesError, diffs.BundleError, transaction.SourceError) as error:
             return f"patch-failed: {error}"
         self.choices = Choices(self.choices.jobs, self.choices.targets, version or "")
         print(state_table([{"name": each.name, "state": each.state, "reason": each.reason} for each in states]), end="")

@@ -18,7 +18,7 @@ from arm_ci.cli.options import DONE, FAILED, OUTSIDE, USAGE, CommandError, add_c
 from arm_ci.config import Config
 from arm_ci.config.model import Architecture, Generator, Project
 from arm_ci.config.problems import listing, suggestion
-from arm_ci.patches import engine, series
+from arm_ci.patches import diffs, engine, series, transaction
 from arm_ci.plan import Recipe
 from arm_ci.plan.patching import context_of, state_table
 
@@ -99,7 +99,7 @@ def _run(arguments: argparse.Namespace, change: bool) -> int:
         if context.version is None:
             context = replace(context, version=engine.read_version(str(arguments.source), loaded.version))
         states = (engine.apply if change else engine.check)(loaded, str(arguments.source), context)
-    except engine.SourceError as error:
+    except transaction.SourceError as error:
         raise CommandError(str(error), OUTSIDE if arguments.source.is_dir() else USAGE) from None
     conflicts = any(state.state == engine.CONFLICTS for state in states)
     rows = [{"name": each.name, "state": each.state, "reason": each.reason} for each in states]
@@ -121,7 +121,7 @@ def _series(config: Config, project: Project) -> engine.Series:
     )
     try:
         return engine.load_bundle(bundle)
-    except engine.BundleError as error:
+    except diffs.BundleError as error:
         raise CommandError(f"project `{project.name}`: {error}") from None
 
 

@@ -1,30 +1,18 @@
 """Judge and apply a patch that a person gives with a build: the whole of it or nothing, at a strip level.
 
-Parsing, matching and writing are engine.py's. It is shipped to workers beside it (there named patches.py) and needs
-nothing but Python (>= 3.7). It judges no patch set: conditions and upstream's own fixes are engine.py's alone.
-
-    python3 forced_patch.py --source DIR --patch FILE --strip 1
-
-prints JSON on stdout. Exit status: 0 applied, 1 the patch does not apply, 2 usage, 3 the tree cannot be read or
-written.
+Diffs are read by diffs.py, matched by matching.py, written by transaction.py. It judges no patch set: conditions and
+upstream's own fixes are engine.py's. It is shipped to workers: standard library only, Python >= 3.7.
 """
-
-# ruff: noqa: PTH112, PTH123
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-if __package__:
-    from arm_ci.patches import engine
-else:  # alone on a worker
-    import patches as engine  # type: ignore[no-redef]
+from .diffs import BundleError, FilePatch, parse_patch, reversed_file
+from .matching import Place, RefusedError, Tree, run_file
+from .transaction import opened, write
 
 SCHEMA = 1
 MOST_BYTES = 2 * 1024 * 1024
@@ -56,7 +44,7 @@ class AppliedFile:
     what: str
     """`changed`, `created`, `deleted` or `renamed from OLD`."""
     hunks: int
-    places: tuple[engine.Place, ...]
+    places: tuple[Place, ...]
     """Where hunks fitted that are not where the patch says."""
 
     def __str__(self) -> str:
@@ -67,14 +55,14 @@ class AppliedFile:
         return f"{self.path}: {', '.join(parts)}"
 
 
-def parse(text: bytes, strip: int) -> tuple[engine.FilePatch, ...]:
+def parse(text: bytes, strip: int) -> tuple[FilePatch, ...]:
     """The files of a patch. Raises ForcedPatchError when it can be told without a tree that it cannot be applied."""
     if len(text) > MOST_BYTES:
         size, most = (f"{number / 1024**2:.1f}" for number in (len(text), MOST_BYTES))
         raise ForcedPatchError([f"the patch has {size} MB, more than {most}: push it as a branch and build that"])
     try:
-        return engine.parse_patch(normalised(text), strip)
-    except engine.BundleError as error:
+        return parse_patch(normalised(text), strip)
+    except BundleError as error:
         raise ForcedPatchError([str(error)]) from None
 
 
@@ -98,16 +86,16 @@ def parse_strip(text: str) -> int:
 def apply(text: bytes, strip: int, source: str) -> tuple[AppliedFile, ...]:
     """Apply a patch to a source tree: all files change or none, also when the process dies on the way.
 
-    Raises ForcedPatchError, and engine.SourceError when the tree cannot be read or written.
+    Raises ForcedPatchError, and transaction.SourceError when the tree cannot be read or written.
     """
     files = parse(text, strip)
-    with engine.opened(source):
-        tree = engine.Tree(source)
+    with opened(source):
+        tree = Tree(source)
         applied, problems = _run(files, tree)
         if not problems:
-            engine.write(source, tree.changes)
+            write(source, tree.changes)
             return applied
-        if not _run([engine.reversed_file(file) for file in reversed(files)], engine.Tree(source))[1]:
+        if not _run([reversed_file(file) for file in reversed(files)], Tree(source))[1]:
             raise ForcedPatchError(["the whole patch stands in this revision already"], already=True)
         fitting = _fitting_strip(text, strip, source)
         raise ForcedPatchError([f"{problems[0]}; {fitting}", *problems[1:]] if fitting else problems)
@@ -123,26 +111,26 @@ def sentence(applied: Sequence[AppliedFile]) -> str:
     return ", ".join(parts)
 
 
-def _run(files: Sequence[engine.FilePatch], tree: engine.Tree) -> tuple[tuple[AppliedFile, ...], list[str]]:
+def _run(files: Sequence[FilePatch], tree: Tree) -> tuple[tuple[AppliedFile, ...], list[str]]:
     """Apply to the tree in memory, one diff after the other."""
     applied: list[AppliedFile] = []
     problems: list[str] = []
     for file in files:
         try:
             applied.append(_run_one(file, tree))
-        except engine.RefusedError as problem:
+        except RefusedError as problem:
             problems.append(_because(file, tree, str(problem)))
     return tuple(applied), problems
 
 
-def _run_one(file: engine.FilePatch, tree: engine.Tree) -> AppliedFile:
+def _run_one(file: FilePatch, tree: Tree) -> AppliedFile:
     before = file.renames or file.path
     found = tree.read(before)
     if file.renames and tree.read(file.path) is not None:
-        raise engine.RefusedError(f"{file.renames} is to be renamed to {file.path}, which stands in the tree already")
+        raise RefusedError(f"{file.renames} is to be renamed to {file.path}, which stands in the tree already")
     if _creates_as_diff(file) and (found is None or found.data):
         file = replace(file, creates=True)
-    result, places = engine.run_file(replace(file, path=before), found)
+    result, places = run_file(replace(file, path=before), found)
     if file.renames:
         tree.change(file.renames, None)
     tree.change(file.path, result)
@@ -154,16 +142,16 @@ def _run_one(file: engine.FilePatch, tree: engine.Tree) -> AppliedFile:
     return AppliedFile(file.path, what, len(file.hunks), tuple(place for place in places if place.offset))
 
 
-def _creates_as_diff(file: engine.FilePatch) -> bool:
+def _creates_as_diff(file: FilePatch) -> bool:
     """Whether a file is to be created as diff(1) writes it: named on both sides, without old lines."""
     return len(file.hunks) == 1 and not file.hunks[0].before and file.hunks[0].before_start == 0 and not file.renames
 
 
-def _because(file: engine.FilePatch, tree: engine.Tree, problem: str) -> str:
+def _because(file: FilePatch, tree: Tree, problem: str) -> str:
     """Says it when a file does not fit because it has its change already."""
     try:
-        _run_one(engine.reversed_file(file), tree.changed({}))
-    except engine.RefusedError:
+        _run_one(reversed_file(file), tree.changed({}))
+    except RefusedError:
         return problem
     return f"{problem} (the change of {file.path} stands in this revision already)"
 
@@ -173,8 +161,8 @@ def _fitting_strip(text: bytes, strip: int, source: str) -> str:
     for other in (strip, *_STRIP_LEVELS):
         try:
             wanted = [file.renames or file.path for file in parse(text, other) if not file.creates]
-            there = bool(wanted) and all(engine.Tree(source).read(path) is not None for path in wanted)
-        except (ForcedPatchError, engine.RefusedError):
+            there = bool(wanted) and all(Tree(source).read(path) is not None for path in wanted)
+        except (ForcedPatchError, RefusedError):
             continue
         if there:
             unique = list(dict.fromkeys(wanted))
@@ -185,16 +173,13 @@ def _fitting_strip(text: bytes, strip: int, source: str) -> str:
     return ""
 
 
-def _moved(place: engine.Place) -> str:
+def _moved(place: Place) -> str:
     where = "below" if place.offset > 0 else "above"
     return f"at line {place.line}, {_count(abs(place.offset), 'line')} {where} where the patch says"
 
 
 def _count(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
-
-
-# --- command line ------------------------------------------------------------------------------------------------
 
 
 def document(applied: Sequence[AppliedFile], problems: Sequence[str], summary: str) -> dict[str, Any]:
@@ -205,39 +190,3 @@ def document(applied: Sequence[AppliedFile], problems: Sequence[str], summary: s
         "problems": list(problems),
         "sentence": summary,
     }
-
-
-def _strip(text: str) -> int:
-    try:
-        return parse_strip(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Apply one patch; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="forced_patch.py", description="Apply a patch to a source tree, or nothing.")
-    parser.add_argument("--source", required=True, metavar="DIR", help="source tree")
-    parser.add_argument("--patch", required=True, metavar="FILE", help="the patch, a unified diff")
-    parser.add_argument("--strip", type=_strip, default=1, metavar="N", help="leading parts of paths to leave out")
-    options = parser.parse_args(arguments)
-    try:
-        with open(options.patch, "rb") as file:
-            text = file.read()
-    except OSError as error:
-        sys.stderr.write(f"{options.patch}: {error.strerror or error}\n")
-        return 2
-    try:
-        applied = apply(text, options.strip, options.source)
-        done = document(applied, (), sentence(applied))
-    except ForcedPatchError as error:
-        done = document((), error.problems, str(error))
-    except engine.SourceError as error:
-        sys.stderr.write(f"{error}\n")
-        return 3 if os.path.isdir(options.source) else 2
-    sys.stdout.write(json.dumps(done, indent=1) + "\n")
-    return 1 if done["problems"] else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

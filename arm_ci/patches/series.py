@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from arm_ci.patches import engine
+from arm_ci.patches import diffs, engine
 
 SERIES = "series.yaml"
 HEADINGS = ("What", "Why", "Upstream", "Needed for")
@@ -96,11 +96,6 @@ def bundle(directory: Path, version_file: str = "", version_pattern: str = "") -
             for patch in patch_set.patches
         ],
     }
-
-
-def engine_source() -> str:
-    """The text of engine.py, to be shipped to a worker and run there by `python3`."""
-    return Path(engine.__file__).read_text(encoding="utf-8")
 
 
 @dataclass
@@ -228,8 +223,8 @@ class _Reader:
             self.complain(values["file"], f"file: `{file}` cannot be read: {error.strerror}")
             return None
         try:
-            engine.parse_patch(raw)
-        except engine.BundleError as error:
+            diffs.parse_patch(raw)
+        except diffs.BundleError as error:
             self.complain_at(path, error.line or 1, 1, error.message)
         text = raw.decode("utf-8", "surrogateescape")
         title, header = self.header(path, text)
@@ -271,7 +266,7 @@ class _Reader:
                 re.compile(marker["pattern"])
             except re.error as error:
                 self.complain(values["pattern"], f"pattern: not a regular expression: {error}")
-        if marker.get("file") and (problem := engine.outside(marker["file"])):
+        if marker.get("file") and (problem := diffs.outside(marker["file"])):
             self.complain(values["file"], f"file: {problem}")
         return marker
 
@@ -304,7 +299,7 @@ class _Reader:
             return ""
         try:
             engine.parse_range(node.value)
-        except engine.BundleError as error:
+        except diffs.BundleError as error:
             self.complain(node, f"{key}: {error}")
         return str(node.value)
 

@@ -112,7 +112,7 @@ class RecipeStep(CompositeStepMixin, ShellMixin, BuildStep):
         foreign = {name: None for name in getattr(self.worker, "worker_environ", None) or {} if is_foreign(name)}
         return {**foreign, **self.recipe.environment}
 
-    async def write(self, directory: str, name: str, text: str) -> None:
+    async def write(self, directory: str, name: str, text: str | bytes) -> None:
         """Writes a file on the worker, or fails the step."""
         await self.downloadFileContentToWorker(name, text, abandonOnFailure=True, workdir=directory)
 

@@ -6,7 +6,6 @@ The patch comes with the build's source stamp; the engine applies the whole of i
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from buildbot.process.results import SKIPPED, SUCCESS
@@ -41,7 +40,7 @@ class ForcedPatch(RecipeStep):
 
     async def run(self) -> int:
         # Imported late, see arm_ci.plan.patching.
-        from arm_ci.patches import engine, forced
+        from arm_ci.patches.shipping import ARCHIVE, archive
 
         given = forced_patch(self.build)
         assert given
@@ -49,12 +48,11 @@ class ForcedPatch(RecipeStep):
         support = self.places.support
         self.setProperty(STRIP_PROPERTY, strip, self.name)
         await self.addCompleteLog("patch", text.decode("utf-8", "replace"))
-        for file, name in ((engine.__file__, "patches.py"), (forced.__file__, "forced_patch.py")):
-            await self.write(str(support), name, Path(file).read_text(encoding="utf-8"))
-        await self.downloadFileContentToWorker("forced.patch", text, abandonOnFailure=True, workdir=str(support))
+        await self.write(str(support), ARCHIVE, archive())
+        await self.write(str(support), "forced.patch", text)
         options = ("--source", str(self.places.source), "--patch", "forced.patch", "--strip", str(strip))
         remote = await self.execute(
-            Command(("python3", "forced_patch.py", *options), support, _TIMEOUT_SECONDS),
+            Command(("python3", ARCHIVE, "forced", *options), support, _TIMEOUT_SECONDS),
             collectStdout=True,
             collectStderr=True,
         )

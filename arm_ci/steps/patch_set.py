@@ -21,17 +21,18 @@ class PatchSet(RecipeStep):
 
     async def run(self) -> int:
         # Imported late, see arm_ci.plan.patching.
-        from arm_ci.patches.series import SeriesError, engine_source
+        from arm_ci.patches.series import SeriesError
+        from arm_ci.patches.shipping import ARCHIVE, archive
 
         places = self.places
         try:
             text = json.dumps(bundle_of(self.recipe))
         except SeriesError as error:
             return self.fail(f"patch-failed: {error}")
-        await self.write(str(places.support), "patches.py", engine_source())
+        await self.write(str(places.support), ARCHIVE, archive())
         await self.write(str(places.support), "patches.json", text)
         context = context_of(self.recipe, self.getProperty("compiler_version"), self.getProperty("os"))
-        command = ("python3", "patches.py", "apply", "--source", str(places.source), "--bundle", "patches.json")
+        command = ("python3", ARCHIVE, "apply", "--source", str(places.source), "--bundle", "patches.json")
         remote = await self.execute(
             Command((*command, *options_of(context)), places.support, _TIMEOUT_SECONDS),
             collectStdout=True,

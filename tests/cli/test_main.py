@@ -7,8 +7,9 @@ import argparse
 import pytest
 
 from arm_ci import cli
-from arm_ci.patches.engine import BundleError, SourceError
+from arm_ci.patches.diffs import BundleError
 from arm_ci.patches.series import SeriesError
+from arm_ci.patches.transaction import SourceError
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from running import Site
 from sample_patches import OWN_TEST, TESTS, Sample
 
-from arm_ci.patches.engine import JOURNAL_DIRECTORY
+from arm_ci.patches.diffs import JOURNAL_DIRECTORY
 
 pytestmark = pytest.mark.integration
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from patch_trees import NUMBERS, changed, diff, read_tree, write_tree
 
-from arm_ci.patches import engine, forced
+from arm_ci.patches import forced, shipping
 
 FIVE = diff("src/a.txt", NUMBERS, changed(5, "five"))
 INSIDE = "expected a path inside the source tree"
@@ -378,15 +378,14 @@ def test_a_rename_onto_a_file_that_is_there_is_refused(tree: Path):
 
 @pytest.fixture
 def alone(tmp_path: Path, tree: Path) -> Any:
-    """Runs the file as a step does: beside the engine, with nothing else."""
+    """Runs the file as a step does: one file, with nothing else."""
     directory = tmp_path / "support"
     directory.mkdir()
-    (directory / "patches.py").write_bytes(Path(engine.__file__).read_bytes())
-    (directory / "forced_patch.py").write_bytes(Path(forced.__file__).read_bytes())
+    (directory / shipping.ARCHIVE).write_bytes(shipping.archive())
 
     def run(text: str, *more: str, source: str = str(tree)) -> subprocess.CompletedProcess[str]:
         (directory / "forced.patch").write_text(text)
-        words = ["-S", "forced_patch.py", "--source", source, "--patch", "forced.patch", *more]
+        words = ["-I", "-S", shipping.ARCHIVE, "forced", "--source", source, "--patch", "forced.patch", *more]
         return subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False, cwd=directory)
 
     return run
@@ -416,15 +415,3 @@ def test_the_file_alone_ends_with_2_for_a_bad_call(alone: Any, tree: Path):
     done = alone(FIVE, "--strip", "x")
     assert done.returncode == 2
     assert "`x` is not a strip level" in done.stderr
-
-
-def test_the_file_alone_runs_on_python_3_7():
-    vermin = pytest.importorskip("vermin", reason="vermin is not installed")
-    assert vermin
-    done = subprocess.run(
-        [sys.executable, "-c", "import vermin; vermin.main()", "-t=3.7-", "--no-tips", forced.__file__],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout

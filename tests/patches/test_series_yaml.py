@@ -71,12 +71,6 @@ def test_the_names_of_the_axes_are_those_of_the_configuration():
     assert get_args(model.Generator) == series.GENERATORS
 
 
-def test_the_engines_text_is_complete_and_imports_nothing_of_ours():
-    text = series.engine_source()
-    assert text == Path(engine.__file__).read_text()
-    assert "arm_ci." not in [word for line in text.splitlines() if "import " in line for word in line.split()]
-
-
 @pytest.mark.parametrize(
     ("yaml", "expected"),
     [

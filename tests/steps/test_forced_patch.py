@@ -12,7 +12,7 @@ from arm_ci.steps import ForcedPatch
 from arm_ci.steps.source import Source, source_step
 
 PATCH = b"--- a/x\n+++ b/x\n@@ -1 +1 @@\n-1\n+\xe4\n"
-ARGV = ("python3", "forced_patch.py", "--source", "/w/b/source", "--patch", "forced.patch", "--strip", "2")
+ARGV = ("python3", "patches.pyz", "forced", "--source", "/w/b/source", "--patch", "forced.patch", "--strip", "2")
 
 
 class Stamp:
@@ -29,7 +29,7 @@ class ForcedPatchTest(StepCase):
         self.use(ForcedPatch(example.recipe()))
         self.build.getSourceStamp = lambda codebase="": stamp or Stamp((2, PATCH, ""))
         if command:
-            names = ("patches.py", "forced_patch.py", "forced.patch")
+            names = ("patches.pyz", "forced.patch")
             self.expect_commands(*(download(name, "/w/b/support").exit(0) for name in names), command)
 
     def test_what_was_applied_is_said_and_listed_beside_the_patch(self):

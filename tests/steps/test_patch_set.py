@@ -9,7 +9,7 @@ from step_case import StepCase, download, shell
 from arm_ci.steps import PatchSet
 
 ARGV = (
-    "python3", "patches.py", "apply", "--source", "/w/b/source", "--bundle", "patches.json",
+    "python3", "patches.pyz", "apply", "--source", "/w/b/source", "--bundle", "patches.json",
     "--architecture", "amd64", "--compiler", "gcc", "--compiler-version", "12.2.0", "--generator", "ninja",
     "--os", "debian-12",
 )  # fmt: skip
@@ -27,7 +27,7 @@ class PatchSetTest(StepCase):
     def patch_set(self, command):
         self.use(PatchSet(example.recipe()), compiler_version="12.2.0", os="debian-12")
         self.expect_commands(
-            download("patches.py", "/w/b/support").exit(0), download("patches.json", "/w/b/support").exit(0), command
+            download("patches.pyz", "/w/b/support").exit(0), download("patches.json", "/w/b/support").exit(0), command
         )
 
     def test_states_are_counted_and_listed(self):

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from patch_trees import NUMBERS, changed, diff, read_tree, series, states, write_tree
 
-from arm_ci.patches import engine
+from arm_ci.patches import diffs, engine, matching
 
 TEXTS = st.lists(st.sampled_from(["a", "b", "c", "d", "", "}", "  x"]), max_size=14).flatmap(
     lambda lines: st.sampled_from(["\n".join(lines), "\n".join(lines) + "\n"])
@@ -31,7 +31,7 @@ def test_a_diff_of_two_texts_makes_the_second_of_the_first(before: str, after: s
         return
     with tempfile.TemporaryDirectory() as directory:
         tree = write_tree(Path(directory), {"f": before})
-        outcome = engine._run(engine.parse_patch(diff("f", before, after, context).encode()), engine.Tree(str(tree)))
+        outcome = matching.run(diffs.parse_patch(diff("f", before, after, context).encode()), matching.Tree(str(tree)))
         assert not outcome.problems
         written = outcome.changes["f"]
         assert written is not None
@@ -51,7 +51,7 @@ def test_a_diff_applies_to_another_text_where_git_applies_it_and_with_the_same_r
         if not made:
             return
         (root / "p.diff").write_bytes(made)
-        outcome = engine._run(engine.parse_patch(made), engine.Tree(str(root / "t")))
+        outcome = matching.run(diffs.parse_patch(made), matching.Tree(str(root / "t")))
         by_git = git("apply", "../p.diff", cwd=str(root / "t"))
         assert bool(outcome.problems) == bool(by_git.returncode), (outcome.problems, by_git.stderr)
         if not outcome.problems:
@@ -213,3 +213,19 @@ def test_a_directory_where_a_file_is_expected_conflicts(tmp_path: Path):
     (tmp_path / "a").mkdir()
     (state,) = engine.check(series(HUNK), str(tmp_path), engine.Context())
     assert (state.state, state.reason) == ("conflicts", "a is not an ordinary file")
+
+
+@pytest.mark.parametrize(
+    ("tree_line", "what"), [("\tif (x)  return;\n", "other blanks"), ("    if (x) return; \n", "other blanks")]
+)
+def test_a_line_with_other_blanks_is_told_as_such(tmp_path: Path, tree_line: str, what: str):
+    write_tree(tmp_path, {"f": changed(5, tree_line.rstrip("\n"))})
+    patch = diff("f", changed(5, "    if (x) return;"), changed(5, "    if (y) return;"))
+    (state,) = engine.check(series(patch), str(tmp_path), engine.Context())
+    assert state.reason == f"f, hunk 1: expected `if (x) return;` at line 5, found it with {what}"
+
+
+def test_a_last_line_with_another_end_is_told_as_such(tmp_path: Path):
+    write_tree(tmp_path, {"f": NUMBERS.rstrip("\n")})
+    (state,) = engine.check(series(diff("f", NUMBERS, changed(29, "x"))), str(tmp_path), engine.Context())
+    assert state.reason == "f, hunk 1: expected `line 30` at line 30, found it with another end"

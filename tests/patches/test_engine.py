@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from patch_trees import NUMBERS, changed, diff, read_tree, series, states, write_tree
 
-from arm_ci.patches import engine
+from arm_ci.patches import engine, matching, shipping, transaction
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 FIX = diff("a", NUMBERS, changed(15, "fifteen"), context=1)
 ANY = engine.Context()
@@ -137,10 +140,13 @@ def test_a_check_changes_nothing(tree: Path):
     assert read_tree(tree) == before
 
 
-def run(*arguments: str, bundle: str) -> subprocess.CompletedProcess[str]:
-    """The engine as a worker runs it: one file, no package, no site directory."""
-    return subprocess.run(
-        [sys.executable, "-I", "-S", engine.__file__, *arguments, "--bundle", "-"],
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The engine as a worker runs it: one file, nothing else of arm_ci, no site directory."""
+    packed = tmp_path_factory.mktemp("support") / shipping.ARCHIVE
+    packed.write_bytes(shipping.archive())
+    return lambda *arguments, bundle: subprocess.run(
+        [sys.executable, "-I", "-S", str(packed), *arguments, "--bundle", "-"],
         input=bundle,
         capture_output=True,
         text=True,
@@ -148,7 +154,7 @@ def run(*arguments: str, bundle: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_file_alone_prints_states_as_json(tree: Path):
+def test_the_file_alone_prints_states_as_json(tree: Path, run: Run):
     bundle = {
         "schema": 1,
         "project": "x",
@@ -171,13 +177,13 @@ def test_the_file_alone_prints_states_as_json(tree: Path):
     }
 
 
-def test_the_file_alone_ends_with_1_for_a_conflict(tree: Path):
+def test_the_file_alone_ends_with_1_for_a_conflict(tree: Path, run: Run):
     bundle = {"schema": 1, "project": "x", "patches": [{"name": "p", "text": diff("b", "z\n", "y\n")}]}
     done = run("check", "--source", str(tree), bundle=json.dumps(bundle))
     assert (done.returncode, json.loads(done.stdout)["applied"]) == (1, [])
 
 
-def test_the_file_alone_ends_with_2_for_a_bad_bundle_or_a_missing_directory(tree: Path):
+def test_the_file_alone_ends_with_2_for_a_bad_bundle_or_a_missing_directory(tree: Path, run: Run):
     good = json.dumps({"schema": 1, "project": "x", "patches": []})
     for source, bundle, message in (
         (str(tree), "{", "-: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)\n"),
@@ -188,24 +194,12 @@ def test_the_file_alone_ends_with_2_for_a_bad_bundle_or_a_missing_directory(tree
         assert (done.returncode, done.stdout, done.stderr) == (2, "", message)
 
 
-def test_the_file_alone_runs_on_python_3_7():
-    vermin = pytest.importorskip("vermin", reason="vermin is not installed")
-    assert vermin
-    done = subprocess.run(
-        [sys.executable, "-c", "import vermin; vermin.main()", "-t=3.7-", "--no-tips", engine.__file__],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-
-
 def test_a_version_file_that_cannot_be_read_is_one_clear_message(tree: Path, monkeypatch: pytest.MonkeyPatch):
     def refuse(path: str, *arguments: Any) -> Any:
         raise PermissionError(13, "Permission denied", path)
 
-    monkeypatch.setattr(engine, "open", refuse, raising=False)
+    monkeypatch.setattr(matching, "open", refuse, raising=False)
     marker = engine.Marker(VERSION["file"], VERSION["pattern"])
-    with pytest.raises(engine.SourceError) as failed:
+    with pytest.raises(transaction.SourceError) as failed:
         engine.read_version(str(tree), marker)
     assert str(failed.value) == f"{tree}/configure.ac: Permission denied"

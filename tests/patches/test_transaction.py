@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from patch_trees import NUMBERS, changed, diff, read_tree, series, states, write_tree
 
-from arm_ci.patches import engine
+from arm_ci.patches import diffs, engine, transaction
 
 BEFORE = {"a": NUMBERS, "dir/b": "x\n", "gone": "bye\n"}
 PATCH = (
@@ -80,7 +80,7 @@ def whole(tree: Path) -> bool:
     now = read_tree(tree)
     assert now in (AFTER, {name: text.encode() for name, text in BEFORE.items()})
     assert (tree / "a").stat().st_mode & 0o777 == 0o640
-    assert not (tree / engine.JOURNAL_DIRECTORY).exists()
+    assert not (tree / diffs.JOURNAL_DIRECTORY).exists()
     return now == AFTER
 
 
@@ -93,11 +93,11 @@ def attempts(tree: Path, monkeypatch: pytest.MonkeyPatch, failure: Callable[[], 
         write_tree(tree, BEFORE)
         (tree / "a").chmod(0o640)
         with monkeypatch.context() as patching:
-            patching.setattr(engine, "os", Os(fail_at, failure))
+            patching.setattr(transaction, "os", Os(fail_at, failure))
             try:
                 engine.apply(series(PATCH), str(tree), ANY)
                 return outcomes
-            except (DeathError, engine.SourceError):
+            except (DeathError, transaction.SourceError):
                 pass
         after_check = engine.check(series(PATCH), str(tree), ANY)
         outcomes.append(whole(tree))
@@ -124,8 +124,8 @@ def test_an_error_at_any_call_leaves_a_tree_that_the_next_check_finishes_or_undo
 
 def test_an_error_before_the_commit_record_is_undone_at_once(tree: Path, monkeypatch: pytest.MonkeyPatch):
     with monkeypatch.context() as patching:
-        patching.setattr(engine, "os", Os(4, disk_full))
-        with pytest.raises(engine.SourceError) as failed:
+        patching.setattr(transaction, "os", Os(4, disk_full))
+        with pytest.raises(transaction.SourceError) as failed:
             engine.apply(series(PATCH), str(tree), ANY)
     assert str(failed.value) == f"{tree}/.arm_ci-patches/0: No space left on device"
     assert not whole(tree)
@@ -135,7 +135,7 @@ def test_a_death_while_recovering_is_recovered_from(tree: Path, monkeypatch: pyt
     die_in_the_middle(tree, monkeypatch)
     for fail_at in range(1, 200):
         with monkeypatch.context() as patching:
-            patching.setattr(engine, "os", Os(fail_at, DeathError))
+            patching.setattr(transaction, "os", Os(fail_at, DeathError))
             try:
                 engine.check(series(PATCH), str(tree), ANY)
                 break
@@ -155,10 +155,10 @@ def die_in_the_middle(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patching:
         fake = Os(-1, DeathError)
         fake.rename = replace_one  # type: ignore[attr-defined]
-        patching.setattr(engine, "os", fake)
+        patching.setattr(transaction, "os", fake)
         with pytest.raises(DeathError):
             engine.apply(series(PATCH), str(tree), ANY)
-    assert (tree / engine.JOURNAL_DIRECTORY / engine.JOURNAL).exists()
+    assert (tree / diffs.JOURNAL_DIRECTORY / transaction.JOURNAL).exists()
 
 
 def test_a_tree_that_was_checked_out_anew_meanwhile_is_left_as_it_is(tree: Path, monkeypatch: pytest.MonkeyPatch):
@@ -171,7 +171,7 @@ def test_a_tree_that_was_checked_out_anew_meanwhile_is_left_as_it_is(tree: Path,
 def test_a_half_applied_tree_that_somebody_changed_is_not_touched(tree: Path, monkeypatch: pytest.MonkeyPatch):
     die_in_the_middle(tree, monkeypatch)
     write_tree(tree, {"dir/b": "mine\n"})
-    with pytest.raises(engine.SourceError) as refused:
+    with pytest.raises(transaction.SourceError) as refused:
         engine.check(series(PATCH), str(tree), ANY)
     assert str(refused.value) == (
         f"dir/b was changed after an apply was interrupted; restore the sources and remove {tree}/.arm_ci-patches"
@@ -181,7 +181,7 @@ def test_a_half_applied_tree_that_somebody_changed_is_not_touched(tree: Path, mo
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"files": [{}]}', '{"files": [{"path": 1}]}', '{"files": [7]}'])
 def test_a_damaged_journal_is_not_followed(tree: Path, content: str):
     write_tree(tree, {".arm_ci-patches/journal.json": content})
-    with pytest.raises(engine.SourceError, match=r"/.arm_ci-patches: unreadable journal .*; restore the sources"):
+    with pytest.raises(transaction.SourceError, match=r"/.arm_ci-patches: unreadable journal .*; restore the sources"):
         engine.check(series(PATCH), str(tree), ANY)
 
 
@@ -190,7 +190,9 @@ def test_a_journal_that_came_with_the_sources_leads_nowhere_else(tree: Path, tmp
     done = {"path": "no", "before": "x", "after": None, "mode": None}
     write_tree(tmp_path, {"victim": "x\n"})
     write_tree(tree, {".arm_ci-patches/journal.json": json.dumps({"files": [entry, done]})})
-    with pytest.raises(engine.SourceError, match=r"unreadable journal .\.\./victim: expected a path inside the source"):
+    with pytest.raises(
+        transaction.SourceError, match=r"unreadable journal .\.\./victim: expected a path inside the source"
+    ):
         engine.check(series(PATCH), str(tree), ANY)
     assert (tmp_path / "victim").exists()
 
@@ -198,7 +200,7 @@ def test_a_journal_that_came_with_the_sources_leads_nowhere_else(tree: Path, tmp
 def test_a_journal_directory_that_is_a_link_is_refused(tree: Path, tmp_path: Path):
     write_tree(tmp_path / "elsewhere", {"keep": "x\n"})
     (tree / ".arm_ci-patches").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(engine.SourceError) as refused:
+    with pytest.raises(transaction.SourceError) as refused:
         engine.check(series(PATCH), str(tree), ANY)
     assert str(refused.value) == f"{tree}/.arm_ci-patches: expected a directory of ours; remove it"
     assert (tmp_path / "elsewhere/keep").exists()
@@ -213,8 +215,8 @@ def test_an_error_after_the_commit_record_says_that_the_next_one_sees_to_it(
     with monkeypatch.context() as patching:
         fake = Os(-1, DeathError)
         fake.makedirs = refuse  # type: ignore[attr-defined]
-        patching.setattr(engine, "os", fake)
-        with pytest.raises(engine.SourceError) as failed:
+        patching.setattr(transaction, "os", fake)
+        with pytest.raises(transaction.SourceError) as failed:
             engine.apply(series(PATCH), str(tree), ANY)
     assert str(failed.value) == (
         f"{tree}: Read-only file system; the apply is interrupted, the next check or apply finishes or undoes it"
@@ -242,14 +244,14 @@ def test_a_tree_that_may_not_be_written_is_one_clear_message(tree: Path):
         Path(directory).chmod(0o755)
         copy = shutil.copytree(tree, Path(directory) / "tree")
         copy.chmod(0o555)
-        with not_as_root(), pytest.raises(engine.SourceError) as failed:
+        with not_as_root(), pytest.raises(transaction.SourceError) as failed:
             engine.apply(series(PATCH), str(copy), ANY)
         copy.chmod(0o755)
     assert str(failed.value) == f"{copy}/.arm_ci-patches: Permission denied"
 
 
 def test_a_missing_tree_is_one_clear_message(tmp_path: Path):
-    with pytest.raises(engine.SourceError) as failed:
+    with pytest.raises(transaction.SourceError) as failed:
         engine.check(series(PATCH), str(tmp_path / "no"), ANY)
     assert str(failed.value) == f"{tmp_path}/no: no such directory"
 
@@ -257,10 +259,10 @@ def test_a_missing_tree_is_one_clear_message(tmp_path: Path):
 KILLED = """
 import os, signal, sys
 sys.path[:0] = {path!r}
-import test_engine_transaction as t
+import test_transaction as t
 from patch_trees import series
-from arm_ci.patches import engine
-engine.os = t.Os(int(sys.argv[2]), lambda: os.kill(os.getpid(), signal.SIGKILL))
+from arm_ci.patches import engine, transaction
+transaction.os = t.Os(int(sys.argv[2]), lambda: os.kill(os.getpid(), signal.SIGKILL))
 engine.apply(series(t.PATCH), sys.argv[1], engine.Context())
 """
 

@@ -7,34 +7,34 @@ from typing import Any
 import pytest
 from patch_trees import NUMBERS, changed, diff
 
-from arm_ci.patches import engine
+from arm_ci.patches import diffs, engine
 
 SIMPLE = diff("src/a.txt", NUMBERS, changed(15, "fifteen"), context=1)
 
 
 def test_prose_before_between_and_after_diffs_is_skipped():
     text = "Title\n--- not a file\n\nWhy: because\n\n" + SIMPLE + "-- \n2.39.2\n" + diff("b", None, "x\n") + "\nend\n"
-    files = engine.parse_patch(text.encode())
+    files = diffs.parse_patch(text.encode())
     assert [(file.path, file.creates, len(file.hunks)) for file in files] == [("src/a.txt", False, 1), ("b", True, 1)]
 
 
 def test_a_diff_without_gits_own_lines_is_read():
     text = "--- a/x\t2016-11-10 12:00:00\n+++ b/x\t2016-11-11 12:00:00\n@@ -1 +1 @@\n-a\n+b\n"
-    assert engine.parse_patch(text.encode())[0].path == "x"
+    assert diffs.parse_patch(text.encode())[0].path == "x"
 
 
 def test_quoted_names_are_read():
     text = '--- "a/\\303\\274 \\"x\\".txt"\n+++ "b/\\303\\274 \\"x\\".txt"\n@@ -1 +1 @@\n-a\n+b\n'
-    assert engine.parse_patch(text.encode())[0].path == 'ü "x".txt'
+    assert diffs.parse_patch(text.encode())[0].path == 'ü "x".txt'
 
 
 def test_a_change_of_mode_alone_is_read():
-    file = engine.parse_patch(b"diff --git a/run.sh b/run.sh\nold mode 100644\nnew mode 100755\n")[0]
+    file = diffs.parse_patch(b"diff --git a/run.sh b/run.sh\nold mode 100644\nnew mode 100755\n")[0]
     assert (file.path, file.before_executable, file.after_executable) == ("run.sh", False, True)
 
 
 def test_a_patch_file_with_dos_line_ends_throughout_reads_as_one_without():
-    assert engine.parse_patch(SIMPLE.replace("\n", "\r\n").encode()) == engine.parse_patch(SIMPLE.encode())
+    assert diffs.parse_patch(SIMPLE.replace("\n", "\r\n").encode()) == diffs.parse_patch(SIMPLE.encode())
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_a_patch_file_with_dos_line_ends_throughout_reads_as_one_without():
     ],
 )
 def test_what_cannot_be_applied_is_refused_with_its_line(text: str, message: str):
-    with pytest.raises(engine.BundleError) as refused:
-        engine.parse_patch(text.encode())
+    with pytest.raises(diffs.BundleError) as refused:
+        diffs.parse_patch(text.encode())
     assert str(refused.value) == message
 
 
@@ -91,8 +91,8 @@ def test_what_cannot_be_applied_is_refused_with_its_line(text: str, message: str
     ],
 )
 def test_a_path_that_leads_out_of_the_sources_is_refused(path: str, message: str):
-    with pytest.raises(engine.BundleError) as refused:
-        engine.parse_patch(f"--- a/{path}\n+++ b/{path}\n@@ -1 +1 @@\n-a\n+b\n".encode())
+    with pytest.raises(diffs.BundleError) as refused:
+        diffs.parse_patch(f"--- a/{path}\n+++ b/{path}\n@@ -1 +1 @@\n-a\n+b\n".encode())
     assert refused.value.message == message
 
 
@@ -116,7 +116,7 @@ def test_a_path_that_leads_out_of_the_sources_is_refused(path: str, message: str
     ],
 )
 def test_a_malformed_bundle_is_refused(bundle: Any, message: str):
-    with pytest.raises(engine.BundleError) as refused:
+    with pytest.raises(diffs.BundleError) as refused:
         engine.load_bundle(bundle)
     assert str(refused.value) == message
 
@@ -142,7 +142,7 @@ def test_a_malformed_bundle_is_refused(bundle: Any, message: str):
     ],
 )
 def test_a_malformed_patch_of_a_bundle_is_refused_with_its_name(patch: dict[str, Any], message: str):
-    with pytest.raises(engine.BundleError) as refused:
+    with pytest.raises(diffs.BundleError) as refused:
         engine.load_bundle({"schema": 1, "project": "x", "patches": [{"name": "p", "text": SIMPLE, **patch}]})
     assert str(refused.value) == message
 

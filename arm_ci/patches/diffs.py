@@ -1,0 +1,351 @@
+"""Read unified diffs: which files a patch changes, and where they may be.
+
+It applies nothing (matching.py does) and knows nothing of patch sets. It is shipped to workers: standard library only,
+Python >= 3.7.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass, replace
+
+JOURNAL_DIRECTORY = ".arm_ci-patches"
+"""Directory in the source tree that holds an apply on its way; it is gone before and after."""
+
+_CONTEXT = 3
+"""Lines of context that diff programs give a hunk unless asked for another number."""
+
+
+class BundleError(Exception):
+    """The bundle or a patch in it is malformed; the message says where and what was expected."""
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(f"line {line}: {message}" if line else message)
+        self.message = message
+        self.line = line
+        """Line of the patch, from 1; 0: not about a line."""
+
+
+@dataclass(frozen=True)
+class Hunk:
+    """One hunk: `lines` are (operation, line with its line end), operation one of ` `, `-`, `+`."""
+
+    number: int
+    before_start: int
+    after_start: int
+    lines: tuple[tuple[str, bytes], ...]
+    exact: bool = False
+    """It has no context to be found by, and fits where it says or nowhere."""
+
+    @property
+    def before(self) -> list[bytes]:
+        """The lines that the hunk expects."""
+        return [line for operation, line in self.lines if operation != "+"]
+
+    @property
+    def ends_in_context(self) -> bool:
+        """Whether lines follow the change; without, the change is at the end of the file (as git reads it)."""
+        return self.lines[-1][0] == " "
+
+
+@dataclass(frozen=True)
+class FilePatch:
+    """What a patch does to one file. A mode is True (executable), False, or None: stays as it is."""
+
+    path: str
+    creates: bool
+    deletes: bool
+    before_executable: bool | None
+    after_executable: bool | None
+    hunks: tuple[Hunk, ...]
+    renames: str = ""
+    """The path that it has before a rename; empty: none."""
+
+
+_HUNK = re.compile(rb"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+_ESCAPES = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
+_GIT_HEADERS = (b"index ", b"similarity index ", b"dissimilarity index ")
+_BINARY = re.compile(rb"GIT binary patch|Binary files .* differ\r?$")
+_INDEX_MODE = re.compile(rb"index [0-9a-f]+\.\.[0-9a-f]+ ([0-7]+)$")
+
+
+def parse_patch(text: bytes, strip: int | None = None) -> tuple[FilePatch, ...]:
+    """The files that a unified diff changes; text around the diffs is skipped.
+
+    `strip` is how many leading parts every path loses, None: git's own format is expected. With a number the patch
+    is a person's: it may rename files, and change one file in several diffs, one after the other.
+    Raises BundleError (`line N: ...`) for malformed hunks, renames (without `strip`), copies, binary patches,
+    symbolic links, submodules, and paths that lead out of the tree.
+    """
+    if text.count(b"\r\n") == text.count(b"\n"):
+        text = text.replace(b"\r\n", b"\n")  # the patch file as a whole came with DOS line ends
+    files = _Parser(text, strip).files()
+    if not files:
+        raise BundleError("no diff in it: expected lines `--- a/FILE` and `+++ b/FILE`")
+    if strip is not None:
+        return tuple(files)
+    seen = set()
+    for file in files:
+        if file.path in seen:
+            raise BundleError(f"two diffs for {file.path}: join them")
+        seen.add(file.path)
+    return tuple(files)
+
+
+@dataclass
+class _GitHeader:
+    """What git's lines above `---` tell."""
+
+    creates: bool = False
+    deletes: bool = False
+    old_mode: bool | None = None
+    new_mode: bool | None = None
+    before: str = ""
+    after: str = ""
+
+
+class _Parser:
+    def __init__(self, text: bytes, strip: int | None) -> None:
+        self.lines = text.split(b"\n")
+        if self.lines[-1] == b"":
+            self.lines.pop()
+        self.at = 0
+        self.strip = strip
+
+    def files(self) -> list[FilePatch]:
+        found = []
+        while self.at < len(self.lines):
+            if self.current().startswith(b"diff --git "):
+                found.append(self.file(self.at, self.git_names()))
+            elif self.at_names():
+                found.append(self.file(self.at, None))
+            elif _HUNK.match(self.current()):
+                raise self.error("a hunk without the lines `--- a/FILE` and `+++ b/FILE` before it")
+            elif self.strip is not None and _BINARY.match(self.current()):
+                raise self.error("binary patches are not supported")  # diff(1) has no line of its own above it
+            else:
+                self.at += 1
+        return found
+
+    def current(self) -> bytes:
+        return self.lines[self.at] if self.at < len(self.lines) else b""
+
+    def header(self) -> bytes:
+        """The current line without the CR that mail and editors leave there."""
+        return self.current().rstrip(b"\r")
+
+    def error(self, message: str) -> BundleError:
+        return BundleError(message, min(self.at + 1, len(self.lines)))
+
+    def at_names(self) -> bool:
+        following = self.lines[self.at + 1] if self.at + 1 < len(self.lines) else b""
+        return self.current().startswith(b"--- ") and following.startswith(b"+++ ")
+
+    def git_names(self) -> tuple[bytes, bytes] | None:
+        """Both names of `diff --git a/PATH b/PATH`; None when only the lines below can tell them."""
+        names = self.header()[len(b"diff --git ") :]
+        self.at += 1
+        first, second = names[: len(names) // 2], names[len(names) // 2 + 1 :]
+        without = [name.split(b"/", 1)[-1] for name in (first, second)]
+        if names[:1] == b'"' or without[0] != without[1] or (self.strip is None and first[:2] != b"a/"):
+            return None
+        return first, second
+
+    def file(self, start: int, names: tuple[bytes, bytes] | None) -> FilePatch:
+        git = _GitHeader()
+        self.git_header(git, names)
+        before = after = None
+        if self.at_names():
+            names = None
+            before, after = self.name(b"a/"), self.name(b"b/")
+            git.creates, git.deletes = git.creates or before is None, git.deletes or after is None
+        elif git.before and git.after:
+            before, after = git.before, git.after
+        elif names:
+            before, after = self.stripped(names[0], b"a/"), self.stripped(names[1], b"b/")
+        following, self.at = self.at, start  # where a problem with the names is
+        path, renames = self.path(before, after, git)
+        for each in (path, renames):
+            problem = outside(each) if each else None
+            if problem:
+                raise self.error(problem)
+        self.at = following
+        hunks: list[Hunk] = []
+        while _HUNK.match(self.current()):
+            hunks.append(self.hunk(len(hunks) + 1))
+        if self.current().startswith(b"@@"):
+            raise self.error("expected `@@ -LINE,COUNT +LINE,COUNT @@`")
+        return FilePatch(path, git.creates, git.deletes, git.old_mode, git.new_mode, tuple(hunks), renames)
+
+    def path(self, before: str | None, after: str | None, git: _GitHeader) -> tuple[str, str]:
+        """The path that a diff is about, and the one that it is renamed from, or an empty text."""
+        path = after or before
+        if path is None:
+            raise self.error("cannot tell which file is meant: expected lines `--- a/FILE` and `+++ b/FILE`")
+        if not before or not after or before == after:
+            return path, ""
+        if git.before:
+            return after, before
+        if self.strip is None:
+            raise self.error(f"renames {before} to {after}: write it as one deleted and one new file")
+        for strip in range(1, max(before.count("/"), after.count("/")) + 1):
+            same = before.split("/", strip)[-1]
+            if same == after.split("/", strip)[-1]:
+                better = self.strip + strip
+                raise self.error(
+                    f"with strip level {self.strip} its two names are {before} and {after}; "
+                    f"with {better} both are {same}"
+                )
+        # diff(1) on a file and its copy: the copy's name is the file's with something at its end.
+        return (before if after.startswith(before) else after), ""
+
+    def git_header(self, git: _GitHeader, names: tuple[bytes, bytes] | None) -> None:
+        """Read git's lines above `---`."""
+        while self.at < len(self.lines):
+            line = self.header()
+            kind, _, mode = line.rpartition(b" ")
+            if kind in (b"old mode", b"deleted file mode"):
+                git.old_mode = self.executable(mode, names)
+                git.deletes = git.deletes or kind.startswith(b"deleted")
+            elif kind in (b"new mode", b"new file mode"):
+                git.new_mode = self.executable(mode, names)
+                git.creates = git.creates or kind == b"new file mode"
+            elif line.startswith((b"rename ", b"copy ")) and (self.strip is None or line.startswith(b"copy ")):
+                raise self.error("renames and copies are not supported: write it as one deleted and one new file")
+            elif line.startswith(b"rename from "):
+                git.before = self.renamed(line[len(b"rename from ") :])
+            elif line.startswith(b"rename to "):
+                git.after = self.renamed(line[len(b"rename to ") :])
+            elif _BINARY.match(line):
+                raise self.error("binary patches are not supported")
+            elif not line.startswith(_GIT_HEADERS):
+                break
+            elif _INDEX_MODE.match(line):
+                self.executable(mode, names)
+            self.at += 1
+
+    def executable(self, mode: bytes, names: tuple[bytes, bytes] | None) -> bool:
+        if mode == b"120000" and self.strip is not None and names:
+            raise self.error(self.link(text_of(names[1].split(b"/", self.strip)[-1])))
+        if mode not in (b"100644", b"100755"):
+            raise self.error(f"mode {text_of(mode)}: only ordinary files (100644, 100755) can be patched")
+        return mode == b"100755"
+
+    def link(self, path: str) -> str:
+        """Why the symbolic link of a patch is refused: above all when it leads out of the tree."""
+        for line in self.lines[self.at + 1 :]:
+            if line.startswith(b"diff --git "):
+                break
+            if line.startswith(b"+") and not line.startswith(b"+++ "):
+                target = text_of(line[1:].rstrip(b"\r"))
+                leads = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+                if leads.startswith("/") or leads.split("/")[0] == "..":
+                    return f"{path} would be a symbolic link to {target}, out of the source tree"
+                break
+        return f"{path} is a symbolic link: only ordinary files can be patched"
+
+    def name(self, prefix: bytes) -> str | None:
+        """The path of a `---` or `+++` line; None for /dev/null."""
+        name = _unquoted(self.current()[4:].split(b"\t")[0].rstrip(b"\r"))
+        if name == b"/dev/null":
+            self.at += 1
+            return None
+        path = self.stripped(name, prefix)
+        self.at += 1
+        return path
+
+    def renamed(self, name: bytes) -> str:
+        """A path of git's rename lines, which carry no `a/` and `b/`."""
+        return text_of(_unquoted(name).split(b"/", max((self.strip or 0) - 1, 0))[-1])
+
+    def stripped(self, name: bytes, prefix: bytes) -> str:
+        """A name without what `strip` takes from it."""
+        if self.strip is None:
+            if not name.startswith(prefix):
+                raise self.error(f"{text_of(name)}: expected a path that starts with {text_of(prefix)} (git's format)")
+            return text_of(name[len(prefix) :])
+        parts = name.split(b"/", self.strip)
+        if len(parts) <= self.strip or not parts[-1]:
+            raise self.error(f"strip level {self.strip} leaves nothing of {text_of(name)}")
+        if self.strip and (name.startswith(b"/") or b".." in parts[:-1]):
+            raise self.error(outside(text_of(name)) or "")
+        return text_of(parts[-1])
+
+    def hunk(self, number: int) -> Hunk:
+        match = _HUNK.match(self.current())
+        assert match
+        start, wanted_before, after_start, wanted_after = (
+            1 if group is None else int(group) for group in match.groups()
+        )
+        self.at += 1
+        lines: list[tuple[str, bytes]] = []
+        while wanted_before > 0 or wanted_after > 0:
+            if self.at == len(self.lines) and self.strip is not None and wanted_before == wanted_after <= _CONTEXT:
+                self.lines.append(b"")  # the selection of a terminal ends before empty lines
+            if self.at == len(self.lines):
+                raise self.error(f"hunk {number} ends too early: {wanted_before} old and {wanted_after} new lines lack")
+            line = self.current()
+            if line in (b"", b"\r"):  # mail programs strip the blank of an empty context line
+                line = b" " + line
+            operation = text_of(line[:1])
+            if operation not in " +-":
+                raise self.error(f"hunk {number}: expected a line that starts with a blank, + or -")
+            wanted_before -= operation != "+"
+            wanted_after -= operation != "-"
+            lines.append((operation, line[1:] + b"\n"))
+            self.at += 1
+            if self.current().startswith(b"\\ "):
+                lines[-1] = (operation, line[1:])
+                self.at += 1
+        if wanted_before or wanted_after:
+            raise self.error(f"hunk {number} has more lines than its @@ line says")
+        if all(operation == " " for operation, _ in lines):
+            raise self.error(f"hunk {number} changes nothing")
+        exact = self.strip is not None and all(operation != " " for operation, _ in lines)
+        return Hunk(number, start, after_start, tuple(lines), exact)
+
+
+def _unquoted(name: bytes) -> bytes:
+    """A name as git writes it when it has unusual characters, in quotes, or any other."""
+    if name[:1] != b'"':
+        return name
+    return re.sub(
+        rb"\\([0-7]{3}|.)",
+        lambda m: bytes([int(m[1], 8) & 0xFF]) if len(m[1]) == 3 else _ESCAPES.get(m[1], m[1]),
+        name[1:-1],
+    )
+
+
+def text_of(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def outside(path: str) -> str | None:
+    """Why a path must not be touched whatever the tree holds, or None."""
+    parts = path.split("/")
+    if path.startswith("/") or "\0" in path or "\\" in path:
+        return f"{path}: expected a path inside the source tree"
+    if any(part in ("", ".", "..") for part in parts):
+        return f"{path}: expected a path inside the source tree, without `.` and `..`"
+    if parts[0].lower() == JOURNAL_DIRECTORY or ".git" in (part.lower() for part in parts):
+        return f"{path}: not a source file"
+    return None
+
+
+def reversed_file(file: FilePatch) -> FilePatch:
+    """The patch that takes one back."""
+    swap = {" ": " ", "-": "+", "+": "-"}
+    hunks = tuple(
+        replace(
+            hunk,
+            before_start=hunk.after_start,
+            after_start=hunk.before_start,
+            lines=tuple((swap[operation], line) for operation, line in hunk.lines),
+        )
+        for hunk in file.hunks
+    )
+    modes = file.after_executable, file.before_executable
+    if file.renames:
+        return FilePatch(file.renames, False, False, *modes, hunks, file.path)
+    return FilePatch(file.path, file.deletes, file.creates, *modes, hunks)
