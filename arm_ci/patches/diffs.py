@@ -218,16 +218,20 @@ class _Parser:
             elif line.startswith(b"rename to "):
                 git.after = self.renamed(line[len(b"rename to ") :])
             elif _BINARY.match(line):
-                raise self.error("binary patches are not supported")
+                raise self.error((f"{self.second(names)}: " if names else "") + "binary patches are not supported")
             elif not line.startswith(_GIT_HEADERS):
                 break
             elif _INDEX_MODE.match(line):
                 self.executable(mode, names)
             self.at += 1
 
+    def second(self, names: tuple[bytes, bytes]) -> str:
+        """The path after the change, for a sentence."""
+        return text_of(names[1].split(b"/", 1 if self.strip is None else self.strip)[-1])
+
     def executable(self, mode: bytes, names: tuple[bytes, bytes] | None) -> bool:
         if mode == b"120000" and self.strip is not None and names:
-            raise self.error(self.link(text_of(names[1].split(b"/", self.strip)[-1])))
+            raise self.error(self.link(self.second(names)))
         if mode not in (b"100644", b"100755"):
             raise self.error(f"mode {text_of(mode)}: only ordinary files (100644, 100755) can be patched")
         return mode == b"100755"

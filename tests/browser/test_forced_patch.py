@@ -220,7 +220,7 @@ def test_a_binary_patch_is_refused_in_the_form(page, sample):
     text = sample.diff("--binary")
     paste(page, text)
     start(page)
-    expect_refusal(page, "line 4: binary patches are not supported")
+    expect_refusal(page, "line 4: picture: binary patches are not supported")
 
 
 def test_a_strip_level_below_0_is_refused_at_its_field(page, sample):

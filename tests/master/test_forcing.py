@@ -175,7 +175,7 @@ class FormTest(TestReactorMixin, SchedulerMixin, unittest.TestCase):
     def test_a_binary_patch_is_refused(self):
         head = "diff --git a/x b/x\nindex 1..2 100644\n"
         for line in ("GIT binary patch\nliteral 1\n", "Binary files a/x and b/x differ\n"):
-            self.assertEqual(self.refusal(head + line), "line 3: binary patches are not supported")
+            self.assertEqual(self.refusal(head + line), "line 3: x: binary patches are not supported")
 
     def test_paths_that_lead_out_of_the_tree_are_refused(self):
         for path, level, message in (

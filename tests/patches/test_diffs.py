@@ -63,7 +63,7 @@ def test_a_patch_file_with_dos_line_ends_throughout_reads_as_one_without():
         ),
         (
             "diff --git a/x b/x\nindex 1..2 100644\nGIT binary patch\nliteral 1\n",
-            "line 3: binary patches are not supported",
+            "line 3: x: binary patches are not supported",
         ),
         (
             "diff --git a/x b/x\nnew file mode 120000\n--- /dev/null\n+++ b/x\n@@ -0,0 +1 @@\n+/etc\n",

@@ -203,8 +203,8 @@ GIT = "diff --git a/x b/x\n"
     [
         ("", 1, "no diff in it: expected lines `--- a/FILE` and `+++ b/FILE`"),
         ("please build this", 1, "no diff in it: expected lines `--- a/FILE` and `+++ b/FILE`"),
-        (GIT + "index 1..2 100644\nGIT binary patch\nliteral 1\n", 1, "line 3: binary patches are not supported"),
-        (GIT + "Binary files a/x and b/x differ\n", 1, "line 2: binary patches are not supported"),
+        (GIT + "index 1..2 100644\nGIT binary patch\nliteral 1\n", 1, "line 3: x: binary patches are not supported"),
+        (GIT + "Binary files a/x and b/x differ\n", 1, "line 2: x: binary patches are not supported"),
         ("diff -ru o/x n/x\nBinary files o/x and n/x differ\n", 1, "line 2: binary patches are not supported"),
         (one("a/../x"), 1, f"line 1: ../x: {INSIDE}, without `.` and `..`"),
         (one("../x"), 0, f"line 1: ../x: {INSIDE}, without `.` and `..`"),
