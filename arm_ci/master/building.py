@@ -12,10 +12,10 @@ from buildbot.data.resultspec import Filter
 from buildbot.process.build import Build
 from buildbot.process.buildstep import BuildStep, create_step_from_step_or_factory
 from buildbot.process.results import CANCELLED, FAILURE, RETRY
-from twisted.internet.defer import Deferred
 from twisted.python import log
 
 from arm_ci.agent.leftovers import MARK
+from arm_ci.master.deferred import as_deferred
 from arm_ci.master.loss import CLOSED, MASTER_STOPPED, PROPERTY, Loss, again, table, verdict
 
 # What Buildbot's botmaster gives as the reason when it stops builds because the master stops.
@@ -35,10 +35,8 @@ class VariantBuild(Build):
 
     # -- running ----------------------------------------------------------------------------------------------
 
-    def startBuild(self, workerforbuilder: Any) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._run(workerforbuilder))
-
-    async def _run(self, workerforbuilder: Any) -> None:
+    @as_deferred
+    async def startBuild(self, workerforbuilder: Any) -> None:
         self._worker = workerforbuilder.worker
         self._started = self.master.reactor.seconds()
         try:
@@ -52,6 +50,10 @@ class VariantBuild(Build):
                 self.conn = None
             await self._end_steps()
             await self.buildFinished(["worker", "lost"], RETRY)
+            return
+        if self._preparation_step is None and not self.finished:
+            # Its request was cancelled in this moment. Buildbot would keep the worker busy with it for ever.
+            await self.buildFinished([], CANCELLED)
 
     def setupWorkerForBuilder(self, workerforbuilder: Any) -> None:
         super().setupWorkerForBuilder(workerforbuilder)
@@ -86,10 +88,8 @@ class VariantBuild(Build):
 
     # -- ending -----------------------------------------------------------------------------------------------
 
-    def buildFinished(self, text: list[str], results: int) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._finish(text, results))
-
-    async def _finish(self, text: list[str], results: int) -> None:
+    @as_deferred
+    async def buildFinished(self, text: list[str], results: int) -> None:
         try:
             text, results = await self._judged(text, results)
         except Exception as error:  # noqa: BLE001  (a build that does not end keeps its request for ever)
@@ -106,7 +106,8 @@ class VariantBuild(Build):
             return [MASTER_STOPPED], RETRY
         if self.stopped_reason is not None:
             # A person does not want it any more, even if its worker is gone as well.
-            return (text, results) if results == CANCELLED else (["cancelled", f"({self.stopped_reason})"], CANCELLED)
+            told = results == CANCELLED and text
+            return text if told else ["cancelled", f"({self.stopped_reason})"], CANCELLED
         if results != RETRY:
             return text, results
         if self._loss is None:

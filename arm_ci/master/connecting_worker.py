@@ -13,6 +13,7 @@ from buildbot.worker.base import AbstractWorker
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.python import log
 
+from arm_ci.master.deferred import as_deferred
 from arm_ci.master.quarantine import Flapping
 
 
@@ -25,11 +26,9 @@ class ConnectingWorker(Worker):
         self._attaching = DeferredLock()
         self._leaving: Notifier[None] | None = None
 
-    def attached(self, conn: Any) -> Deferred[None]:
+    @as_deferred
+    async def attached(self, conn: Any) -> None:
         """Attaches the worker, or cuts the connection so that it tries again: half attached it would never build."""
-        return Deferred.fromCoroutine(self._attach(conn))
-
-    async def _attach(self, conn: Any) -> None:
         await self._attaching.acquire()
         try:
             if self._leaving is not None:
@@ -59,10 +58,8 @@ class ConnectingWorker(Worker):
         if leaving is not None:
             leaving.notify(None)
 
-    def _getWorkerInfo(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._read_back())
-
-    async def _read_back(self) -> None:
+    @as_deferred
+    async def _getWorkerInfo(self) -> None:
         await super()._getWorkerInfo()
         # Buildbot remembers that it is paused and forgets why.
         worker = await self.master.data.get(("workers", self.workerid))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from buildbot.plugins import steps
-from buildbot.process.results import SUCCESS
+from buildbot.process.results import CANCELLED, RETRY, SUCCESS
 from twisted.internet import defer
 
 from arm_ci.config.model import Config, Project
@@ -57,6 +57,9 @@ class Source(steps.Git):
     def getResultSummary(self) -> Mapping[str, str]:
         if self.results == SUCCESS:
             return {"step": f"{self.branch}, revision {str(self.getProperty('got_revision') or '')[:12]}"}
+        if self.results in (RETRY, CANCELLED):
+            # git was interrupted, and has no reason of its own.
+            return {"step": "the worker was lost" if self.results == RETRY else "interrupted"}
         sentence = self.build.properties.cleanupTextFromSecrets(self.reason or "git failed")
         return {"step": sentence, "build": f"{self.name}: {sentence}"}
 

@@ -232,6 +232,15 @@ class BuildingTest(TestReactorMixin, unittest.TestCase):
         self.assertTrue(all(step["complete"] for step in steps))
 
     @defer.inlineCallbacks
+    def test_a_request_that_is_cancelled_while_its_build_begins_frees_the_worker(self):
+        self.master.botmaster.add_in_progress_buildrequest(41)
+        self.master.botmaster.maybe_cancel_in_progress_buildrequest(41, "a newer commit")
+        build = yield self.start()
+        result = yield self.ended(build)
+        self.assertEqual(result, (CANCELLED, "cancelled (a newer commit)"))
+        self.assertEqual(build.workerforbuilder.state.name, "AVAILABLE")
+
+    @defer.inlineCallbacks
     def test_an_error_in_a_step_is_not_taken_for_a_loss(self):
         build = yield self.start()
         self.steps[0].go_on.errback(ValueError("a mistake of ours"))

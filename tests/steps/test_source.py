@@ -1,7 +1,7 @@
 """The source step says what was checked out, or git's own reason."""
 
 import example
-from buildbot.process.results import FAILURE, SUCCESS
+from buildbot.process.results import CANCELLED, FAILURE, RETRY, SUCCESS
 from step_case import StepCase
 
 from arm_ci.steps.source import Source, source_step
@@ -24,6 +24,12 @@ class SourceTest(StepCase):
         for line in ("Cloning into '.'...", "warning: Could not find remote branch", MISSING, "fatal: second"):
             step.take(line)
         self.assertEqual(step.getResultSummary(), {"step": MISSING, "build": f"source: {MISSING}"})
+
+    def test_an_interrupted_git_is_not_said_to_have_failed(self):
+        step = self.source()
+        for results, sentence in ((RETRY, "the worker was lost"), (CANCELLED, "interrupted")):
+            step.results = results
+            self.assertEqual(step.getResultSummary(), {"step": sentence})
 
     def test_what_is_not_there_is_not_asked_for_again(self):
         step = self.source()
