@@ -30,6 +30,7 @@ from running import PROJECTS, Site, wait_for
 SUCCESS, FAILURE, RETRY = 0, 2, 5
 VARIANTS = ("sample-local-gcc-bfd-ninja-full", "sample-local-gcc-bfd-make-full")
 WHOM = ("master", "worker", "both", "local")
+STEPS = ("check-worker", "source", "patch-set", "configure", "build", "tests", "artefacts")
 # A request whose worker is killed in its third build too ends as worker-lost: sometimes we want that.
 AGAIN = 0.3
 ENDINGS = ("worker lost: worker `", "interrupted: the master died; built again")
@@ -121,6 +122,20 @@ class Round:
             running += [step["name"] for step in steps if step["started_at"] and not step["complete"]] or ["between"]
         return running
 
+    def wait_for_a_moment(self, length: float) -> str:
+        """Waits for a random moment of a build that takes `length` seconds, or of a random step; says which."""
+        wait_for(lambda: self.doing() or self.complete())
+        if self.dice.random() < 0.5:
+            moment = self.dice.uniform(0, length)
+            time.sleep(moment)
+            return f"{moment:.1f} s into a build"
+        # Most of a build is spent in two of its steps; the others are hit on purpose.
+        step = self.dice.choice(STEPS)
+        wait_for(lambda: step in self.doing() or self.complete())
+        moment = self.dice.uniform(0, 0.5)
+        time.sleep(moment)
+        return f"{moment:.1f} s into step {step}"
+
     def kill(self) -> list[str]:
         """Kills and starts again; the steps that were hit."""
         hit = self.doing() or ["idle"]
@@ -190,19 +205,17 @@ def play(whom: str, moments: int, dice: random.Random) -> tuple[Round, list[str]
         watch = Watch(Path(directory))
         found = []
         try:
-            began = time.monotonic()
             this.force()
             wait_for(this.complete)
-            length = time.monotonic() - began
+            length = max(build["complete_at"] - build["started_at"] for build in this.site.get("builds")["builds"])
             watch.start()
             kills = 0
             while kills < moments:
                 this.force()
                 while True:
-                    moment = dice.uniform(0, length)
-                    time.sleep(moment)
+                    aim = this.wait_for_a_moment(length)
                     kills += 1
-                    print(f"{whom:6} {kills:3} after {moment:4.1f} s in {', '.join(this.kill())}", flush=True)
+                    print(f"{whom:6} {kills:3} {aim}: hit {', '.join(this.kill())}", flush=True)
                     if kills == moments or dice.random() >= AGAIN:
                         break
                 try:
@@ -272,6 +285,7 @@ def main() -> int:
         parser.error(f"one of {', '.join(WHOM)} was expected, not {', '.join(sorted(unknown))}")
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1_000_000)
     print(f"--seed {seed}", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))  # and end what was started
     failed = False
     for whom in arguments.whom or WHOM:
         _, found = play(whom, arguments.moments, random.Random(f"{seed} {whom}"))
