@@ -250,6 +250,17 @@ def test_a_wrong_password_is_refused(site, upstream, tmp_path):
     assert len(Requests(site).all) == before
 
 
+def test_a_new_password_counts_after_arm_ci_start_and_a_named_branch_is_the_base(site, upstream, tmp_path):
+    (site.state / "secrets" / "person-alice").write_text("anotherpassword\n")
+    assert site.arm_ci("start").returncode == 0
+    done = buildbot_try(site, upstream, tmp_path, "--branch=origin/stable", f"--builder={FORCE_VARIANT}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    requests = Requests(site)
+    newest = max(requests.all, key=lambda each: each["buildrequestid"])
+    source = requests.source(newest)
+    assert (source["branch"], source["revision"]) == ("stable", upstream.git("rev-parse", "origin/stable"))
+
+
 def test_no_secret_is_in_a_log(site):
     for secret in (site.state / "secrets").iterdir():
         assert secret.read_text().strip() not in site.everything_written()
