@@ -6,7 +6,7 @@ left alone. Buildbot ends a superseded request as `skipped`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,37 +44,65 @@ def supersedes(new: Asked, waiting: Asked) -> bool:
 
 
 class Superseding:
-    """For a scheduler: ends the waiting requests that its newest build set makes pointless.
+    """For a scheduler: ends the waiting requests of its builders that a newer one makes pointless.
 
-    Buildbot's own way, `collapseRequests` of a builder, asks the database several times for each builder before it
-    announces any of the new requests; with two hundred variants that took ten seconds. Here all are ended together,
-    when the new ones are known already.
+    It looks when it has made a build set, when a request whose build was lost waits again, and at the start. Buildbot's
+    own way, `collapseRequests` of a builder, asks the database several times for each builder before it announces any
+    of the new requests; with two hundred variants that took ten seconds. Here the new ones are known already, and
+    all that are pointless end together.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._asked: dict[int, Asked] = {}
+        self._lost: Any = None
+
+    @as_deferred
+    async def activate(self) -> None:
+        await super().activate()  # type: ignore[misc]
+        master: Any = self.master  # type: ignore[attr-defined]
+        if self._lost is None:
+            self._lost = await master.mq.startConsuming(self._waits_again, ("buildrequests", None, "unclaimed"))
+        await self.supersede(await self._builders())
+
+    @as_deferred
+    async def deactivate(self) -> None:
+        if self._lost is not None:
+            self._lost.stopConsuming()
+            self._lost = None
+        await super().deactivate()  # type: ignore[misc]
 
     @as_deferred
     async def addBuildsetForSourceStamps(self, *args: Any, **kwargs: Any) -> tuple[int, dict[int, int]]:
         added: tuple[int, dict[int, int]] = await super().addBuildsetForSourceStamps(*args, **kwargs)  # type: ignore[misc]
-        await self.supersede(*added)
+        await self.supersede(added[1])
         return added
 
-    async def supersede(self, build_set: int, requests: Mapping[int, int]) -> list[int]:
-        """Ends what waits since before for the builders of `requests` (builder: request); returns the requests."""
+    @as_deferred
+    async def _waits_again(self, _: Any, request: Mapping[str, Any]) -> None:
+        if request["builderid"] in await self._builders():
+            await self.supersede([request["builderid"]])
+
+    async def _builders(self) -> set[int]:
+        master: Any = self.master  # type: ignore[attr-defined]
+        names = set(self.builderNames)  # type: ignore[attr-defined]
+        return {each["builderid"] for each in await master.data.get(("builders",)) if each["name"] in names}
+
+    async def supersede(self, builders: Collection[int]) -> list[int]:
+        """Ends what waits for some builders and is pointless; returns the requests that it ended."""
         master: Any = self.master  # type: ignore[attr-defined]
         filters = [Filter("claimed", "eq", [False]), Filter("complete", "eq", [False])]
-        candidates = [
-            each
-            for each in await master.data.get(("buildrequests",), filters=filters)
-            if each["buildrequestid"] < requests.get(each["builderid"], 0)
-        ]
-        pointless = [
-            each["buildrequestid"]
-            for each in candidates
-            if supersedes(await self._what(master, build_set), await self._what(master, each["buildsetid"]))
-        ]
+        waiting: dict[int, list[tuple[int, Asked]]] = {}
+        for each in await master.data.get(("buildrequests",), filters=filters):
+            if each["builderid"] in builders:
+                asked = await self._what(master, each["buildsetid"])
+                waiting.setdefault(each["builderid"], []).append((each["buildrequestid"], asked))
+        pointless = sorted(
+            number
+            for requests in waiting.values()
+            for number, asked in requests
+            if any(later > number and supersedes(new, asked) for later, new in requests)
+        )
         if not pointless:
             return []
         claim = master.data.updates.claimBuildRequests
