@@ -42,21 +42,27 @@ class TakesChanges:
     into the database when the master died. The poller waits for both.
     """
 
-    ready = False
     name: str
+    enabled: bool
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._taking = DeferWaiter()
+        self._listens = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether it listens, or never will because a person switched it off."""
+        return self._listens or not self.enabled
 
     @as_deferred
     async def activate(self) -> None:
         await super().activate()  # type: ignore[misc]
-        self.ready = True
+        self._listens = True
 
     @as_deferred
     async def deactivate(self) -> None:
-        self.ready = False
+        self._listens = False
         await super().deactivate()  # type: ignore[misc]
 
     def _changeCallback(self, *args: Any) -> Any:

@@ -53,6 +53,9 @@ class Scheduler(TakesChanges):
 
 
 class Case(unittest.TestCase):
+    # Every commit costs a few processes; a busy machine takes its time.
+    timeout = 120
+
     def setUp(self):
         self.directory = Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.directory)

@@ -199,6 +199,12 @@ class Commits(Case):
         await self.sched.deactivate()
         assert not self.sched.ready
 
+    async def test_nobody_waits_for_a_scheduler_that_a_person_switched_off(self):
+        await self.attach("commit-demo")
+        await self.sched.activate()
+        await self.sched._enabledCallback(None, {"enabled": False})
+        assert self.sched.ready
+
 
 class Nights(Case):
     """The fake clock starts at midnight of the day on which computers count from."""
