@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 from io import BytesIO
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -198,9 +199,9 @@ def test_every_way_to_write_an_address_is_the_same_repository(send, address):
 
 
 def test_a_path_on_this_machine_is_found_too(send):
-    assert names_of("/srv/a b/demo.git") == names_of("file:///srv/a%20b/demo") == ["/srv/a b/demo"]
+    assert names_of("/srv/a b/demo.git") == names_of(Path("/srv/a b/demo").as_uri()) == ["/srv/a b/demo"]
     poller = Poller("demo", "/srv/demo.git", ["main"])
-    assert send(push("refs/heads/main", clone_url="file:///srv/demo.git"), poller)[0] == 202
+    assert send(push("refs/heads/main", clone_url=Path("/srv/demo.git").as_uri()), poller)[0] == 202
     assert poller.looks == 1
 
 
