@@ -108,7 +108,7 @@ class VariantBuild(Build):
             # A person does not want it any more, even if its worker is gone as well.
             told = results == CANCELLED and text
             return text if told else ["cancelled", f"({self.stopped_reason})"], CANCELLED
-        if results != RETRY:
+        if results != RETRY and self._loss is None:
             return text, results
         if self._loss is None:
             # Before its first step.

@@ -241,6 +241,17 @@ class BuildingTest(TestReactorMixin, unittest.TestCase):
         self.assertEqual(build.workerforbuilder.state.name, "AVAILABLE")
 
     @defer.inlineCallbacks
+    def test_an_error_that_comes_of_a_loss_is_told_as_the_loss(self):
+        build = yield self.start()
+        self.steps[0].deaf = True
+        self.patch(self.steps[0], "interrupt", lambda reason: None)
+        self.lose()
+        # What Buildbot makes of an exception between two steps; for EXCEPTION it would look for the worker.
+        yield build.buildFinished(["build", "exception"], EXCEPTION)
+        result = yield self.ended(build)
+        self.assertEqual(result, (RETRY, f"worker lost: {FIRST}; built again, 2 of 3"))
+
+    @defer.inlineCallbacks
     def test_an_error_in_a_step_is_not_taken_for_a_loss(self):
         build = yield self.start()
         self.steps[0].go_on.errback(ValueError("a mistake of ours"))
