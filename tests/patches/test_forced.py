@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from patch_trees import NUMBERS, changed, diff, read_tree, write_tree
 
-from arm_ci.patches import forced, shipping
+from arm_ci.patches import diffs, forced, shipping
 
 FIVE = diff("src/a.txt", NUMBERS, changed(5, "five"))
 INSIDE = "expected a path inside the source tree"
@@ -284,6 +286,25 @@ def test_what_is_no_strip_level_is_refused(text: str):
         f"`{text}` is not a strip level: how many leading parts of each path to leave out, 0, 1, 2, ..."
     )
     assert forced.parse_strip(" 2 ") == 2
+
+
+LINES = (
+    (FIVE + diff("c", None, "new\n") + GIT + "rename from x\nrename to ../y\nnew file mode 120000\nGIT binary patch\n")
+    .encode()
+    .splitlines()
+)
+
+
+@given(st.lists(st.sampled_from(LINES) | st.binary(max_size=9), max_size=25), st.integers(0, 3), st.booleans())
+@settings(deadline=None)
+def test_whatever_is_pasted_is_read_or_refused_and_leads_nowhere_else(lines: list[bytes], strip: int, windows: bool):
+    try:
+        files = forced.parse((b"\r\n" if windows else b"\n").join(lines), strip)
+    except forced.ForcedPatchError as refused:
+        assert str(refused)
+    else:
+        paths = [path for file in files for path in (file.path, file.renames) if path]
+        assert not any(diffs.outside(path) for path in paths)
 
 
 # -- what a tree tells ---------------------------------------------------------------------------------------------
