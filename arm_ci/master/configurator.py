@@ -52,9 +52,7 @@ class ArmCi(ConfiguratorBase):
         self.workers += [buildbot_worker(config, each) for each in config.workers.values()]
         self.projects += [buildbot_project(each) for each in config.projects.values()]
         self.builders += builders(config, chosen)
-        self.schedulers += [
-            force_scheduler(config.projects[name], its) for name, its in _by_project(chosen).items()
-        ]
+        self.schedulers += [force_scheduler(config.projects[name], its) for name, its in _by_project(chosen).items()]
         self._triggers(config, chosen)
 
     def _triggers(self, config: Config, chosen: tuple[Variant, ...]) -> None:
