@@ -51,10 +51,10 @@ master = BuildMaster(basedir, configfile, 0o077)
 master.setServiceParent(application)
 """
 
-# What somebody who knows Buildbot would write: loops, the same builders, workers, steps, force scheduler and pages.
+# What somebody who knows Buildbot would write: loops, the same builders, workers, steps, schedulers and pages.
 HAND_WRITTEN = """\
 from pathlib import Path
-from buildbot.plugins import schedulers, steps, util, worker
+from buildbot.plugins import changes, schedulers, steps, util, worker
 
 SECRETS = Path({secrets!r})
 PROJECTS = {projects!r}
@@ -82,8 +82,10 @@ c["workers"] = [
     )
     for board in BOARDS
 ]
+c["projects"] = []
 c["builders"] = []
 c["schedulers"] = []
+c["change_source"] = []
 
 
 def factory(project, board, compiler, linker):
@@ -102,6 +104,7 @@ def factory(project, board, compiler, linker):
 
 
 for project, boards in PROJECTS.items():
+    c["projects"].append(util.Project(name=project, slug=project))
     names = []
     for board in boards:
         for compiler in COMPILERS:
@@ -111,9 +114,10 @@ for project, boards in PROJECTS.items():
                 c["builders"].append(
                     util.BuilderConfig(
                         name=name,
+                        project=project,
                         workernames=[board],
                         factory=factory(project, board, compiler, linker),
-                        tags=[project, board, compiler, linker, "ninja", "debug-full", "force"],
+                        tags=[project, board, compiler, linker, "ninja", "debug-full", "commit"],
                         description=f"{{project}} on {{board}} with {{compiler}} and {{linker}}",
                     )
                 )
@@ -122,8 +126,33 @@ for project, boards in PROJECTS.items():
             name="force-" + project,
             buttonName="Force",
             builderNames=names,
-            codebases=[util.CodebaseParameter("", name="main", branch=util.StringParameter("branch", default="main"))],
+            codebases=[
+                util.CodebaseParameter(
+                    "",
+                    name="main",
+                    branch=util.StringParameter("branch", default="main"),
+                    patch=util.PatchParameter(body=util.TextParameter("body")),
+                )
+            ],
             properties=[util.StringParameter("targets", default=""), util.IntParameter("jobs", default=0)],
+        )
+    )
+    c["schedulers"].append(
+        schedulers.AnyBranchScheduler(
+            name="commit-" + project,
+            builderNames=names,
+            treeStableTimer=2,
+            change_filter=util.ChangeFilter(project=project, branch=["main"]),
+        )
+    )
+    c["change_source"].append(
+        changes.GitPoller(
+            "https://example.org/" + project + ".git",
+            branches=["main"],
+            project=project,
+            pollInterval=300,
+            pollAtLaunch=True,
+            workdir="commits/" + project,
         )
     )
 """
@@ -190,6 +219,7 @@ def write_ours(directory: Path, projects: dict[str, list[str]], web_port: int, p
                     "compilers": list(COMPILERS),
                     "linkers": list(LINKERS),
                     "generators": ["ninja"],
+                    "tiers": {"commit": [{}]},
                 },
             }
             for name, its_boards in projects.items()

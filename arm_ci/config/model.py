@@ -339,6 +339,15 @@ class Config:
         """An absolute path for one that the configuration gives relative to itself."""
         return (self.directory / relative).resolve()
 
+    def repository_url(self, project: Project) -> str:
+        """Where a project is fetched from; a plain directory's repository is made in the state directory."""
+        if project.directory:
+            return str(self.path(self.site.state) / "sources" / f"{project.name}.git")
+        address = project.repository
+        if "://" in address or (":" in address and not address.startswith(("/", "."))):
+            return address
+        return str(self.path(address))
+
     def password_path(self, worker: Worker) -> Path:
         """The absolute path of a worker's secret file."""
         return self.path(self.site.password_file(worker))

@@ -12,34 +12,36 @@ from buildbot.process.project import Project as BuildbotProject
 
 from arm_ci.config.model import Config, Project, Variant
 from arm_ci.master.building import VariantBuild
-from arm_ci.plan import Recipe
-from arm_ci.steps import (
-    Artefacts,
-    Build,
-    CheckWorker,
-    Configure,
-    ForcedPatch,
-    PatchSet,
-    Prerequisites,
-    Summary,
-    Tests,
-    source_step,
-)
 
 
-def steps(config: Config, variant: Variant, source: Any, artefacts: Path) -> list[Any]:
-    """The steps of a variant's build, in order; `source` is the project's source step."""
+def steps(config: Config, variant: Variant) -> list[Any]:
+    """The steps of a variant's build, in order."""
+    # Imported late: see VariantFactory.
+    from arm_ci.plan import Recipe
+    from arm_ci.steps import (
+        Artefacts,
+        Build,
+        CheckWorker,
+        Configure,
+        ForcedPatch,
+        PatchSet,
+        Prerequisites,
+        Summary,
+        Tests,
+        source_step,
+    )
+
     recipe = Recipe(config, variant)
     return [
         CheckWorker(recipe),
-        source,
+        source_step(config, config.projects[variant.project]),
         ForcedPatch(recipe),
         PatchSet(recipe),
         Prerequisites(recipe),
         Configure(recipe),
         Build(recipe),
         Tests(recipe),
-        Artefacts(recipe, str(artefacts)),
+        Artefacts(recipe, str(artefacts_directory(config))),
         Summary(recipe),
     ]
 
@@ -49,18 +51,33 @@ def artefacts_directory(config: Config) -> Path:
     return config.path(config.site.state) / "artefacts"
 
 
+class VariantFactory(BuildFactory):
+    """Makes the steps of a variant when it is first built.
+
+    Of a thousand variants most are not built today, and a configuration that is only checked builds none.
+    """
+
+    buildClass = VariantBuild
+    compare_attrs = ("_config", "_variant")
+
+    def __init__(self, config: Config, variant: Variant) -> None:
+        super().__init__()
+        self._config = config
+        self._variant = variant
+
+    def newBuild(self, requests: Any, builder: Any) -> Any:
+        """A build with all its steps."""
+        if not self.steps:
+            self.addSteps(steps(self._config, self._variant))
+        return super().newBuild(requests, builder)
+
+
 def builders(config: Config, chosen: Sequence[Variant]) -> list[BuilderConfig]:
     """A builder for each variant, in their order."""
-    # Made once each, not once a builder: with a thousand builders that is a fifth of the start.
-    sources = {project.name: source_step(config, project) for project in config.projects.values()}
-    artefacts = artefacts_directory(config)
     workers: dict[str, list[str]] = {}
     for worker in config.workers.values():
         workers.setdefault(worker.board, []).append(worker.name)
-    return [
-        _builder(config, variant, workers[variant.board], steps(config, variant, sources[variant.project], artefacts))
-        for variant in chosen
-    ]
+    return [_builder(config, variant, workers[variant.board]) for variant in chosen]
 
 
 def buildbot_project(project: Project) -> Any:
@@ -68,15 +85,13 @@ def buildbot_project(project: Project) -> Any:
     return BuildbotProject(name=project.name, slug=project.name, description=project.description or None)
 
 
-def _builder(config: Config, variant: Variant, workers: list[str], its_steps: list[Any]) -> BuilderConfig:
+def _builder(config: Config, variant: Variant, workers: list[str]) -> BuilderConfig:
     board = config.boards[variant.board]
-    factory = BuildFactory(its_steps)
-    factory.buildClass = VariantBuild
     return BuilderConfig(
         name=variant.name,
         project=variant.project,
         workernames=workers,
-        factory=factory,
+        factory=VariantFactory(config, variant),
         # What a newer commit supersedes its scheduler ends, see superseding.py.
         collapseRequests=False,
         tags=[

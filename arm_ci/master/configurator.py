@@ -20,7 +20,6 @@ from arm_ci.master.recovery import Recovery
 from arm_ci.master.rest_answers import RestAnswers
 from arm_ci.master.triggers import is_watched, schedulers_of
 from arm_ci.master.workers import buildbot_worker, endpoint, protocols
-from arm_ci.plan.patching import patch_set_problems
 
 
 class ArmCi(ConfiguratorBase):
@@ -37,8 +36,7 @@ class ArmCi(ConfiguratorBase):
             config = load(self.directory)
         except ConfigError as error:
             raise ConfigErrors([str(problem) for problem in error.problems]) from error
-        if mistakes := patch_set_problems(config):
-            raise ConfigErrors(list(mistakes))
+        self._refuse_patch_sets_with_mistakes(config)
         chosen = variants(config)
         self._site(config)
         config_dict.setdefault("services", []).extend(
@@ -54,6 +52,16 @@ class ArmCi(ConfiguratorBase):
         self.builders += builders(config, chosen)
         self.schedulers += [force_scheduler(config.projects[name], its) for name, its in _by_project(chosen).items()]
         self._triggers(config, chosen)
+
+    @staticmethod
+    def _refuse_patch_sets_with_mistakes(config: Config) -> None:
+        patches = config.path(config.site.patches)
+        if any((patches / project).is_dir() for project in config.projects):
+            # Imported late: many configurations have no patch set.
+            from arm_ci.plan.patching import patch_set_problems
+
+            if mistakes := patch_set_problems(config):
+                raise ConfigErrors(list(mistakes))
 
     def _triggers(self, config: Config, chosen: tuple[Variant, ...]) -> None:
         """What starts builds without the force form."""

@@ -17,7 +17,6 @@ from arm_ci.config.matrix import MATRIX_KEYS, SELECTOR_AXES
 from arm_ci.config.model import Project, Variant
 from arm_ci.config.problems import count
 from arm_ci.master.deferred import as_deferred
-from arm_ci.plan.commands import parse_reference, parse_targets
 
 T = TypeVar("T")
 
@@ -220,6 +219,9 @@ class TargetsParameter(util.StringParameter):
     debug = False
 
     def parse_from_arg(self, s: Any) -> str:
+        # Imported late, as below: what builds need, checking a configuration does not.
+        from arm_ci.plan.commands import parse_targets
+
         return " ".join(_checked(parse_targets, str(s)))
 
 
@@ -241,6 +243,8 @@ class ReferenceParameter(util.StringParameter):
     debug = False
 
     def parse_from_arg(self, s: Any) -> str:
+        from arm_ci.plan.commands import parse_reference
+
         return _checked(parse_reference, str(s))
 
 
@@ -250,6 +254,8 @@ class BranchParameter(util.ChoiceStringParameter):
     debug = False
 
     def parse_from_arg(self, s: Any) -> str:
+        from arm_ci.plan.commands import parse_reference
+
         return _checked(parse_reference, str(s))
 
 

@@ -22,7 +22,6 @@ from twisted.python import log
 from arm_ci.config.model import Config, Project
 from arm_ci.master.deferred import as_deferred
 from arm_ci.master.triggers import TakesChanges
-from arm_ci.steps.source import repository_url
 
 # Commits of one push, then of a master that was down for a week. Who is further behind needs no list of them.
 _DEPTHS = (50, 1000)
@@ -40,7 +39,7 @@ _LONGEST_REASON = 300
 def commit_poller(config: Config, project: Project) -> Any:
     """The poller of a project's repository."""
     return CommitPoller(
-        repourl=repository_url(config, project),
+        repourl=config.repository_url(project),
         name=f"commits-{project.name}",
         project=project.name,
         branches=list(project.branches),

@@ -21,15 +21,6 @@ _MISSING = re.compile(r"not found in upstream|couldn't find remote ref|not a tre
 _REASON = re.compile(r"^(?:fatal|error): ")
 
 
-def repository_url(config: Config, project: Project) -> str:
-    """Where workers fetch the project from; a plain directory's repository is made in the state directory."""
-    if project.directory:
-        return str(config.path(config.site.state) / "sources" / f"{project.name}.git")
-    if "://" in project.repository or (":" in project.repository and not project.repository.startswith(("/", "."))):
-        return project.repository
-    return str(config.path(project.repository))
-
-
 class Source(steps.Git):
     """Buildbot's Git step; its sentence is what was checked out, or git's own reason why not."""
 
@@ -68,7 +59,7 @@ def source_step(config: Config, project: Project) -> Any:
     """The Git step of a project: a clean checkout of the revision, whatever the last build left behind."""
     return Source(
         name="source",
-        repourl=repository_url(config, project),
+        repourl=config.repository_url(project),
         branch=project.branches[0],
         mode="full",
         method="fresh",

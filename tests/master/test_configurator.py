@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from buildbot.config.errors import ConfigErrors
@@ -13,6 +14,7 @@ from buildbot.plugins import steps, util
 
 from arm_ci.config import load, variants
 from arm_ci.master import ArmCi
+from arm_ci.master.builders import steps as variant_steps
 from arm_ci.master.housekeeping import Housekeeping
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,12 +43,23 @@ def test_a_builder_is_tagged_by_every_axis_and_its_tier(shipped):
     assert builder.workernames == ["rpi3-arm64-1"]
 
 
-def test_the_steps_are_those_of_the_design_in_their_order(shipped):
-    names = [step.buildStep().name for step in shipped["builders"][-1].factory.steps]
-    assert names == [
+def test_the_steps_of_every_variant_are_those_of_the_design_in_their_order():
+    config = load(ROOT / "config")
+    (names,) = {tuple(step.name for step in variant_steps(config, variant)) for variant in variants(config)}
+    assert names == (
         "check-worker", "source", "forced-patch", "patch-set", "prerequisites", "configure", "build", "tests",
         "artefacts", "summary",
-    ]  # fmt: skip
+    )  # fmt: skip
+
+
+def test_a_build_has_its_variants_steps(shipped):
+    (builder,) = [each for each in shipped["builders"] if each.name == "mesos-rpi3-arm64-clang-lld-ninja-full"]
+    request = Mock()
+    request.mergeSourceStampsWith.return_value = []
+    build = builder.factory.newBuild([request], Mock(config=builder))
+    first = build.stepFactories[0].buildStep()
+    assert first.name == "check-worker"
+    assert first.recipe.variant.name == builder.name
 
 
 def test_builds_are_forced_from_our_own_pages_only(shipped):
