@@ -122,9 +122,9 @@ class Master:
         """A build request as Buildbot describes it."""
         return dict(self.get(f"buildrequests/{request_id}")["buildrequests"][0])
 
-    def has_worker(self, builder_id: int) -> bool:
-        """Whether a worker of a builder is connected."""
-        return any(worker["connected_to"] for worker in self.items(f"builders/{builder_id}/workers"))
+    def connected_workers(self, builder_id: int) -> list[dict[str, Any]]:
+        """The workers of a builder that are connected, paused or not."""
+        return [worker for worker in self.items(f"builders/{builder_id}/workers") if worker["connected_to"]]
 
     def current_step(self, build_id: int) -> str:
         """What the newest step of a build says."""

@@ -203,10 +203,16 @@ def _says(master: Master, awaited: Awaited, request: Mapping[str, Any]) -> str:
     builds = master.builds_of(awaited.request_id)
     if builds and not builds[-1]["complete"]:
         return master.current_step(builds[-1]["buildid"])
-    board = awaited.variant.board
-    if master.has_worker(request["builderid"]):
-        return f"waiting for a worker of board `{board}`"
-    return f"waiting for a worker of board `{board}`: none is connected"
+    waiting = f"waiting for a worker of board `{awaited.variant.board}`"
+    workers = master.connected_workers(request["builderid"])
+    if not workers:
+        return f"{waiting}: none is connected"
+    if all(worker["paused"] for worker in workers):
+        reasons = (
+            f"`{worker['name']}` is paused ({worker['pause_reason'] or 'no reason given'})" for worker in workers
+        )
+        return f"{waiting}: {', '.join(reasons)}"
+    return waiting
 
 
 def _table(master: Master, awaited: Sequence[Awaited], url: str) -> int:

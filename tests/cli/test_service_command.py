@@ -26,7 +26,7 @@ class FakeMaster:
         self.forced: list[tuple[str, str, dict[str, Any], str]] = []
         self.requests: list[dict[str, Any]] = [{"complete": True, "results": 0, "builderid": 3}]
         self.builds: list[dict[str, Any]] = []
-        self.connected = False
+        self.workers: list[dict[str, Any]] = []
 
     def __call__(self, url: str, login_file: Path | None = None) -> FakeMaster:
         return self
@@ -41,8 +41,8 @@ class FakeMaster:
     def builds_of(self, request_id: int) -> list[dict[str, Any]]:
         return self.builds
 
-    def has_worker(self, builder_id: int) -> bool:
-        return self.connected
+    def connected_workers(self, builder_id: int) -> list[dict[str, Any]]:
+        return self.workers
 
     def current_step(self, build_id: int) -> str:
         return "build 3/9"
@@ -170,9 +170,25 @@ def test_waiting_for_a_board_that_is_not_connected_says_so(master, capsys):
 def test_waiting_for_a_board_that_is_busy_does_not_say_that_it_is_not_connected(master, capsys):
     waiting = {"complete": False, "results": None, "builderid": 3}
     master.requests = [waiting, {"complete": True, "results": 6, "builderid": 3}]
-    master.connected = True
+    master.workers = [{"name": "pi-1", "paused": False}, {"name": "pi-2", "paused": True, "pause_reason": "dust"}]
     assert force("--variant", MESOS, "--wait") == 1
     assert capsys.readouterr().out.splitlines()[0] == f"  {MESOS}: waiting for a worker of board `rpi3-arm64`"
+
+
+def test_waiting_for_workers_that_are_all_paused_says_why(master, capsys):
+    master.requests = [
+        {"complete": False, "results": None, "builderid": 3},
+        {"complete": True, "results": 6, "builderid": 3},
+    ]
+    master.workers = [
+        {"name": "pi-1", "paused": True, "pause_reason": "dust"},
+        {"name": "pi-2", "paused": True, "pause_reason": None},
+    ]
+    assert force("--variant", MESOS, "--wait") == 1
+    assert capsys.readouterr().out.splitlines()[0] == (
+        f"  {MESOS}: waiting for a worker of board `rpi3-arm64`: `pi-1` is paused (dust), "
+        "`pi-2` is paused (no reason given)"
+    )
 
 
 def test_a_build_that_ended_stands_in_the_table_with_its_reason(master, capsys):
