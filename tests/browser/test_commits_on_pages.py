@@ -1,21 +1,15 @@
 """A commit and its builds on Buildbot's grid, console and waterfall, in a real Chromium with a narrow window."""
 
 import re
-import shutil
 
+import chromium
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from running import WORKERS, Site, wait_for
 from upstream import COMMIT_VARIANTS, PROJECT, Upstream
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium"),
-]
+pytestmark = chromium.MARKS
 
-ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
-PATIENCE_MS = 60_000
 WIDTH = 600
 MESSAGE = "Say in a long first line what the commit is about, as people do"
 SCROLL_TO_THE_END = "table => { table.parentElement.scrollLeft = 100000; return table.parentElement.scrollLeft; }"
@@ -45,18 +39,8 @@ def ended(site):
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            tmp_path_factory.mktemp("chromium"),
-            executable_path=CHROMIUM,
-            args=ARGUMENTS,
-            headless=True,
-            viewport={"width": WIDTH, "height": 800},
-        )
-        context.set_default_timeout(PATIENCE_MS)
-        expect.set_options(timeout=PATIENCE_MS)
-        yield context.new_page()
-        context.close()
+    with chromium.opened(tmp_path_factory.mktemp("chromium"), width=WIDTH) as browser:
+        yield browser.new_page()
 
 
 def opened(page, site, path):

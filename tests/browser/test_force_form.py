@@ -3,21 +3,16 @@
 import re
 import shutil
 
+import chromium
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from running import PROJECTS, Site
 from sample_patches import TESTS, Sample
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium"),
-]
+pytestmark = chromium.MARKS
 
 NINJA = "sample-local-gcc-bfd-ninja-full"
 MAKE = "sample-local-gcc-bfd-make-full"
-ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
-PATIENCE_MS = 60_000
 PRINTF = 'std::printf("hungry {}: %zu hungry sources, %zu object...'
 
 
@@ -39,27 +34,17 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            tmp_path_factory.mktemp("chromium"),
-            executable_path=CHROMIUM,
-            args=ARGUMENTS,
-            headless=True,
-            viewport={"width": 1400, "height": 1000},
-        )
-        context.set_default_timeout(PATIENCE_MS)
-        yield context
-        context.close()
+    with chromium.opened(tmp_path_factory.mktemp("chromium")) as browser:
+        yield browser
 
 
 @pytest.fixture
 def page(site, browser):
     """The force form of the ninja variant."""
-    expect.set_options(timeout=PATIENCE_MS)
     address = f"http://localhost:{site.web_port}"
     browser.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
     page = browser.new_page()
-    page.goto(f"{address}/#/builders/{builder_id(site, NINJA)}")
+    page.goto(f"{address}/#/builders/{chromium.builder_id(site, NINJA)}")
     page.get_by_role("button", name="Force a build of sample").click()
     expect(page.locator(".modal-content").get_by_text("A patch of your own (empty: none)")).to_be_visible()
     yield page
@@ -69,11 +54,6 @@ def page(site, browser):
 @pytest.fixture
 def sample(tmp_path):
     return Sample.clone(tmp_path / "hungry")
-
-
-def builder_id(site, name):
-    (builder,) = site.get(f"builders?name={name}")["builders"]
-    return builder["builderid"]
 
 
 def field(page, name):
@@ -245,4 +225,4 @@ def test_other_variants_are_built_from_this_form(site, page):
     field(page, "targets").fill("hungry")
     start(page)
     expect_result(page, "SUCCESS")
-    expect(page).to_have_url(re.compile(rf"#/builders/{builder_id(site, MAKE)}/builds/\d+"))
+    expect(page).to_have_url(re.compile(rf"#/builders/{chromium.builder_id(site, MAKE)}/builds/\d+"))

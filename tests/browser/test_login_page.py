@@ -1,19 +1,12 @@
 """Logging in as people do it: a real master with people, its page in a real Chromium."""
 
-import shutil
-
+import chromium
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from running import ROOT, Site
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium"),
-]
-PATIENCE_MS = 60_000
+pytestmark = chromium.MARKS
 VARIANT = "sample-local-gcc-bfd-ninja-full"
-ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-sync")
 
 
 @pytest.fixture(scope="module")
@@ -33,23 +26,15 @@ def site(tmp_path_factory):
 
 
 @pytest.fixture
-def page(site, request):
+def page(site, tmp_path):
     """A tab whose user types these credentials when the browser asks for some."""
-    expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS, headless=True)
-        password = (site.state / "secrets" / "person-ada").read_text().strip()
-        context = browser.new_context(
-            http_credentials={"username": "ada", "password": password}, viewport={"width": 1400, "height": 1000}
-        )
-        context.set_default_timeout(PATIENCE_MS)
-        yield context.new_page()
-        browser.close()
+    password = (site.state / "secrets" / "person-ada").read_text().strip()
+    with chromium.opened(tmp_path / "chromium", http_credentials={"username": "ada", "password": password}) as browser:
+        yield browser.new_page()
 
 
 def force(site, page):
-    (builder,) = site.get(f"builders?name={VARIANT}")["builders"]
-    page.goto(f"http://localhost:{site.web_port}/#/builders/{builder['builderid']}")
+    page.goto(f"http://localhost:{site.web_port}/#/builders/{chromium.builder_id(site, VARIANT)}")
     page.get_by_text("Force a build of sample", exact=True).first.click()
     page.locator(".modal-footer").get_by_text("Start Build").click()
 

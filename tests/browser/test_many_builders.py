@@ -5,21 +5,16 @@ What is looked at is measured in the page: what wraps, what leaves the window, w
 
 import shutil
 
+import chromium
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from running import ROOT, Site, free_port
 
 from arm_ci.config import load, variants
 from arm_ci.config.model import AXES
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium"),
-]
+pytestmark = chromium.MARKS
 
-ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
-PATIENCE_MS = 60_000
 WIDTH = 1400
 BUILDERS = len(variants(load(ROOT / "config")))
 
@@ -51,18 +46,8 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            tmp_path_factory.mktemp("chromium"),
-            executable_path=CHROMIUM,
-            args=ARGUMENTS,
-            headless=True,
-            viewport={"width": WIDTH, "height": 1000},
-        )
-        context.set_default_timeout(PATIENCE_MS)
-        expect.set_options(timeout=PATIENCE_MS)
-        yield context.new_page()
-        context.close()
+    with chromium.opened(tmp_path_factory.mktemp("chromium"), width=WIDTH) as browser:
+        yield browser.new_page()
 
 
 def opened(page, site, path, ready):

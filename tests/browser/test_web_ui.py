@@ -4,17 +4,13 @@ Looks at what is ours on Buildbot's pages: names, tags, sentences, the force dia
 """
 
 import re
-import shutil
 
+import chromium
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from running import PROJECTS, Site
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium"),
-]
+pytestmark = chromium.MARKS
 
 PATCHED = "sample-local-gcc-bfd-ninja-full"
 # The same sources under a name that has no patch set.
@@ -22,16 +18,6 @@ UNPATCHED = "unpatched-local-gcc-bfd-ninja-full"
 NINJAS_LINE = (
     "ninja: error: 'third_party/ledger/lib/libledger.a', needed by 'hungry', missing and no known rule to make it"
 )
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-component-update",
-    "--disable-sync",
-)
-PATIENCE_MS = 60_000
 TAGS_COLUMN = 2
 # Buildbot 4.3's own: its grid view asks for a stylesheet that its package does not have; every page asks for
 # an icon with one slash too many.
@@ -56,23 +42,13 @@ def site(tmp_path_factory):
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     """Chromium with a user directory of its own."""
-    with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            tmp_path_factory.mktemp("chromium"),
-            executable_path=CHROMIUM,
-            args=ARGUMENTS,
-            headless=True,
-            viewport={"width": 1400, "height": 1000},
-        )
-        context.set_default_timeout(PATIENCE_MS)
-        yield context
-        context.close()
+    with chromium.opened(tmp_path_factory.mktemp("chromium")) as browser:
+        yield browser
 
 
 @pytest.fixture
 def page(browser):
     """A fresh tab."""
-    expect.set_options(timeout=PATIENCE_MS)
     page = browser.new_page()
     yield page
     page.close()
@@ -83,13 +59,8 @@ def address(site):
     return f"http://localhost:{site.web_port}/"
 
 
-def builder_id(site, name):
-    (builder,) = site.get(f"builders?name={name}")["builders"]
-    return builder["builderid"]
-
-
 def build_page(site, variant, number=1):
-    return f"{address(site)}#/builders/{builder_id(site, variant)}/builds/{number}"
+    return f"{address(site)}#/builders/{chromium.builder_id(site, variant)}/builds/{number}"
 
 
 def step(page, name):
@@ -147,7 +118,7 @@ def test_a_failed_builds_summary_is_ninjas_own_line(site, page):
 
 
 def open_force_dialog(site, page):
-    page.goto(f"{address(site)}#/builders/{builder_id(site, PATCHED)}")
+    page.goto(f"{address(site)}#/builders/{chromium.builder_id(site, PATCHED)}")
     page.get_by_role("button", name="Force a build of sample").click()
     dialog = page.locator(".modal-content")
     for label in ("Branch or tag", "Revision (empty: the newest)", "Targets (empty: the usual ones)"):
@@ -177,7 +148,7 @@ def test_a_build_forced_in_the_dialog_builds_those_targets_with_those_jobs(site,
     field(dialog, "jobs").fill("1")
     dialog.get_by_role("button", name="Start build").click()
     expect(dialog).to_have_count(0)
-    expect(page).to_have_url(re.compile(rf"#/builders/{builder_id(site, PATCHED)}/builds/2"))
+    expect(page).to_have_url(re.compile(rf"#/builders/{chromium.builder_id(site, PATCHED)}/builds/2"))
     expect(page.locator(".card-header .results_SUCCESS")).to_have_text("SUCCESS")
     expect(step(page, "build")).to_contain_text("built hungry with -j1")
     expect(step(page, "summary")).to_contain_text(

@@ -1,17 +1,11 @@
 """The page of the workers says why one of them is paused."""
 
-import shutil
-
-import pytest
+import chromium
 from connecting import ConnectingWorker
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from running import Site, wait_for
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium"),
-]
+pytestmark = chromium.MARKS
 REASON = "quarantined: it was disconnected 5 times in 10 minutes; look at the machine, then unpause it here"
 
 
@@ -26,16 +20,10 @@ def test_a_worker_that_came_and_went_is_shown_with_the_reason_of_its_pause(tmp_p
             worker.wait_until_connected()
             worker.kill()
             wait_for(lambda: not worker.state()["connected_to"])
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=CHROMIUM, headless=True, args=("--no-sandbox", "--disable-gpu")
-            )
-            page = browser.new_page(viewport={"width": 1400, "height": 600})
-            page.set_default_timeout(60_000)
+        with chromium.opened(tmp_path / "chromium") as browser:
+            page = browser.new_page()
             page.goto(f"{site.url}#/workers")
-            expect(page.get_by_role("cell", name=REASON)).to_be_visible(timeout=60_000)
-            page.screenshot(path=tmp_path / "workers.png")
-            browser.close()
+            expect(page.get_by_role("cell", name=REASON)).to_be_visible()
     finally:
         if worker is not None:
             worker.kill()
