@@ -68,6 +68,12 @@ _ESCAPES = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f
 _GIT_HEADERS = (b"index ", b"similarity index ", b"dissimilarity index ")
 _BINARY = re.compile(rb"GIT binary patch|Binary files .* differ\r?$")
 _INDEX_MODE = re.compile(rb"index [0-9a-f]+\.\.[0-9a-f]+ ([0-7]+)$")
+_INDEX = re.compile(rb"index ([0-9a-f]+)\.\.([0-9a-f]+)")
+_EMPTY_FILES = (
+    b"e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
+    b"473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
+)
+"""What git calls an empty file in its `index` lines, with SHA-1 and with SHA-256."""
 
 
 def parse_patch(text: bytes, strip: int | None = None) -> tuple[FilePatch, ...]:
@@ -103,6 +109,8 @@ class _GitHeader:
     new_mode: bool | None = None
     before: str = ""
     after: str = ""
+    needs_hunks: bool = False
+    """They say that the content changes."""
 
 
 class _Parser:
@@ -158,6 +166,7 @@ class _Parser:
         before = after = None
         if self.at_names():
             names = None
+            git.needs_hunks = True
             before, after = self.name(b"a/"), self.name(b"b/")
             git.creates, git.deletes = git.creates or before is None, git.deletes or after is None
         elif git.before and git.after:
@@ -176,6 +185,10 @@ class _Parser:
             hunks.append(self.hunk(len(hunks) + 1))
         if self.current().startswith(b"@@"):
             raise self.error("expected `@@ -LINE,COUNT +LINE,COUNT @@`")
+        if not hunks:
+            changes_mode = git.old_mode is not None and git.new_mode is not None
+            if git.needs_hunks or not (git.creates or git.deletes or renames or changes_mode):
+                raise self.error(f"{path}: the diff ends before its first hunk")
         return FilePatch(path, git.creates, git.deletes, git.old_mode, git.new_mode, tuple(hunks), renames)
 
     def path(self, before: str | None, after: str | None, git: _GitHeader) -> tuple[str, str]:
@@ -221,8 +234,10 @@ class _Parser:
                 raise self.error((f"{self.second(names)}: " if names else "") + "binary patches are not supported")
             elif not line.startswith(_GIT_HEADERS):
                 break
-            elif _INDEX_MODE.match(line):
-                self.executable(mode, names)
+            else:
+                if _INDEX_MODE.match(line):
+                    self.executable(mode, names)
+                git.needs_hunks = git.needs_hunks or _changes_content(line)
             self.at += 1
 
     def second(self, names: tuple[bytes, bytes]) -> str:
@@ -306,8 +321,38 @@ class _Parser:
             raise self.error(f"hunk {number} has more lines than its @@ line says")
         if all(operation == " " for operation, _ in lines):
             raise self.error(f"hunk {number} changes nothing")
+        self.after_hunk(number)
         exact = self.strip is not None and all(operation != " " for operation, _ in lines)
         return Hunk(number, start, after_start, tuple(lines), exact)
+
+    def after_hunk(self, number: int) -> None:
+        """Refuses what looks as if it belonged to a hunk that is complete: no change may be lost without a word.
+
+        Mails and `git log` have other text there; it is skipped.
+        """
+        start = self.at
+        while self.at < len(self.lines) and not self.current().strip():
+            self.at += 1
+        line = self.current()
+        if re.match(rb"\s+@@ -", line):
+            raise self.error("expected `@@ -LINE,COUNT +LINE,COUNT @@` without blanks before it")
+        # Below an empty line a person's own words may be indented, or a list.
+        follows = self.at == start or self.lines[self.at - 1].rstrip(b"\r")
+        starts = b"+- " if follows else b"+"
+        if line and line[0] in starts and line.rstrip() != b"--" and not self.at_names():
+            raise self.error(f"hunk {number} has more lines than its @@ line says, or the next @@ line is lost")
+        self.at = start
+
+
+def _changes_content(line: bytes) -> bool:
+    """Whether one of git's index lines says that a hunk must follow."""
+    if not line.startswith(b"index "):
+        return line != b"similarity index 100%"
+    match = _INDEX.match(line)
+    if not match:
+        return False
+    nothing = [not name.strip(b"0") or any(empty.startswith(name) for empty in _EMPTY_FILES) for name in match.groups()]
+    return match[1] != match[2] and not all(nothing)
 
 
 def _unquoted(name: bytes) -> bytes:

@@ -11,6 +11,8 @@ from arm_ci.patches import diffs, engine
 
 SIMPLE = diff("src/a.txt", NUMBERS, changed(15, "fifteen"), context=1)
 
+MORE = "hunk 1 has more lines than its @@ line says, or the next @@ line is lost"
+
 
 def test_prose_before_between_and_after_diffs_is_skipped():
     text = "Title\n--- not a file\n\nWhy: because\n\n" + SIMPLE + "-- \n2.39.2\n" + diff("b", None, "x\n") + "\nend\n"
@@ -37,6 +39,30 @@ def test_a_patch_file_with_dos_line_ends_throughout_reads_as_one_without():
     assert diffs.parse_patch(SIMPLE.replace("\n", "\r\n").encode()) == diffs.parse_patch(SIMPLE.encode())
 
 
+@pytest.mark.parametrize("hashes", ["0000000..e69de29", "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391..0000000"])
+def test_an_empty_file_comes_and_goes_without_a_hunk(hashes: str):
+    kind = "new" if hashes.startswith("0") else "deleted"
+    text = f"diff --git a/x b/x\n{kind} file mode 100644\nindex {hashes}\n{SIMPLE}"
+    (file, _) = diffs.parse_patch(text.encode())
+    assert (file.path, file.creates, file.deletes, file.hunks) == ("x", kind == "new", kind == "deleted", ())
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        "-- \n2.39.2\n\n\nFrom 12ab Mon Sep 17 00:00:00 2001\nSubject: y\n\n---\n b | 1 +\n 1 file changed\n\n",
+        "--\n2.39.2\n",
+        "\ncommit 12ab\nAuthor: A <a@b>\n\n    Why\n\n    + a list\n\n",
+        "\n  Regards,\n  Ann\n",
+        "\n- a remark\n",
+        "Index: b\n=======\n",
+        " \n",
+    ],
+)
+def test_text_between_diffs_is_that_of_mails_and_logs(between: str):
+    assert len(diffs.parse_patch((SIMPLE + between + diff("b", None, "x\n") + between).encode())) == 2
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -52,6 +78,28 @@ def test_a_patch_file_with_dos_line_ends_throughout_reads_as_one_without():
         ("--- a/x\n+++ b/x\n@@ -1 +1 @@\n+a\n+b\n-c\n", "line 6: hunk 1 has more lines than its @@ line says"),
         ("--- a/x\n+++ b/x\n@@ -1 +1 @@\n a\n", "line 4: hunk 1 changes nothing"),
         ("--- a/x\n+++ b/x\n@@ what\n", "line 3: expected `@@ -LINE,COUNT +LINE,COUNT @@`"),
+        ("--- a/x\n+++ b/x\n", "line 2: x: the diff ends before its first hunk"),
+        ("diff --git a/x b/x\nindex 1..2 100644\n", "line 2: x: the diff ends before its first hunk"),
+        ("diff --git a/x b/x\nindex 1..2 100644\n--- a/x\n", "line 3: x: the diff ends before its first hunk"),
+        (SIMPLE + "diff --git a/y b/y\n", "line 9: y: the diff ends before its first hunk"),
+        (SIMPLE + "--- a/y\n+++ b/y\n\n@@ -1 +1 @@\n-a\n+b\n", "line 11: y: the diff ends before its first hunk"),
+        (
+            "diff --git a/x b/x\nnew file mode 100644\nindex 0000000..1234567\n",
+            "line 3: x: the diff ends before its first hunk",
+        ),
+        (
+            "diff --git a/x b/x\nnew file mode 100644\n--- /dev/null\n+++ b/x\n",
+            "line 4: x: the diff ends before its first hunk",
+        ),
+        (SIMPLE + "+one more\n", f"line 9: {MORE}"),
+        (SIMPLE + " one more\n", f"line 9: {MORE}"),
+        (SIMPLE + "-- one more\n", f"line 9: {MORE}"),
+        (SIMPLE + "--- one more\n", f"line 9: {MORE}"),
+        (SIMPLE + " \n-one more\n", f"line 10: {MORE}"),
+        (SIMPLE + "\n\n+one more\n", f"line 11: {MORE}"),
+        (SIMPLE + SIMPLE.split("@@\n")[1], f"line 9: {MORE}"),
+        (SIMPLE + "\t@@ -1 +1 @@\n", "line 9: expected `@@ -LINE,COUNT +LINE,COUNT @@` without blanks before it"),
+        (SIMPLE + "\n  @@ -1 +1 @@\n", "line 10: expected `@@ -LINE,COUNT +LINE,COUNT @@` without blanks before it"),
         (SIMPLE + SIMPLE, "two diffs for src/a.txt: join them"),
         (
             "diff --git a/x b/y\nsimilarity index 90%\nrename from x\nrename to y\n",

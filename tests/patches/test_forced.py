@@ -263,6 +263,17 @@ GIT = "diff --git a/x b/x\n"
             1,
             "line 2: renames and copies are not supported: write it as one deleted and one new file",
         ),
+        (
+            "diff --git a/x b/y\nsimilarity index 90%\nrename from x\nrename to y\n",
+            1,
+            "line 4: y: the diff ends before its first hunk",
+        ),
+        (one("a/x") + "--- a/y\n+++ b/y\n", 1, "line 7: y: the diff ends before its first hunk"),
+        (
+            one("a/x") + "+more\n",
+            1,
+            "line 6: hunk 1 has more lines than its @@ line says, or the next @@ line is lost",
+        ),
         (one("a/x") + "@@ what\n", 1, "line 6: expected `@@ -LINE,COUNT +LINE,COUNT @@`"),
     ],
 )
