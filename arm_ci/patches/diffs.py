@@ -10,8 +10,7 @@ import posixpath
 import re
 from dataclasses import dataclass, replace
 
-JOURNAL_DIRECTORY = ".arm_ci-patches"
-"""Directory in the source tree that holds an apply on its way; it is gone before and after."""
+from .paths import outside, shown, text_of, unquoted
 
 _CONTEXT = 3
 """Lines of context that diff programs give a hunk unless asked for another number."""
@@ -21,6 +20,7 @@ class BundleError(Exception):
     """The bundle or a patch in it is malformed; the message says where and what was expected."""
 
     def __init__(self, message: str, line: int = 0) -> None:
+        message = shown(message)
         super().__init__(f"line {line}: {message}" if line else message)
         self.message = message
         self.line = line
@@ -64,7 +64,6 @@ class FilePatch:
 
 
 _HUNK = re.compile(rb"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
-_ESCAPES = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
 _GIT_HEADERS = (b"index ", b"similarity index ", b"dissimilarity index ")
 _BINARY = re.compile(rb"GIT binary patch|Binary files .* differ\r?$")
 _INDEX_MODE = re.compile(rb"index [0-9a-f]+\.\.[0-9a-f]+ ([0-7]+)$")
@@ -266,7 +265,7 @@ class _Parser:
 
     def name(self, prefix: bytes) -> str | None:
         """The path of a `---` or `+++` line; None for /dev/null."""
-        name = _unquoted(self.current()[4:].split(b"\t")[0].rstrip(b"\r"))
+        name = unquoted(self.current()[4:].split(b"\t")[0].rstrip(b"\r"))
         if name == b"/dev/null":
             self.at += 1
             return None
@@ -276,7 +275,7 @@ class _Parser:
 
     def renamed(self, name: bytes) -> str:
         """A path of git's rename lines, which carry no `a/` and `b/`."""
-        return text_of(_unquoted(name).split(b"/", max((self.strip or 0) - 1, 0))[-1])
+        return text_of(unquoted(name).split(b"/", max((self.strip or 0) - 1, 0))[-1])
 
     def stripped(self, name: bytes, prefix: bytes) -> str:
         """A name without what `strip` takes from it."""
@@ -353,33 +352,6 @@ def _changes_content(line: bytes) -> bool:
         return False
     nothing = [not name.strip(b"0") or any(empty.startswith(name) for empty in _EMPTY_FILES) for name in match.groups()]
     return match[1] != match[2] and not all(nothing)
-
-
-def _unquoted(name: bytes) -> bytes:
-    """A name as git writes it when it has unusual characters, in quotes, or any other."""
-    if name[:1] != b'"':
-        return name
-    return re.sub(
-        rb"\\([0-7]{3}|.)",
-        lambda m: bytes([int(m[1], 8) & 0xFF]) if len(m[1]) == 3 else _ESCAPES.get(m[1], m[1]),
-        name[1:-1],
-    )
-
-
-def text_of(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape")
-
-
-def outside(path: str) -> str | None:
-    """Why a path must not be touched whatever the tree holds, or None."""
-    parts = path.split("/")
-    if path.startswith("/") or "\0" in path or "\\" in path:
-        return f"{path}: expected a path inside the source tree"
-    if any(part in ("", ".", "..") for part in parts):
-        return f"{path}: expected a path inside the source tree, without `.` and `..`"
-    if parts[0].lower() == JOURNAL_DIRECTORY or ".git" in (part.lower() for part in parts):
-        return f"{path}: not a source file"
-    return None
 
 
 def reversed_file(file: FilePatch) -> FilePatch:

@@ -17,8 +17,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .diffs import BundleError, FilePatch, outside, parse_patch, reversed_file, text_of
+from .diffs import BundleError, FilePatch, parse_patch, reversed_file
 from .matching import RefusedError, Tree, quoted, run
+from .paths import outside, shown, text_of
 from .transaction import SourceError, opened, write
 
 SCHEMA = 1
@@ -215,7 +216,7 @@ def read_version(source: str, version: Marker | None) -> str | None:
         found = _search(Tree(source), version) if version else None
     except OSError as error:
         raise SourceError(f"{os.fsdecode(error.filename or source)}: {error.strerror}") from error
-    return found[1].group(1).strip() if found and found[1].re.groups else None
+    return shown(found[1].group(1).strip()) if found and found[1].re.groups else None
 
 
 def _search(tree: Tree, marker: Marker) -> tuple[int, Any] | None:
@@ -271,7 +272,7 @@ def _judge(series: Series, tree: Tree, context: Context) -> tuple[tuple[PatchSta
         # The same patch again must find its own lines: otherwise a second apply would change the tree once more.
         again, _ = _judge_once(series.patches, result, context)
         states = tuple(_unless_lost(state, second) for state, second in zip(states, again))
-    return states, result
+    return tuple(replace(state, name=shown(state.name), reason=shown(state.reason)) for state in states), result
 
 
 def _unless_lost(state: PatchState, again: PatchState) -> PatchState:

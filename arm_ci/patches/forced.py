@@ -12,6 +12,7 @@ from typing import Any
 
 from .diffs import BundleError, FilePatch, parse_patch, reversed_file
 from .matching import Place, RefusedError, Tree, run_file
+from .paths import shown
 from .transaction import opened, write
 
 SCHEMA = 1
@@ -26,8 +27,8 @@ class ForcedPatchError(Exception):
     """The patch cannot be applied: `problems` are sentences, the most telling one first."""
 
     def __init__(self, problems: Sequence[str], already: bool = False) -> None:
-        super().__init__(problems[0])
-        self.problems = tuple(problems)
+        self.problems = tuple(shown(problem) for problem in problems)
+        super().__init__(self.problems[0])
         self.already = already
         """The whole of it stands in the tree already."""
 
@@ -52,7 +53,7 @@ class AppliedFile:
         if self.hunks and self.what != "created":
             parts.append(_count(self.hunks, "hunk"))
         parts += [f"hunk {place.hunk} {_moved(place)}" for place in self.places]
-        return f"{self.path}: {', '.join(parts)}"
+        return shown(f"{self.path}: {', '.join(parts)}")
 
 
 def parse(text: bytes, strip: int) -> tuple[FilePatch, ...]:

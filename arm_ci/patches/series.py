@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from arm_ci.patches import diffs, engine
+from arm_ci.patches import diffs, engine, paths
 
 SERIES = "series.yaml"
 HEADINGS = ("What", "Why", "Upstream", "Needed for")
@@ -266,7 +266,7 @@ class _Reader:
                 re.compile(marker["pattern"])
             except re.error as error:
                 self.complain(values["pattern"], f"pattern: not a regular expression: {error}")
-        if marker.get("file") and (problem := diffs.outside(marker["file"])):
+        if marker.get("file") and (problem := paths.outside(marker["file"])):
             self.complain(values["file"], f"file: {problem}")
         return marker
 

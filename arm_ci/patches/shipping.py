@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 ARCHIVE = "patches.pyz"
-MODULES = ("__init__", "__main__", "diffs", "engine", "forced", "matching", "transaction")
+MODULES = ("__init__", "__main__", "diffs", "engine", "forced", "matching", "paths", "transaction")
 """The modules of this package that run there; they import nothing but each other, and those by relative names."""
 
 _START = "import sys\nfrom patches.__main__ import main\nsys.exit(main())\n"

@@ -24,8 +24,8 @@ try:
 except ImportError:  # not a POSIX system: two engines on one tree are then up to the caller
     fcntl = None  # type: ignore[assignment]
 
-from .diffs import JOURNAL_DIRECTORY, outside
 from .matching import File, RefusedError, read_file
+from .paths import JOURNAL_DIRECTORY, outside, shown
 
 SCHEMA = 1
 JOURNAL = "journal.json"
@@ -34,6 +34,9 @@ JOURNAL = "journal.json"
 
 class SourceError(Exception):
     """The source tree cannot be read or written, or an interrupted apply in it cannot be resolved."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(shown(message))
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import pytest
 from running import Site
 from sample_patches import OWN_TEST, TESTS, Sample
 
-from arm_ci.patches.diffs import JOURNAL_DIRECTORY
+from arm_ci.patches.paths import JOURNAL_DIRECTORY
 
 pytestmark = pytest.mark.integration
 
@@ -111,6 +111,14 @@ def test_a_strip_level_that_would_fit_is_named(site, sample, tmp_path):
         "failed forced-patch: patch-failed: main.cpp is not in the tree; with strip level 0 the file exists: "
         "src/main.cpp"
     )
+
+
+def test_a_file_whose_name_is_not_utf8_is_named_in_the_build(site, tmp_path):
+    patch = '--- "a/caf\\351.txt"\n+++ "b/caf\\351.txt"\n@@ -1 +1 @@\n-a\n+b\n'
+    _, build = force(site, tmp_path, patch)
+    sentence = r"caf\xe9.txt is not in the tree"
+    assert build["state_string"] == f"failed forced-patch: patch-failed: {sentence}"
+    assert site.log(site.steps(build)["forced-patch"], "problems") == f"{sentence}\n"
 
 
 def test_one_form_builds_several_variants_in_one_build_set(site):

@@ -203,3 +203,12 @@ def test_a_version_file_that_cannot_be_read_is_one_clear_message(tree: Path, mon
     with pytest.raises(transaction.SourceError) as failed:
         engine.read_version(str(tree), marker)
     assert str(failed.value) == f"{tree}/configure.ac: Permission denied"
+
+
+def test_reasons_and_versions_that_are_not_utf8_can_be_shown_everywhere(tmp_path: Path):
+    write_tree(tmp_path, {"version": b"1.0\xe9\n"})
+    patch = '--- "a/caf\\351"\n+++ "b/caf\\351"\n@@ -1 +1 @@\n-a\n+b\n'
+    patches = series(patch, version={"file": "version", "pattern": "(.*)"})
+    found = engine.check(patches, str(tmp_path), engine.Context())
+    document = engine.document(engine.read_version(str(tmp_path), patches.version), found, ())
+    assert (document["version"], document["patches"][0]["reason"]) == ("1.0\\xe9", "caf\\xe9 is not in the tree")

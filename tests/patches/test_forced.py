@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from patch_trees import NUMBERS, changed, diff, read_tree, write_tree
 
-from arm_ci.patches import diffs, forced, shipping
+from arm_ci.patches import forced, paths, shipping
 
 FIVE = diff("src/a.txt", NUMBERS, changed(5, "five"))
 INSIDE = "expected a path inside the source tree"
@@ -314,8 +314,26 @@ def test_whatever_is_pasted_is_read_or_refused_and_leads_nowhere_else(lines: lis
     except forced.ForcedPatchError as refused:
         assert str(refused)
     else:
-        paths = [path for file in files for path in (file.path, file.renames) if path]
-        assert not any(diffs.outside(path) for path in paths)
+        named = [path for file in files for path in (file.path, file.renames) if path]
+        assert not any(paths.outside(path) for path in named)
+
+
+NOT_UTF8 = '--- "a/caf\\351.txt"\n+++ "b/caf\\351.txt"\n@@ -1 +1 @@\n-one\n+two\n'
+
+
+def test_a_file_whose_name_is_not_utf8_is_changed_and_named_in_text(tree: Path):
+    (Path(os.fsdecode(os.fsencode(tree) + b"/caf\xe9.txt"))).write_text("one\n")
+    assert apply(NOT_UTF8, tree) == ["caf\\xe9.txt: 1 hunk"]
+
+
+def test_why_a_file_whose_name_is_not_utf8_is_refused_can_be_shown_everywhere(tree: Path):
+    with pytest.raises(forced.ForcedPatchError) as refused:
+        apply(NOT_UTF8 + NOT_UTF8.replace("caf", "\\033[1mcaf"), tree)
+    assert str(refused.value) == "caf\\xe9.txt is not in the tree; and 1 more"
+    assert refused.value.problems[1] == "\\x1b[1mcaf\\xe9.txt is not in the tree"
+    with pytest.raises(forced.ForcedPatchError) as refused:
+        forced.parse(NOT_UTF8.replace("/caf", "/../caf").encode(), 1)
+    assert str(refused.value) == f"line 1: ../caf\\xe9.txt: {INSIDE}, without `.` and `..`"
 
 
 # -- what a tree tells ---------------------------------------------------------------------------------------------

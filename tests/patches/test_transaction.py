@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from patch_trees import NUMBERS, changed, diff, read_tree, series, states, write_tree
 
-from arm_ci.patches import diffs, engine, transaction
+from arm_ci.patches import engine, paths, transaction
 
 BEFORE = {"a": NUMBERS, "dir/b": "x\n", "gone": "bye\n"}
 PATCH = (
@@ -80,7 +80,7 @@ def whole(tree: Path) -> bool:
     now = read_tree(tree)
     assert now in (AFTER, {name: text.encode() for name, text in BEFORE.items()})
     assert (tree / "a").stat().st_mode & 0o777 == 0o640
-    assert not (tree / diffs.JOURNAL_DIRECTORY).exists()
+    assert not (tree / paths.JOURNAL_DIRECTORY).exists()
     return now == AFTER
 
 
@@ -158,7 +158,7 @@ def die_in_the_middle(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         patching.setattr(transaction, "os", fake)
         with pytest.raises(DeathError):
             engine.apply(series(PATCH), str(tree), ANY)
-    assert (tree / diffs.JOURNAL_DIRECTORY / transaction.JOURNAL).exists()
+    assert (tree / paths.JOURNAL_DIRECTORY / transaction.JOURNAL).exists()
 
 
 def test_a_tree_that_was_checked_out_anew_meanwhile_is_left_as_it_is(tree: Path, monkeypatch: pytest.MonkeyPatch):
@@ -261,7 +261,7 @@ import os, signal, sys
 sys.path[:0] = {path!r}
 import test_transaction as t
 from patch_trees import series
-from arm_ci.patches import engine, transaction
+from arm_ci.patches import engine, paths, transaction
 transaction.os = t.Os(int(sys.argv[2]), lambda: os.kill(os.getpid(), signal.SIGKILL))
 engine.apply(series(t.PATCH), sys.argv[1], engine.Context())
 """
