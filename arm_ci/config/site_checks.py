@@ -18,6 +18,8 @@ from arm_ci.config.secret_checks import check_secret
 # As SQLAlchemy takes a URL apart (sqlalchemy/engine/url.py); drivers also take a password among the options.
 DATABASE_PASSWORD = re.compile(r"[^:]*://[^:/]*:[^@]+@|[^?]*\?(.*&)?(password|passwd)=", re.IGNORECASE)
 LOOPBACK = re.compile(r"localhost|::1|127(\.[0-9]{1,3}){3}", re.ASCII)
+EVERY_ADDRESS = ("", "0.0.0.0", "::")
+"""What stands for all addresses of a machine."""
 
 
 def check_site(draft: Draft) -> None:
@@ -61,6 +63,13 @@ def _check_people(draft: Draft) -> None:
             f"found `{shorten(site.web.host)}`, expected a loopback address such as `127.0.0.1`: nobody has to log in, "
             "and who reaches the web UI can run commands on every worker; name the people who may with "
             "`people: [NAME]`, and others can only look",
+        )
+    if open_to_all and site.people and not site.url and not findings.broken("site", "url"):
+        port = "PORT" if findings.broken("site", "web", "port") else site.web.port
+        findings.add(
+            ("site", "web", "host"),
+            f"found `{shorten(site.web.host)}` without `url`: a login would lead people to localhost, their own "
+            f"machine; write `url: http://NAME:{port}/` with the name under which they reach this one",
         )
     connecting = {worker.name for worker in draft.workers.values() if not worker.local}
     for index, person in enumerate(site.people):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from glob import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from buildbot.configurators import ConfiguratorBase
 
 from arm_ci.config import Config, ConfigError, load, variants
 from arm_ci.config.model import Variant
+from arm_ci.config.site_checks import EVERY_ADDRESS
 from arm_ci.master.builders import artefacts_directory, buildbot_project, builders
 from arm_ci.master.connection import Connections
 from arm_ci.master.forcing import force_scheduler
@@ -91,11 +93,12 @@ class ArmCi(ConfiguratorBase):
         c.setdefault("db", {"db_url": site.database})
         self.protocols.update(protocols(site))
         self.www.setdefault("port", endpoint(site.web))
-        # The page may be opened under each name of this machine; others must not force builds from their pages.
+        # The page may be opened under `url`, as localhost, and under the address that it listens on; pages of others
+        # must not force builds.
         names = ["localhost", "127.0.0.1"]
-        if ":" in site.web.host:
+        if site.web.host not in (*names, *EVERY_ADDRESS):
             # Buildbot reads these as patterns, in which a bracket stands for itself inside brackets only.
-            names.append(f"[[]{site.web.host}]")
+            names.append(escape(f"[{site.web.host}]" if ":" in site.web.host else site.web.host))
         origins = [f"http://{name}:{site.web.port}" for name in names]
         self.www.setdefault("allowed_origins", [*origins, _origin(c["buildbotURL"])])
         if site.people:

@@ -11,9 +11,15 @@ OPEN_TO_ALL = (
     "expected a loopback address such as `127.0.0.1`: nobody has to log in, and who reaches the web UI can run "
     "commands on every worker; name the people who may with `people: [NAME]`, and others can only look"
 )
+NO_URL = (
+    "without `url`: a login would lead people to localhost, their own machine; write `url: http://NAME:8010/` with the "
+    "name under which they reach this one"
+)
+URL = "url: http://ci.example.org:8010/"
 PEOPLE: Edit = (S, "title: test", "people: [ada]")
 WEBHOOK: Edit = (S, "title: test", "github_webhook: true")
 EVERYWHERE: Edit = (S, "  port: 8010", "  port: 8010\n  host: 0.0.0.0")
+ELSEWHERE: Edit = (S, "  port: 8010", "  port: 8010\n  host: 127.0.0.2")
 
 CASES: list[tuple[str, list[Edit], list[str]]] = [
     (
@@ -26,7 +32,26 @@ CASES: list[tuple[str, list[Edit], list[str]]] = [
         [(S, "title: test", "people: []"), (S, "  port: 8010", "  port: 8010\n  host: '::'")],
         [f"site.yaml:4:9: `web.host`: found `::`, {OPEN_TO_ALL}"],
     ),
-    ("the web UI listens to everyone and people log in", [EVERYWHERE, PEOPLE], []),
+    ("the web UI listens to everyone and people log in", [EVERYWHERE, (S, "title: test", f"people: [ada]\n{URL}")], []),
+    ("the web UI listens on another loopback address and people log in", [ELSEWHERE, PEOPLE], []),
+    (
+        "people log in from elsewhere and nobody knows where they are led then",
+        [EVERYWHERE, PEOPLE],
+        [f"site.yaml:4:9: `web.host`: found `0.0.0.0` {NO_URL}"],
+    ),
+    (
+        "people log in at a name and nobody knows where they are led then",
+        [(S, "  port: 8010", "  host: ci.example.org\n  port: 80100"), PEOPLE],
+        [
+            f"site.yaml:3:9: `web.host`: found `ci.example.org` {NO_URL.replace('8010', 'PORT')}",
+            f"site.yaml:4:9: `web.port`: found `80100`, expected {EXPECTED['port']}",
+        ],
+    ),
+    (
+        "the address that people open is none",
+        [EVERYWHERE, (S, "title: test", "people: [ada]\nurl: ci.example.org")],
+        ["site.yaml:2:6: `url`: found `ci.example.org`, expected an address that starts with http(s)://"],
+    ),
     (
         "the key of the people who log in is misspelt",
         [EVERYWHERE, (S, "title: test", "peple: [ada]")],

@@ -28,6 +28,7 @@ class Visitor:
     def __init__(self, site):
         self.site = site
         self.cookie = ""
+        self.led_to = None
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), StayHere)
 
     def ask(self, path, data=None, method=None, **headers):
@@ -40,6 +41,7 @@ class Visitor:
         except urllib.error.HTTPError as error:
             with error:
                 # As browsers do: the last one counts.
+                self.led_to = error.headers.get("Location")
                 self.cookie = error.headers.get_all("Set-Cookie", [self.cookie])[-1].partition(";")[0]
                 return error.code, error.read().decode()
 
@@ -71,8 +73,15 @@ def site(tmp_path_factory):
         site.arm_ci("stop", "--state", str(site.state))
 
 
+def url(site):
+    """What people open; here nobody asks for that name's address."""
+    return f"http://ci.example.org:{site.web_port}/"
+
+
 def write_site(site, *lines):
-    listening = f"web: {{port: {site.web_port}, host: 0.0.0.0}}\nworkers: {{port: {site.worker_port}}}\n"
+    listening = (
+        f"web: {{port: {site.web_port}, host: 0.0.0.0}}\nworkers: {{port: {site.worker_port}}}\nurl: {url(site)}\n"
+    )
     (site.config / "site.yaml").write_text("\n".join((f"{listening}patches: {ROOT / 'patches'}", *lines, "")))
 
 
@@ -173,6 +182,17 @@ def test_a_person_forces_and_the_build_says_who(site):
     assert site.get(f"buildsets/{buildset}/properties")["properties"][0]["owner"][0] == "ada"
 
 
+def test_a_person_on_another_machine_is_led_back_after_the_login_and_forces_from_there(site):
+    ada = Visitor(site)
+    assert ada.log_in("ada", password(site, "ada")) == 302
+    assert ada.led_to == f"{url(site)}#/"
+    call = {"jsonrpc": "2.0", "id": 1, "method": "force", "params": {"builderNames": [VARIANT]}}
+    path = "api/v2/forceschedulers/force-sample"
+    assert ada.ask(path, json.dumps(call).encode(), Origin=url(site).rstrip("/"))[0] == 200
+    status, body = ada.ask(path, json.dumps(call).encode(), Origin=f"http://elsewhere.example.org:{site.web_port}")
+    assert (status, json.loads(body)) == (400, {"error": {"message": "invalid origin"}})
+
+
 def test_a_changed_password_counts_at_once_and_ends_the_old_logins(site):
     grace = Visitor(site)
     old = password(site, "grace")
@@ -188,7 +208,7 @@ def test_a_changed_password_counts_at_once_and_ends_the_old_logins(site):
 def test_arm_ci_force_goes_on_working(site):
     done = site.arm_ci("force", "--variant", VARIANT)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"1 build asked for: http://localhost:{site.web_port}/\n"
+    assert done.stdout == f"1 build asked for: {url(site)}\n"
     newest = site.get("buildsets?order=-bsid&limit=1")["buildsets"][0]["bsid"]
     assert site.get(f"buildsets/{newest}/properties")["properties"][0]["owner"][0] == "arm-ci"
 

@@ -18,6 +18,7 @@ from arm_ci.master.builders import steps as variant_steps
 from arm_ci.master.housekeeping import Housekeeping
 
 ROOT = Path(__file__).resolve().parents[2]
+OPEN = "people: [ada]\nurl: https://ci.example.org/mesos/"
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,25 @@ def test_a_build_has_its_variants_steps(shipped):
 
 def test_builds_are_forced_from_our_own_pages_only(shipped):
     assert set(shipped["www"]["allowed_origins"]) == {"http://localhost:8010", "http://127.0.0.1:8010"}
+
+
+@pytest.mark.parametrize(
+    ("site", "more"),
+    [
+        ("web: {port: 8010, host: 127.0.0.2}", ["http://127.0.0.2:8010"]),
+        ("web: {port: 8010, host: '::1'}", ["http://[[]::1]:8010"]),
+        (f"web: {{port: 8010, host: 192.0.2.1}}\n{OPEN}", ["http://192.0.2.1:8010", "https://ci.example.org"]),
+        (f"web: {{port: 8010, host: 0.0.0.0}}\n{OPEN}", ["https://ci.example.org"]),
+        (f"web: {{port: 8010, host: '::'}}\n{OPEN}", ["https://ci.example.org"]),
+    ],
+)
+def test_builds_are_forced_under_the_address_that_the_web_ui_listens_on_too(tmp_path, site, more):
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    (tmp_path / "config" / "site.yaml").write_text(f"{site}\n")
+    (tmp_path / "samples").symlink_to(ROOT / "samples")
+    config = {"configurators": [ArmCi(tmp_path / "config")]}
+    config["configurators"][0].configure(config)
+    assert set(config["www"]["allowed_origins"]) == {"http://localhost:8010", "http://127.0.0.1:8010", *more}
 
 
 def test_everything_listens_on_loopback(shipped):
