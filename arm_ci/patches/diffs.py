@@ -10,7 +10,7 @@ import posixpath
 import re
 from dataclasses import dataclass, replace
 
-from .paths import outside, shown, text_of, unquoted
+from .paths import LONGEST_PATH_BYTES, outside, shown, text_of, unquoted
 
 _CONTEXT = 3
 """Lines of context that diff programs give a hunk unless asked for another number."""
@@ -152,12 +152,19 @@ class _Parser:
     def git_names(self) -> tuple[bytes, bytes] | None:
         """Both names of `diff --git a/PATH b/PATH`; None when only the lines below can tell them."""
         names = self.header()[len(b"diff --git ") :]
-        self.at += 1
         first, second = names[: len(names) // 2], names[len(names) // 2 + 1 :]
         without = [name.split(b"/", 1)[-1] for name in (first, second)]
-        if names[:1] == b'"' or without[0] != without[1] or (self.strip is None and first[:2] != b"a/"):
-            return None
-        return first, second
+        told = names[:1] != b'"' and without[0] == without[1] and (self.strip is not None or first[:2] == b"a/")
+        if told:
+            self.of_bearable_length(first)
+        self.at += 1
+        return (first, second) if told else None
+
+    def of_bearable_length(self, name: bytes) -> bytes:
+        """Refuses what no system opens, before anything is worked out of it."""
+        if len(name) > LONGEST_PATH_BYTES:
+            raise self.error(f"a path of {len(name):,} bytes: expected at most {LONGEST_PATH_BYTES:,}")
+        return name
 
     def file(self, start: int, names: tuple[bytes, bytes] | None) -> FilePatch:
         git = _GitHeader()
@@ -201,14 +208,16 @@ class _Parser:
             return after, before
         if self.strip is None:
             raise self.error(f"renames {before} to {after}: write it as one deleted and one new file")
-        for strip in range(1, max(before.count("/"), after.count("/")) + 1):
-            same = before.split("/", strip)[-1]
-            if same == after.split("/", strip)[-1]:
-                better = self.strip + strip
-                raise self.error(
-                    f"with strip level {self.strip} its two names are {before} and {after}; "
-                    f"with {better} both are {same}"
-                )
+        ours, theirs = before.split("/"), after.split("/")
+        same = 0
+        while same < min(len(ours), len(theirs)) and ours[-1 - same] == theirs[-1 - same]:
+            same += 1
+        if same:
+            names = f"with strip level {self.strip} its two names are {before} and {after}"
+            if len(ours) != len(theirs):
+                raise self.error(f"{names}; no other makes them one")
+            better = self.strip + len(ours) - same
+            raise self.error(f"{names}; with {better} both are {'/'.join(ours[-same:])}")
         # diff(1) on a file and its copy: the copy's name is the file's with something at its end.
         return (before if after.startswith(before) else after), ""
 
@@ -265,7 +274,7 @@ class _Parser:
 
     def name(self, prefix: bytes) -> str | None:
         """The path of a `---` or `+++` line; None for /dev/null."""
-        name = unquoted(self.current()[4:].split(b"\t")[0].rstrip(b"\r"))
+        name = self.of_bearable_length(unquoted(self.current()[4:].split(b"\t")[0].rstrip(b"\r")))
         if name == b"/dev/null":
             self.at += 1
             return None
@@ -275,7 +284,7 @@ class _Parser:
 
     def renamed(self, name: bytes) -> str:
         """A path of git's rename lines, which carry no `a/` and `b/`."""
-        return text_of(unquoted(name).split(b"/", max((self.strip or 0) - 1, 0))[-1])
+        return text_of(self.of_bearable_length(unquoted(name)).split(b"/", max((self.strip or 0) - 1, 0))[-1])
 
     def stripped(self, name: bytes, prefix: bytes) -> str:
         """A name without what `strip` takes from it."""

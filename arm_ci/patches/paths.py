@@ -10,6 +10,9 @@ import re
 JOURNAL_DIRECTORY = ".arm_ci-patches"
 """Directory in the source tree that holds an apply on its way; it is gone before and after."""
 
+LONGEST_PATH_BYTES = 4096
+"""Linux's PATH_MAX."""
+
 _ESCAPES = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
 _NOT_SHOWN = re.compile("[\0-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from patch_trees import NUMBERS, changed, diff, read_tree, write_tree
 from arm_ci.patches import forced, paths, shipping
 
 FIVE = diff("src/a.txt", NUMBERS, changed(5, "five"))
+TWO_NAMES = "with strip level 0 its two names are a/x/y and y; no other makes them one"
 INSIDE = "expected a path inside the source tree"
 
 
@@ -274,6 +276,14 @@ GIT = "diff --git a/x b/x\n"
             1,
             "line 6: hunk 1 has more lines than its @@ line says, or the next @@ line is lost",
         ),
+        ("--- a/x/y\n+++ y\n@@ -1 +1 @@\n-a\n+b\n", 0, f"line 1: {TWO_NAMES}"),
+        (one("a" * 5000), 0, "line 1: a path of 5,000 bytes: expected at most 4,096"),
+        (f"diff --git {'a' * 5000} {'a' * 5000}\n", 0, "line 1: a path of 5,000 bytes: expected at most 4,096"),
+        (
+            f"diff --git a/x b/y\nrename from x\nrename to {'/' * 100_000}\n",
+            1,
+            "line 3: a path of 100,000 bytes: expected at most 4,096",
+        ),
         (one("a/x") + "@@ what\n", 1, "line 6: expected `@@ -LINE,COUNT +LINE,COUNT @@`"),
     ],
 )
@@ -281,6 +291,14 @@ def test_what_cannot_be_applied_anywhere_is_refused_without_a_tree(text: str, st
     with pytest.raises(forced.ForcedPatchError) as refused:
         forced.parse(text.encode(), strip)
     assert str(refused.value) == message
+
+
+def test_names_of_slashes_are_refused_at_once():
+    started = time.process_time()
+    with pytest.raises(forced.ForcedPatchError) as refused:
+        forced.parse(f"--- {'/' * 2**17}x\n+++ {'/' * 2**17}y\n@@ -1 +1 @@\n-a\n+b\n".encode(), 0)
+    assert str(refused.value) == "line 1: a path of 131,073 bytes: expected at most 4,096"
+    assert time.process_time() - started < 1
 
 
 def test_a_patch_that_is_too_large_is_refused():
