@@ -9,15 +9,19 @@ here (transaction.py does). It is shipped to workers: standard library only, Pyt
 
 from __future__ import annotations
 
+import heapq
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from .diffs import FilePatch, Hunk
 
 _SHOWN = 60
 """Longest piece of a source line in a reason, in characters."""
+_MOST_PAIRS = 200_000
+"""Lines of a file that are compared with lines of a hunk which does not fit, for a telling reason: a second on the
+slowest board."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +202,8 @@ def _find(hunk: Hunk, before: list[bytes], lines: list[bytes], fresh: list[bool]
         distances = range(max(start, last - start) + 1)
         candidates = (at for by in distances for at in (start + by, start - by) if 0 <= at <= last)
     for at in candidates:
+        if before and lines[at] != before[0]:
+            continue  # most places; cheaper than to cut out as many lines as a large hunk has
         if lines[at : at + len(before)] == before and all(fresh[at : at + len(before)]):
             return at
     return None
@@ -235,20 +241,11 @@ def _conflict(file: FilePatch, hunk: Hunk, lines: list[bytes]) -> str:
     there = [_without_cr(line) for line in lines]
     expected = _expected(hunk)
 
-    def likeness(at: int) -> tuple[int, int]:
-        # A blank line or a lone bracket says little about the place.
-        same = sum(
-            4 if len(line.strip()) > 2 else 1
-            for line, other in zip(before, there[max(at, 0) : at + len(before)])
-            if line == other
-        )
-        return same, -abs(at - expected)
-
-    at = max(range(max(len(there), 1)), key=likeness)
+    at, alike = _most_alike(before, there, expected)
     where = f"{file.path}, hunk {hunk.number}"
     if hunk.exact:
         return f"{where}: does not fit at line {expected + 1}, and has no lines around it by which it could be found"
-    if not likeness(at)[0]:
+    if not alike:
         telling = max(before, key=lambda line: len(line.strip()), default=b"")
         return f"{where}: looked for {quoted(telling)} around line {expected + 1}; nothing like it stands in the file"
     for number, line in enumerate(before, at):
@@ -265,6 +262,58 @@ def _conflict(file: FilePatch, hunk: Hunk, lines: list[bytes]) -> str:
     if end < len(there):
         return f"{where}: expected the file to end after line {end}, found {quoted(there[end])}"
     return f"{where}: the only place that fits, line {at + 1}, was changed by an earlier hunk"
+
+
+def _most_alike(before: list[bytes], there: list[bytes], expected: int) -> tuple[int, int]:
+    """Index of the place that has most of the hunk's old lines, the nearest of several, and how much it has of them.
+
+    Work is bounded by _MOST_PAIRS: where lines are too many times in file and hunk, such as empty ones, the places are
+    found by the rarer lines, or around the expected one.
+    """
+    in_hunk = _indices(before)
+    in_file = _indices(there, in_hunk)
+    pairs = {line: len(in_hunk[line]) * len(numbers) for line, numbers in in_file.items()}
+    scores: dict[int, int] = {}
+    left = _MOST_PAIRS
+    for line in sorted(pairs, key=lambda line: pairs[line]):
+        left -= pairs[line]
+        if left < 0:
+            break
+        for number in in_hunk[line]:
+            for index in in_file[line]:
+                scores[index - number] = scores.get(index - number, 0) + _weight(line)
+
+    def best(at: int) -> tuple[int, int, int]:
+        return scores[at], -abs(at - expected), -at
+
+    if left < 0:
+        some = max(_MOST_PAIRS // len(before) // 4, 1)
+        candidates = {*heapq.nlargest(some, scores, key=best), *range(expected - some, expected + some + 1)}
+        scores = {at: _likeness(before, there, at) for at in candidates}
+    scores = {at: score for at, score in scores.items() if 0 <= at < len(there)}
+    if not scores:
+        return 0, 0
+    at = max(scores, key=best)
+    return at, scores[at]
+
+
+def _indices(lines: list[bytes], wanted: Container[bytes] | None = None) -> dict[bytes, list[int]]:
+    found: dict[bytes, list[int]] = {}
+    for index, line in enumerate(lines):
+        if wanted is None or line in wanted:
+            found.setdefault(line, []).append(index)
+    return found
+
+
+def _likeness(before: list[bytes], there: list[bytes], at: int) -> int:
+    return sum(
+        _weight(line) for line, other in zip(before, there[max(at, 0) : max(at, 0) + len(before)]) if line == other
+    )
+
+
+def _weight(line: bytes) -> int:
+    """A blank line or a lone bracket says little about the place."""
+    return 4 if len(line.strip()) > 2 else 1
 
 
 def quoted(line: bytes) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -231,3 +232,50 @@ def test_a_last_line_with_another_end_is_told_as_such(tmp_path: Path):
     write_tree(tmp_path, {"f": NUMBERS.rstrip("\n")})
     (state,) = engine.check(series(diff("f", NUMBERS, changed(29, "x"))), str(tmp_path), engine.Context())
     assert state.reason == "f, hunk 1: expected `line 30` at line 30, found it with another end"
+
+
+def slow_likeness(before: list[bytes], there: list[bytes], expected: int) -> tuple[int, int]:
+    """The definition: every place is compared line by line."""
+
+    def likeness(at: int) -> tuple[int, int]:
+        same = sum(
+            4 if len(line.strip()) > 2 else 1
+            for line, other in zip(before, there[at : at + len(before)], strict=False)
+            if line == other
+        )
+        return same, -abs(at - expected)
+
+    at = max(range(max(len(there), 1)), key=likeness)
+    return at, likeness(at)[0]
+
+
+SOURCE_LINES = st.lists(st.sampled_from([b"\n", b"}\n", b"int a;\n", b"int b;\n", b"return 0;\n"]), max_size=12)
+
+
+@given(SOURCE_LINES.filter(bool), SOURCE_LINES, st.integers(0, 14))
+@settings(deadline=None)
+def test_the_place_that_a_conflict_names_has_most_of_the_lines(before: list[bytes], there: list[bytes], expected: int):
+    found = matching._most_alike(before, there, expected)
+    wanted = slow_likeness(before, there, expected)
+    assert found == wanted if wanted[1] else not found[1]
+
+
+@pytest.mark.parametrize(
+    ("rare", "says"),
+    [
+        ("int rare;", 10_001),  # far away, found by its rare line
+        ("}", 29_001),  # every line of it is thousands of times in the file: looked for where the patch says
+    ],
+)
+def test_a_large_hunk_that_does_not_fit_a_large_file_is_judged_at_once(tmp_path: Path, rare: str, says: int):
+    lines = ["}", "", "{", "  return 0;", ""] * 8000
+    lines[29_500] = rare
+    hunk = lines[29_000:31_000]
+    hunk[1_000] = "int missing;"
+    write_tree(tmp_path, {"f": "".join(f"{line}\n" for line in lines)})
+    text = f"--- a/f\n+++ b/f\n@@ -{says},2000 +{says},2000 @@\n" + "".join(f" {line}\n" for line in hunk)
+    patch = text.replace(" int missing;\n", "-int missing;\n+int x;\n")
+    started = time.process_time()
+    outcome = matching.run(diffs.parse_patch(patch.encode()), matching.Tree(str(tmp_path)))
+    assert time.process_time() - started < 2
+    assert outcome.problems == ["f, hunk 1: expected `int missing;` at line 30001, found `}`"]
