@@ -29,6 +29,10 @@ _NAMED = {"board": "boards", "compiler": "compilers", "linker": "linkers"}
 def check_project(draft: Draft, project: Project) -> None:
     """Adds what is wrong with a project to the draft's findings."""
     path: Path = ("projects", project.name)
+    if not re.fullmatch(r"[\w-]+", project.name, re.ASCII):
+        draft.findings.add(
+            path, "the name is part of an address of the web UI, which takes letters, digits, `_` and `-` there"
+        )
     _check_source(draft, project, path)
     _check_references(draft, project, path)
     _check_unimportant(draft, project, (*path, "unimportant"))

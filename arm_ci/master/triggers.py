@@ -143,7 +143,8 @@ def _commit_scheduler(project: Project, builders: list[str]) -> Any:
 def _nightly_scheduler(project: Project, branch: str, builders: list[str], watched: bool) -> Any:
     hour, minute = project.nightly.split(":")
     return NightlyScheduler(
-        name=f"nightly-{project.name}-{branch}",
+        # No project's name holds a colon, so that project `a`, branch `b-c` and project `a-b`, branch `c` are two.
+        name=f"nightly-{project.name}:{branch}",
         builderNames=builders,
         change_filter=util.ChangeFilter(project=project.name, branch=branch),
         branch=branch,

@@ -23,6 +23,14 @@ A_PATTERN = "expected a shell pattern of files inside the source tree such as `d
 
 CASES: list[tuple[str, list[Edit], list[str]]] = [
     (
+        "a project's name is no part of an address",
+        [(P, "app:", "app-1.x:")],
+        [
+            "projects.yaml:1:1: project `app-1.x`: the name is part of an address of the web UI, which takes letters, "
+            "digits, `_` and `-` there"
+        ],
+    ),
+    (
         "a board in the matrix is misspelt",
         [(P, "boards: [rpi4, here]", "boards: [rpi4, heer]")],
         [("projects.yaml:8:20: project `app`, `matrix.boards[1]`: unknown board `heer`; did you mean `here`?")],

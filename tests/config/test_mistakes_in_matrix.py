@@ -10,6 +10,12 @@ MANY_BOARDS = "".join(
     f"b{number}: {{architecture: arm64, cores: 1, memory: 1G, os: debian-12}}\n" for number in range(1300)
 )
 
+SMALL = """\
+  directory: .
+  branches: [main]
+  cmake: {{}}
+  matrix: {{boards: [{}], compilers: [gcc], linkers: [bfd], generators: [ninja]}}
+"""
 CASES: list[tuple[str, list[Edit], list[str]]] = [
     (
         "an axis is empty",
@@ -251,6 +257,19 @@ CASES: list[tuple[str, list[Edit], list[str]]] = [
                 "`app-here-gcc-gcc-bfd-ninja-full` stands for two variants: board `here`, compiler "
                 "`gcc-gcc` and board `here-gcc`, compiler `gcc`; rename one of them"
             )
+        ],
+    ),
+    (
+        "a builder name stands for two variants of two projects",
+        [
+            (P, "app:", f"app-here:\n{SMALL.format('rpi4')}app:"),
+            (P, "boards: [rpi4, here]", "boards: [rpi4, here, here-rpi4]"),
+            (B, "here:", "here-rpi4: {architecture: arm64, cores: 1, memory: 1G, os: debian-12}\nhere:"),
+            (W, "here-1:", "here-2: {board: here-rpi4}\nhere-1:"),
+        ],
+        [
+            "projects.yaml:12:3: project `app`, `matrix`: builder name `app-here-rpi4-gcc-bfd-ninja-full` stands for "
+            "two variants: project `app-here`, board `rpi4` and project `app`, board `here-rpi4`; rename one of them"
         ],
     ),
     (

@@ -1,5 +1,6 @@
 """When commits and nights start builds, with Buildbot's schedulers on a fake clock."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -55,9 +56,16 @@ def made(variants=(COMMIT, NIGHTLY, FORCE), watched=True, **settings):
 
 def test_a_project_has_one_scheduler_for_commits_and_one_a_branch_for_nights():
     found = made(branches=("main", "1.x"))
-    assert list(found) == ["commit-demo", "nightly-demo-main", "nightly-demo-1.x"]
+    assert list(found) == ["commit-demo", "nightly-demo:main", "nightly-demo:1.x"]
     assert found["commit-demo"].builderNames == [COMMIT.name]
-    assert found["nightly-demo-1.x"].builderNames == [NIGHTLY.name]
+    assert found["nightly-demo:1.x"].builderNames == [NIGHTLY.name]
+
+
+def test_projects_and_branches_whose_names_could_be_taken_for_each_other_have_schedulers_of_their_own():
+    one = schedulers_of(replace(project(branches=("b-c",)), name="a"), (COMMIT, NIGHTLY), watched=True)
+    other = schedulers_of(replace(project(branches=("c",)), name="a-b"), (COMMIT, NIGHTLY), watched=True)
+    names = [each.name for each in (*one, *other)]
+    assert names == ["commit-a", "nightly-a:b-c", "commit-a-b", "nightly-a-b:c"]
 
 
 def test_what_has_no_variants_has_no_scheduler():
@@ -67,13 +75,13 @@ def test_what_has_no_variants_has_no_scheduler():
 
 def test_of_a_project_that_nobody_watches_every_night_is_built():
     found = made(watched=False)
-    assert list(found) == ["nightly-demo-main"]
-    assert found["nightly-demo-main"]._config_kwargs["onlyIfChanged"] is False
+    assert list(found) == ["nightly-demo:main"]
+    assert found["nightly-demo:main"]._config_kwargs["onlyIfChanged"] is False
 
 
 def test_nights_without_commits_are_built_when_the_project_says_so():
-    assert made()["nightly-demo-main"]._config_kwargs["onlyIfChanged"] is True
-    assert made(nightly_unchanged=True)["nightly-demo-main"]._config_kwargs["onlyIfChanged"] is False
+    assert made()["nightly-demo:main"]._config_kwargs["onlyIfChanged"] is True
+    assert made(nightly_unchanged=True)["nightly-demo:main"]._config_kwargs["onlyIfChanged"] is False
 
 
 def test_a_project_is_watched_by_its_poller_or_by_the_webhook():
@@ -213,7 +221,7 @@ class Nights(Case):
         self.reactor.advance(hour * HOUR - self.reactor.seconds())
 
     async def start(self, **settings):
-        await self.attach("nightly-demo-main", **settings)
+        await self.attach("nightly-demo:main", **settings)
         # Time zones differ, the fake clock's is Greenwich's.
         self.sched.current_utc_offset = lambda _: 0
         self.sched.active = True
@@ -249,7 +257,7 @@ class Nights(Case):
         await self.start(nightly="02:00", nightly_unchanged=True)
         await self.at(2)
         await self.at(12)
-        other = made(branches=("main", "stable"), nightly="05:30", nightly_unchanged=True)["nightly-demo-main"]
+        other = made(branches=("main", "stable"), nightly="05:30", nightly_unchanged=True)["nightly-demo:main"]
         await self.sched.reconfigServiceWithSibling(other)
         self.reactor.advance(1)
         assert len(self.built()) == 1
