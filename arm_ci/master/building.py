@@ -32,6 +32,8 @@ class VariantBuild(Build):
         self._loss: Loss | None = None
         self._worker: Any = None
         self._started = 0.0
+        # Until it is known: one of this build's own.
+        self._connection = secrets.token_hex(8)
 
     # -- running ----------------------------------------------------------------------------------------------
 
@@ -60,6 +62,7 @@ class VariantBuild(Build):
         connection: Any = self.conn
         if not hasattr(connection, "word"):
             connection.word = secrets.token_hex(8)
+        self._connection = connection.word
         self.mark = f"{self.getProperty('builddir')}:{connection.word}:{secrets.token_hex(8)}"
         self.env[MARK] = self.mark
         for step in self.steps:
@@ -97,7 +100,7 @@ class VariantBuild(Build):
         # Buildbot takes the worse of the two.
         self.results = results
         if self._worker is not None and hasattr(self._worker, "build_ended"):
-            self._worker.build_ended(self.requests[0].id, self._loss is not None)
+            self._worker.build_ended(self.requests[0].id, self._loss is not None, self._connection)
         await super().buildFinished(text, results)
 
     async def _judged(self, text: list[str], results: int) -> tuple[list[str], int]:

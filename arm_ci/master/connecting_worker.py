@@ -65,10 +65,10 @@ class ConnectingWorker(Worker):
         worker = await self.master.data.get(("workers", self.workerid))
         self._pause_reason = worker["pause_reason"]
 
-    def build_ended(self, request_id: int, lost: bool) -> None:
-        """Told by every build that ran here, how it ended."""
+    def build_ended(self, request_id: int, lost: bool, connection: str) -> None:
+        """Told by every build that ran here, how it ended, and the word of the connection that it had."""
         if lost:
-            self._flapping.build_lost(request_id)
+            self._flapping.build_lost(request_id, connection)
             self._judge()
         else:
             self._flapping.build_ended()

@@ -19,12 +19,12 @@ _CURE = "look at the machine, then unpause it here"
 class Flapping:
     """What one worker did lately."""
 
-    _lost: list[int] = field(default_factory=list)
+    _lost: list[tuple[int, str]] = field(default_factory=list)
     _gone: deque[float] = field(default_factory=deque)
 
-    def build_lost(self, request_id: int) -> None:
-        """A build was lost with this worker."""
-        self._lost.append(request_id)
+    def build_lost(self, request_id: int, connection: str) -> None:
+        """A build was lost with this worker; `connection` is a word of its own for each connection."""
+        self._lost.append((request_id, connection))
 
     def build_ended(self) -> None:
         """A build ended otherwise: whatever it found, the worker held on to the end."""
@@ -44,9 +44,11 @@ class Flapping:
     def reason(self) -> str:
         """Why this worker is to be quarantined; empty when it is not.
 
-        One request that takes its worker down every time is the request's fault, not the worker's.
+        One request that takes its worker down every time is the request's fault, not the worker's; and one reboot
+        that takes several builds along happened once.
         """
-        if len(self._lost) >= LOST_BUILDS and len(set(self._lost)) >= LOST_REQUESTS:
+        requests, connections = ({each[part] for each in self._lost} for part in (0, 1))
+        if len(connections) >= LOST_BUILDS and len(requests) >= LOST_REQUESTS:
             return f"quarantined: {len(self._lost)} builds in a row were lost with this worker; {_CURE}"
         if len(self._gone) >= DISCONNECTS:
             minutes = WITHIN_SECONDS // 60

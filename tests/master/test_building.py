@@ -59,9 +59,11 @@ class Worker(FakeWorker):
     def __init__(self, master):
         super().__init__(master)
         self.ended = []
+        self.connections = []
 
-    def build_ended(self, request_id, lost):
+    def build_ended(self, request_id, lost, connection):
         self.ended.append((request_id, lost))
+        self.connections.append(connection)
 
 
 class BuildingTest(TestReactorMixin, unittest.TestCase):
@@ -171,6 +173,7 @@ class BuildingTest(TestReactorMixin, unittest.TestCase):
         result = yield self.ended(build)
         self.assertEqual(result, (RETRY, f"worker lost: {FIRST}; built again, 2 of 3"))
         self.assertEqual(self.worker.ended, [(41, True)])
+        self.assertEqual(self.worker.connections, [self.conn.word])
         properties = yield self.master.data.get(("builds", build.buildid, "properties"))
         self.assertEqual(properties["worker_lost"], (FIRST, "Build"))
 

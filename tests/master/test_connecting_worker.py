@@ -109,22 +109,22 @@ class ConnectingWorkerTest(TestReactorMixin, unittest.TestCase):
 
     @defer.inlineCallbacks
     def test_one_that_loses_builds_is_paused_with_the_reason(self):
-        for request in (1, 1, 2):
-            self.worker.build_ended(request, lost=True)
+        for number, request in enumerate((1, 1, 2)):
+            self.worker.build_ended(request, lost=True, connection=f"{number}")
         yield self.worker._deferwaiter.wait()
         stored = yield self.stored()
         self.assertEqual(stored, (True, LOST))
 
     def test_a_build_that_ended_otherwise_clears_it(self):
         for request, lost in ((1, True), (2, True), (3, False), (4, True)):
-            self.worker.build_ended(request, lost)
+            self.worker.build_ended(request, lost, connection=f"{request}")
         self.assertFalse(self.worker.isPaused())
 
     @defer.inlineCallbacks
     def test_a_persons_pause_keeps_its_own_reason(self):
         self.worker.pause("new memory card")
-        for request in (1, 2, 3):
-            self.worker.build_ended(request, lost=True)
+        for number, request in enumerate((1, 2, 3)):
+            self.worker.build_ended(request, lost=True, connection=f"{number}")
         yield self.worker._deferwaiter.wait()
         stored = yield self.stored()
         self.assertEqual(stored, (True, "new memory card"))

@@ -8,8 +8,8 @@ GONE = "quarantined: it was disconnected 5 times in 10 minutes; look at the mach
 
 def lost(*requests):
     flapping = Flapping()
-    for request in requests:
-        flapping.build_lost(request)
+    for number, request in enumerate(requests):
+        flapping.build_lost(request, f"connection {number}")
     return flapping
 
 
@@ -30,10 +30,21 @@ def test_one_request_that_takes_its_worker_down_each_time_is_not_the_workers_fau
     assert lost(1, 1, 1, 2).reason() == LOST.replace("3 builds", "4 builds")
 
 
+def test_builds_that_are_lost_together_are_one_loss():
+    flapping = Flapping()
+    for request in (1, 2, 3):
+        flapping.build_lost(request, "before the first reboot")
+    assert flapping.reason() == ""
+    flapping.build_lost(1, "before the second")
+    assert flapping.reason() == ""
+    flapping.build_lost(2, "before the third")
+    assert flapping.reason() == LOST.replace("3 builds", "5 builds")
+
+
 def test_a_build_that_ended_otherwise_clears_it():
     flapping = lost(1, 2)
     flapping.build_ended()
-    flapping.build_lost(3)
+    flapping.build_lost(3, "another")
     assert flapping.reason() == ""
 
 
@@ -48,7 +59,7 @@ def test_what_is_ten_minutes_old_counts_no_more():
 
 def test_unpaused_it_starts_afresh():
     flapping = gone(0, 1, 2, 3, 4)
-    flapping.build_lost(1)
+    flapping.build_lost(1, "one")
     flapping.forget()
     flapping.disconnected(5)
     assert flapping.reason() == ""
