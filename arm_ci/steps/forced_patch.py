@@ -5,16 +5,13 @@ The patch comes with the build's source stamp; the engine applies the whole of i
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from buildbot.process.results import SKIPPED, SUCCESS
+from buildbot.process.results import FAILURE, SKIPPED, SUCCESS
 
 from arm_ci.plan import Recipe
-from arm_ci.plan.commands import Command
-from arm_ci.steps.base import RecipeStep, how_it_ended
+from arm_ci.steps.patching import PatchingStep
 
-_TIMEOUT_SECONDS = 1800
 STRIP_PROPERTY = "patch_strip"
 """Strip level of the forced patch, for the command that repeats the build; not set without a patch."""
 
@@ -28,7 +25,7 @@ def forced_patch(build: Any) -> tuple[int, bytes] | None:
     return int(level), text.encode() if isinstance(text, str) else bytes(text)
 
 
-class ForcedPatch(RecipeStep):
+class ForcedPatch(PatchingStep):
     """Applies the build's patch, all or nothing; without one it is not shown."""
 
     name = "forced-patch"
@@ -39,28 +36,14 @@ class ForcedPatch(RecipeStep):
         super().__init__(recipe, **kwargs)
 
     async def run(self) -> int:
-        # Imported late, see arm_ci.plan.patching.
-        from arm_ci.patches.shipping import ARCHIVE, archive
-
         given = forced_patch(self.build)
         assert given
         strip, text = given
-        support = self.places.support
         self.setProperty(STRIP_PROPERTY, strip, self.name)
         await self.addCompleteLog("patch", text.decode("utf-8", "replace"))
-        await self.write(str(support), ARCHIVE, archive())
-        await self.write(str(support), "forced.patch", text)
-        options = ("--source", str(self.places.source), "--patch", "forced.patch", "--strip", str(strip))
-        remote = await self.execute(
-            Command(("python3", ARCHIVE, "forced", *options), support, _TIMEOUT_SECONDS),
-            collectStdout=True,
-            collectStderr=True,
-        )
-        try:
-            document = json.loads(remote.stdout)
-        except ValueError:
-            reason = remote.stderr.strip().splitlines()[-1:] or [how_it_ended(remote)]
-            return self.fail(f"patch-failed: {reason[0]}")
+        document = await self.run_engine("forced", "--patch", "forced.patch", text, "--strip", str(strip))
+        if document is None:
+            return int(FAILURE)
         if document["problems"]:
             await self.addCompleteLog("problems", _lines(document["problems"]))
             return self.fail(f"patch-failed: {document['sentence']}")

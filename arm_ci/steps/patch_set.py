@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from buildbot.process.results import SUCCESS
+from buildbot.process.results import FAILURE, SUCCESS
 
-from arm_ci.plan.commands import Command
 from arm_ci.plan.patching import bundle_of, context_of, options_of, state_table
-from arm_ci.steps.base import RecipeStep, how_it_ended
-
-_TIMEOUT_SECONDS = 1800
+from arm_ci.steps.patching import PatchingStep
 
 
-class PatchSet(RecipeStep):
+class PatchSet(PatchingStep):
     """Applies the patches that this variant and this upstream version need, all or none."""
 
     name = "patch-set"
@@ -22,27 +19,15 @@ class PatchSet(RecipeStep):
     async def run(self) -> int:
         # Imported late, see arm_ci.plan.patching.
         from arm_ci.patches.series import SeriesError
-        from arm_ci.patches.shipping import ARCHIVE, archive
 
-        places = self.places
         try:
             text = json.dumps(bundle_of(self.recipe))
         except SeriesError as error:
             return self.fail(f"patch-failed: {error}")
-        await self.write(str(places.support), ARCHIVE, archive())
-        await self.write(str(places.support), "patches.json", text)
         context = context_of(self.recipe, self.getProperty("compiler_version"), self.getProperty("os"))
-        command = ("python3", ARCHIVE, "apply", "--source", str(places.source), "--bundle", "patches.json")
-        remote = await self.execute(
-            Command((*command, *options_of(context)), places.support, _TIMEOUT_SECONDS),
-            collectStdout=True,
-            collectStderr=True,
-        )
-        try:
-            document = json.loads(remote.stdout)
-        except ValueError:
-            reason = remote.stderr.strip().splitlines()[-1:] or [how_it_ended(remote)]
-            return self.fail(f"patch-failed: {reason[0]}")
+        document = await self.run_engine("apply", "--bundle", "patches.json", text, *options_of(context))
+        if document is None:
+            return int(FAILURE)
         return await self._show(document)
 
     async def _show(self, document: dict[str, Any]) -> int:
