@@ -5,15 +5,22 @@ The patch comes with the build's source stamp; the engine applies the whole of i
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
+from buildbot.db.logs import LogsConnectorComponent
 from buildbot.process.results import FAILURE, SKIPPED, SUCCESS
+from buildbot.util.lineboundaries import LineBoundaryFinder
 
 from arm_ci.plan import Recipe
 from arm_ci.steps.patching import PatchingStep
 
 STRIP_PROPERTY = "patch_strip"
 """Strip level of the forced patch, for the command that repeats the build; not set without a patch."""
+LOG_PROPERTY = "patch_log"
+"""The log that has the forced patch exactly: PATCH_LOG, or EXACT_LOG in Base64; set with STRIP_PROPERTY."""
+PATCH_LOG = "patch"
+EXACT_LOG = "patch.base64"
 
 
 def forced_patch(build: Any) -> tuple[int, bytes] | None:
@@ -23,6 +30,20 @@ def forced_patch(build: Any) -> tuple[int, bytes] | None:
         return None
     level, text = stamp.patch[:2]
     return int(level), text.encode() if isinstance(text, str) else bytes(text)
+
+
+def keeps_exactly(text: bytes) -> bool:
+    """Whether a text log of Buildbot gives back a patch that ends with a line end.
+
+    It makes line ends of carriage returns, backspaces and codes that move the cursor, has UTF-8 only, and cuts lines
+    that are too long for a row of the database.
+    """
+    try:
+        lines = text.decode()
+    except UnicodeDecodeError:
+        return False
+    longest = max(len(line) for line in text.split(b"\n"))
+    return bool(LineBoundaryFinder().append(lines) == lines) and longest < LogsConnectorComponent.MAX_CHUNK_SIZE
 
 
 class ForcedPatch(PatchingStep):
@@ -40,7 +61,7 @@ class ForcedPatch(PatchingStep):
         assert given
         strip, text = given
         self.setProperty(STRIP_PROPERTY, strip, self.name)
-        await self.addCompleteLog("patch", text.decode("utf-8", "replace"))
+        await self._keep(text if text.endswith(b"\n") else text + b"\n")
         document = await self.run_engine("forced", "--patch", "forced.patch", text, "--strip", str(strip))
         if document is None:
             return int(FAILURE)
@@ -51,6 +72,14 @@ class ForcedPatch(PatchingStep):
         await self.addCompleteLog("applied", _lines(document["files"]))
         self.say(document["sentence"])
         return int(SUCCESS)
+
+    async def _keep(self, text: bytes) -> None:
+        """Shows the patch, and sees to it that the build can be repeated with the very same."""
+        exact = keeps_exactly(text)
+        self.setProperty(LOG_PROPERTY, PATCH_LOG if exact else EXACT_LOG, self.name)
+        await self.addCompleteLog(PATCH_LOG, text.decode("utf-8", "replace"))
+        if not exact:
+            await self.addCompleteLog(EXACT_LOG, base64.encodebytes(text).decode())
 
 
 def _lines(texts: list[str]) -> str:

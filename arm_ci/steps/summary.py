@@ -6,7 +6,7 @@ from buildbot.process.results import SUCCESS
 
 from arm_ci.plan.commands import repeat_command
 from arm_ci.steps.base import RecipeStep
-from arm_ci.steps.forced_patch import STRIP_PROPERTY
+from arm_ci.steps.forced_patch import EXACT_LOG, LOG_PROPERTY, PATCH_LOG, STRIP_PROPERTY
 
 _PROPERTIES = (
     ("revision", "got_revision"),
@@ -18,6 +18,11 @@ _PROPERTIES = (
     ("tests passed", "tests_passed"),
     ("tests failed", "tests_failed"),
 )
+_PATCH_FILE = {
+    PATCH_LOG: f"the log `{PATCH_LOG}` of step forced-patch",
+    EXACT_LOG: f"the log `{EXACT_LOG}` of step forced-patch, decoded by `base64 -d`; `{PATCH_LOG}` is not exact",
+}
+"""What the repeating command calls FILE."""
 
 
 class Summary(RecipeStep):
@@ -37,7 +42,7 @@ class Summary(RecipeStep):
                 rows.append((title, str(value)))
         rows.append(("repeat it", command))
         if strip is not None:
-            rows.append(("FILE", "the log `patch` of step forced-patch"))
+            rows.append(("FILE", _PATCH_FILE[self.getProperty(LOG_PROPERTY) or PATCH_LOG]))
         width = max(len(title) for title, _ in rows)
         await self.addCompleteLog("summary", "".join(f"{title:{width}}  {value}\n" for title, value in rows))
         self.say(f"repeat it: {command}")

@@ -1,5 +1,6 @@
 """A real build with a patch of a person: it is built with it, or ends before anything is configured."""
 
+import base64
 import os
 import re
 import subprocess
@@ -119,6 +120,18 @@ def test_a_file_whose_name_is_not_utf8_is_named_in_the_build(site, tmp_path):
     sentence = r"caf\xe9.txt is not in the tree"
     assert build["state_string"] == f"failed forced-patch: patch-failed: {sentence}"
     assert site.log(site.steps(build)["forced-patch"], "problems") == f"{sentence}\n"
+
+
+def test_a_patch_that_its_log_would_change_is_kept_exactly_beside_it(site, tmp_path):
+    patch = "--- a/no\n+++ b/no\n@@ -1 +1 @@\n-a\r\n+b\x08ä\n"
+    _, build = force(site, tmp_path, patch)
+    steps = site.steps(build)
+    assert base64.b64decode(site.log(steps["forced-patch"], "patch_base64")).decode() == patch
+    assert site.log(steps["forced-patch"], "patch") == "--- a/no\n+++ b/no\n@@ -1 +1 @@\n-a\n+b\nä\n"
+    file = re.search(r"^FILE +(.*)$", site.log(steps["summary"], "summary"), re.MULTILINE)
+    assert file.group(1) == (
+        "the log `patch.base64` of step forced-patch, decoded by `base64 -d`; `patch` is not exact"
+    )
 
 
 def test_one_form_builds_several_variants_in_one_build_set(site):

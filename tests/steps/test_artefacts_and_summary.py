@@ -90,3 +90,18 @@ class SummaryTest(StepCase):
             "FILE              the log `patch` of step forced-patch\n",
         )
         return self.run_step()
+
+    def test_a_patch_that_its_log_does_not_have_exactly_is_to_be_decoded(self):
+        self.use(Summary(example.recipe()), patch_strip=1, patch_log="patch.base64", forced_patch="1 file")
+        command = "arm-ci build --variant demo-pc-gcc-bfd-ninja-full --source DIR --jobs 8 --patch FILE --strip 1"
+        self.expect_outcome(SUCCESS, f"repeat it: {command}")
+        self.expect_log_file(
+            "summary",
+            "variant           demo-pc-gcc-bfd-ninja-full\n"
+            "upstream version  1.0\n"
+            "forced patch      1 file\n"
+            f"repeat it         {command}\n"
+            "FILE              the log `patch.base64` of step forced-patch, decoded by `base64 -d`; "
+            "`patch` is not exact\n",
+        )
+        return self.run_step()
