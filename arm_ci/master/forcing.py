@@ -6,12 +6,13 @@ whatever a field holds that cannot be built is refused with one sentence at that
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any, TypeVar
 
 from buildbot.plugins import schedulers, util
-from buildbot.schedulers.forcesched import ValidationError
+from buildbot.schedulers.forcesched import CollectedValidationError, ValidationError
 
 from arm_ci.config.matrix import MATRIX_KEYS, SELECTOR_AXES
 from arm_ci.config.model import Project, Variant
@@ -23,6 +24,7 @@ T = TypeVar("T")
 _AXIS_LABELS = ("Boards", "Compilers", "Linkers", "Generators", "Debug info")
 _FORM = "builders_of_the_form"
 _SHOWN_COMBINATIONS = 3
+_LONGEST_SHOWN = 200
 
 
 def force_scheduler(project: Project, variants: Sequence[Variant]) -> Any:
@@ -32,11 +34,11 @@ def force_scheduler(project: Project, variants: Sequence[Variant]) -> Any:
         buttonName=f"Force a build of {project.name}",
         label=f"Force a build of {project.name}",
         builderNames=[variant.name for variant in variants],
-        reason=util.StringParameter(name="reason", label="Reason", default="a person asked"),
+        reason=ReasonParameter(name="reason", label="Reason", default="a person asked"),
         reasonString="forced by %(owner)s: %(reason)s",
         # Who is logged in is known; who is not, Buildbot's 4.3 form does not ask.
         username=util.FixedParameter(name="username", default="anonymous"),
-        priority=util.IntParameter(name="priority", default=0, hide=True),
+        priority=PriorityParameter(name="priority", default=0, hide=True),
         codebases=[_source(project)],
         properties=[
             VariantChoices(project.name, variants),
@@ -91,10 +93,27 @@ class Force(schedulers.ForceScheduler):
 
     @as_deferred
     async def force(self, owner: str | None, builderNames: Any = None, builderid: Any = None, **kwargs: Any) -> Any:
-        form = await self.computeBuilderNames(builderNames, builderid)
-        chosen = {key: _as_list(kwargs.get(key)) for key in MATRIX_KEYS}
+        form = await self._form(builderNames, builderid)
+        # What is no text the field refuses.
+        chosen = {key: [each for each in _as_list(kwargs.get(key)) if isinstance(each, str)] for key in MATRIX_KEYS}
         names = self.choices.names(form, chosen) or form
         return await super().force(owner, builderNames=names, **{**kwargs, _FORM: form})
+
+    async def _form(self, names: Any, number: Any) -> list[str]:
+        """The builders whose form it is. Buildbot takes one that is not there for a mistake of its own."""
+        field = "builderNames"
+        if names is None and number is not None:
+            field = "builderid"
+            builder = None
+            if re.fullmatch(r"[0-9]{1,9}", str(number), re.ASCII):
+                builder = await self.master.data.get(("builders", int(number)))
+            names = [builder["name"] if builder else number]
+        found = list(self.builderNames) if names is None else _as_list(names)
+        if wrong := [str(each)[:_LONGEST_SHOWN] for each in found if each not in self.builderNames]:
+            raise CollectedValidationError({field: f"`{wrong[0]}` is no builder of project `{self.choices.project}`"})
+        if not found:
+            raise CollectedValidationError({field: "no builder is named"})
+        return sorted(set(found))
 
 
 class VariantChoices(util.NestedParameter):
@@ -231,9 +250,31 @@ class JobsParameter(util.IntParameter):
     debug = False
 
     def parse_from_arg(self, s: Any) -> int:
+        from arm_ci.plan.commands import parse_jobs
+
+        return _checked(parse_jobs, str(s))
+
+
+class ReasonParameter(util.StringParameter):
+    """Why a person wants builds, in words."""
+
+    debug = False
+
+    def parse_from_arg(self, s: Any) -> str:
+        if not isinstance(s, str):
+            raise ValidationError("the reason is not text")
+        return s
+
+
+class PriorityParameter(util.IntParameter):
+    """Which builds come first; no page shows it."""
+
+    debug = False
+
+    def parse_from_arg(self, s: Any) -> int:
         text = str(s).strip()
-        if not text.isdecimal() or len(text) > 4:
-            raise ValidationError(f"`{s}` is not a number of edges at once: 0, 1, 2, ...")
+        if not re.fullmatch(r"-?[0-9]{1,4}", text, re.ASCII):
+            raise ValidationError(f"`{text[:_LONGEST_SHOWN]}` is not a priority: a whole number such as 0 was expected")
         return int(text)
 
 

@@ -21,9 +21,8 @@ from twisted.spread import pb
 from arm_ci.config.model import Config, Project, Variant
 from arm_ci.master.deferred import as_deferred
 from arm_ci.master.workers import endpoint
-from arm_ci.plan.commands import parse_reference, parse_targets
+from arm_ci.plan.commands import parse_jobs, parse_reference, parse_targets
 
-_MOST_JOBS = 1000
 _LONGEST_COMMENT = 200
 _REVISION = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
 
@@ -109,7 +108,7 @@ def check_job(
             "the diff is empty: nothing was changed, or git does not know on top of what "
             "(`git branch --set-upstream-to origin/BRANCH`)"
         )
-    if not isinstance(strip, int) or isinstance(strip, bool) or strip < 0:
+    if not isinstance(strip, int) or isinstance(strip, bool):
         raise ValueError("the patch level is not a number")
     _check_patch(text, strip)
     revision = parse_reference(revision)
@@ -175,10 +174,7 @@ def _properties(properties: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError("property `targets` is not text")
         found["targets"] = " ".join(parse_targets(properties["targets"]))
     if "jobs" in properties:
-        text = str(properties["jobs"])
-        if not re.fullmatch(r"[0-9]{1,4}", text, re.ASCII) or int(text) > _MOST_JOBS:
-            raise ValueError(f"property `jobs`: `{text[:40]}` is not a number from 0 to {_MOST_JOBS}")
-        found["jobs"] = int(text)
+        found["jobs"] = parse_jobs(str(properties["jobs"]))
     return found
 
 
@@ -186,6 +182,7 @@ def _check_patch(text: bytes, strip: int) -> None:
     # Imported late: a master starts without the patch engine where nobody uses it.
     from arm_ci.patches import forced
 
+    forced.parse_strip(str(strip))
     try:
         forced.parse(text, strip)
     except forced.ForcedPatchError as error:

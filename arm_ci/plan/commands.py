@@ -40,6 +40,8 @@ KATI_SUFFIX = "-kati"
 # A version such as 1.2.0-rc1 counts as its numbers.
 _LEADING_NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,7}", re.ASCII)
 _REFERENCE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+@-]*", re.ASCII)
+_JOBS = re.compile(r"[0-9]{1,4}", re.ASCII)
+_MOST_JOBS = 1000
 _TARGET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+-]*", re.ASCII)
 
 
@@ -113,6 +115,14 @@ def parse_targets(text: str) -> tuple[str, ...]:
                 "starting with a letter, digit or `_`"
             )
     return targets
+
+
+def parse_jobs(text: str) -> int:
+    """How many edges at once, as people type it; 0 is the board's. Raises ValueError with the sentence for them."""
+    jobs = text.strip()
+    if not _JOBS.fullmatch(jobs) or int(jobs) > _MOST_JOBS:
+        raise ValueError(f"`{jobs[:40]}` is not a number of edges at once: 0 to {_MOST_JOBS} was expected")
+    return int(jobs)
 
 
 def parse_reference(text: str) -> str:

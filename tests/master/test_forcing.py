@@ -136,8 +136,44 @@ class FormTest(TestReactorMixin, SchedulerMixin, unittest.TestCase):
                 "0, 1, 2, ...",
                 "targets": "`-f` is not a target: letters, digits, `.`, `_`, `/`, `+` and `-` were expected, starting "
                 "with a letter, digit or `_`",
-                "jobs": "`many` is not a number of edges at once: 0, 1, 2, ...",
+                "jobs": "`many` is not a number of edges at once: 0 to 1000 was expected",
                 "linkers": "`x` is not one of `bfd`, `lld`",
+            },
+        )
+
+    def test_a_builder_that_is_not_the_projects_is_named(self):
+        def refused(**words: Any) -> Any:
+            failure = self.failureResultOf(self.form.force("anonymous", **words))
+            failure.trap(CollectedValidationError)
+            return failure.value.errors
+
+        for names in ("nonsense", ["nonsense"], [FORM, "nonsense"]):
+            self.assertEqual(
+                refused(builderNames=names), {"builderNames": "`nonsense` is no builder of project `demo`"}
+            )
+        self.assertEqual(
+            refused(builderNames=[{"a": 1}]), {"builderNames": "`{'a': 1}` is no builder of project `demo`"}
+        )
+        self.assertEqual(refused(builderNames=[]), {"builderNames": "no builder is named"})
+        for number in (4711, "x", {"a": 1}, 2**70):
+            self.assertEqual(refused(builderid=number), {"builderid": f"`{number}` is no builder of project `demo`"})
+
+    def test_a_builder_may_be_named_by_its_number(self):
+        self.successResultOf(self.form.force("anonymous", builderid="300"))
+        ((_, call),) = self.addBuildsetCalls
+        self.assertEqual(call["builderNames"], [self.form.builderNames[0]])
+
+    def test_values_of_a_kind_that_no_form_sends_are_refused_at_their_field(self):
+        odd = {"a": 1}
+        shown = "`{'a': 1}` is not"
+        self.assertEqual(
+            self.errors(reason=odd, priority=odd, generators=[odd], linkers=odd, jobs=odd),
+            {
+                "reason": "the reason is not text",
+                "priority": f"{shown} a priority: a whole number such as 0 was expected",
+                "generators": f"{shown} one of `ninja`, `make`",
+                "linkers": f"{shown} one of `bfd`, `lld`",
+                "jobs": f"{shown} a number of edges at once: 0 to 1000 was expected",
             },
         )
 
@@ -217,6 +253,6 @@ class FormTest(TestReactorMixin, SchedulerMixin, unittest.TestCase):
             {
                 "main_patch_level": "`None` is not a strip level: how many leading parts of each path to leave out, "
                 "0, 1, 2, ...",
-                "jobs": "`None` is not a number of edges at once: 0, 1, 2, ...",
+                "jobs": "`None` is not a number of edges at once: 0 to 1000 was expected",
             },
         )

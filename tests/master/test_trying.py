@@ -118,9 +118,9 @@ def test_no_property_gets_through_but_those_of_the_force_form(name):
             "digit or `_`",
         ),
         ({"targets": ["all"]}, "property `targets` is not text"),
-        ({"jobs": "many"}, "property `jobs`: `many` is not a number from 0 to 1000"),
-        ({"jobs": -1}, "property `jobs`: `-1` is not a number from 0 to 1000"),
-        ({"jobs": "1001"}, "property `jobs`: `1001` is not a number from 0 to 1000"),
+        ({"jobs": "many"}, "`many` is not a number of edges at once: 0 to 1000 was expected"),
+        ({"jobs": -1}, "`-1` is not a number of edges at once: 0 to 1000 was expected"),
+        ({"jobs": "1001"}, "`1001` is not a number of edges at once: 0 to 1000 was expected"),
     ],
 )
 def test_targets_and_jobs_are_checked_as_in_the_force_form(properties, sentence):
@@ -147,7 +147,14 @@ def test_an_empty_diff_is_refused():
 def test_a_patch_that_reaches_outside_is_refused_before_a_worker_sees_it():
     outside = DIFF.replace(b"b/x", b"b/../../etc/passwd").replace(b"a/x", b"a/../../etc/passwd")
     assert refused(patch=(1, outside)).startswith("the patch cannot be applied: ")
+
+
+def test_the_strip_level_is_one_that_the_force_form_would_take():
     assert refused(patch=("1", DIFF)) == "the patch level is not a number"
+    for strip in (-1, 100, 2**70):
+        assert refused(patch=(strip, DIFF)) == (
+            f"`{strip}` is not a strip level: how many leading parts of each path to leave out, 0, 1, 2, ..."
+        )
 
 
 # -- what a client sends --------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import example
 import pytest
 
-from arm_ci.plan.commands import Choices, Places, is_foreign, parse_reference, parse_targets, repeat_command
+from arm_ci.plan.commands import Choices, Places, is_foreign, parse_jobs, parse_reference, parse_targets, repeat_command
 
 CHOICES = Choices(jobs=4, upstream_version="1.0")
 
@@ -162,6 +162,18 @@ def test_variables_that_change_builds_are_foreign(name):
 def test_what_is_not_a_target_is_refused(bad):
     with pytest.raises(ValueError, match="is not a target: letters, digits"):
         parse_targets(f"all {bad}")
+
+
+@pytest.mark.parametrize(("text", "jobs"), [("0", 0), (" 8 ", 8), ("1000", 1000)])
+def test_jobs_are_a_number_of_edges(text, jobs):
+    assert parse_jobs(text) == jobs
+
+
+@pytest.mark.parametrize("bad", ["", "-1", "1001", "4.5", "many", "٣", "1" * 100])
+def test_what_is_no_number_of_edges_is_refused(bad):
+    with pytest.raises(ValueError) as raised:
+        parse_jobs(bad)
+    assert str(raised.value) == f"`{bad[:40]}` is not a number of edges at once: 0 to 1000 was expected"
 
 
 def test_the_repeat_command_names_what_was_chosen():
