@@ -61,7 +61,7 @@ class ForcedPatch(PatchingStep):
         assert given
         strip, text = given
         self.setProperty(STRIP_PROPERTY, strip, self.name)
-        await self._keep(text if text.endswith(b"\n") else text + b"\n")
+        await self._keep(text)
         document = await self.run_engine("forced", "--patch", "forced.patch", text, "--strip", str(strip))
         if document is None:
             return int(FAILURE)
@@ -75,9 +75,11 @@ class ForcedPatch(PatchingStep):
 
     async def _keep(self, text: bytes) -> None:
         """Shows the patch, and sees to it that the build can be repeated with the very same."""
-        exact = keeps_exactly(text)
+        # Buildbot's log would cut a long last line that has no end; the patch engine adds one, too.
+        lines = text if text.endswith(b"\n") else text + b"\n"
+        exact = keeps_exactly(lines)
         self.setProperty(LOG_PROPERTY, PATCH_LOG if exact else EXACT_LOG, self.name)
-        await self.addCompleteLog(PATCH_LOG, text.decode("utf-8", "replace"))
+        await self.addCompleteLog(PATCH_LOG, lines.decode("utf-8", "replace"))
         if not exact:
             await self.addCompleteLog(EXACT_LOG, base64.encodebytes(text).decode())
 

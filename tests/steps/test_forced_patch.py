@@ -1,5 +1,6 @@
 """A person's patch is applied before anything else, or the build ends with the engine's own sentence."""
 
+import base64
 import json
 
 import example
@@ -55,6 +56,14 @@ class ForcedPatchTest(StepCase):
         self.expect_log_file("patch", "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-1\n+ä\n")
         self.expect_property("patch_log", "patch")
         self.addCleanup(lambda: self.assertNotIn("patch.base64", step.logs))
+        return self.run_step()
+
+    def test_a_windows_patch_without_a_last_line_end_is_kept_without_one(self):
+        windows = PATCH[:-3].replace(b"\n", b"\r\n") + b"+b"
+        command = shell(ARGV, "/w/b/support", timeout=1800).stdout(answer("1 file, 1 hunk")).exit(0)
+        self.forced_patch(command, Stamp((2, windows, "")))
+        self.expect_outcome(SUCCESS, "1 file, 1 hunk")
+        self.expect_log_file("patch.base64", base64.encodebytes(windows).decode())
         return self.run_step()
 
     def test_a_patch_that_does_not_apply_ends_the_build_with_file_and_hunk(self):
