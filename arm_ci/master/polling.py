@@ -91,7 +91,7 @@ class CommitPoller(GitPoller):
         listed = await self._listed_heads()
         state = await self.getState("state", None) or {}
         known: dict[str, str] = state["heads"] if state.get("repository") == self.repourl else {}
-        heads = {**known}
+        heads = {branch: head for branch, head in known.items() if branch in self.branches}
         moved = []
         for branch in self.branches:
             new, old = listed.get(branch, ""), known.get(branch)
@@ -101,8 +101,9 @@ class CommitPoller(GitPoller):
                 heads[branch] = new
             elif new and new != old:
                 moved.append(branch)
-        if first := sorted(set(heads) - set(known)):
+        if heads.keys() != known.keys():
             await self._remember(heads)
+        if first := sorted(set(heads) - set(known)):
             log.msg(f"project {self.project}: {self.repourl} is looked at for commits after now on {', '.join(first)}")
         if moved:
             await self._hand_over(moved, heads)

@@ -52,6 +52,23 @@ class Scheduler(TakesChanges):
         self.asked += 1
 
 
+class LateScheduler(Scheduler):
+    """Does not listen yet, and tells when it was asked for the second time."""
+
+    def __init__(self):
+        super().__init__()
+        self.listens = False
+        self.questions = 0
+        self.asked_twice = Deferred()
+
+    @property
+    def ready(self):
+        self.questions += 1
+        if self.questions == 2:
+            self.asked_twice.callback(None)
+        return self.listens
+
+
 class Case(unittest.TestCase):
     # Every commit costs a few processes; a busy machine takes its time.
     timeout = 120
@@ -216,6 +233,16 @@ class OtherMoves(Case):
         await self.look()
         assert [change["branch"] for change in self.changes] == ["stable"]
 
+    async def test_a_branch_that_was_taken_out_of_the_configuration_starts_anew_when_it_is_put_back(self):
+        await self.look()
+        await self.look(branches=("main",))
+        assert list(self.memory["state"]["heads"]) == ["main"]
+        revision = self.upstream.commit(SOURCE)
+        self.upstream.push("main:stable")
+        await self.look()
+        assert self.changes == []
+        assert self.memory["state"]["heads"]["stable"] == revision
+
     async def test_a_branch_that_is_deleted_and_put_back_is_no_change(self):
         await self.look()
         self.upstream.push(":stable")
@@ -290,13 +317,11 @@ class Accidents(Case):
         await self.look()
         self.upstream.commit(SOURCE)
         self.upstream.push()
-        self.scheduler.ready = False
+        scheduler = self.master.scheduler_manager[0] = LateScheduler()
         looking = Deferred.fromCoroutine(self.look())
-        waited = Deferred()
-        reactor.callLater(0.5, waited.callback, None)
-        await waited
+        await scheduler.asked_twice
         assert self.changes == []
-        self.scheduler.ready = True
+        scheduler.listens = True
         await looking
         assert len(self.changes) == 1
 
