@@ -1,8 +1,9 @@
 """Ends what a killed worker or master left running on this machine: commands of builds that no master runs any more.
 
 Sent to the worker as this one file and run there as `python3 leftovers.py < request.json`, so it uses nothing but
-the standard library and works with Python 3.7. Ends only processes that carry the mark of this worker's builds; a
-program that empties its environment or runs as another user is not seen.
+the standard library and works with Python 3.7. Ends only processes that carry the mark of this worker's builds, and
+a `rm -rf` in this builder's directory that nobody waits for any more: the worker starts those without a mark. A program
+that empties its environment or runs as another user is not seen.
 """
 
 from __future__ import annotations
@@ -63,11 +64,21 @@ def is_left_over(pid: int, request: Dict[str, Any]) -> bool:
 
 
 def _is_workers_own_rm(pid: int, builder: str) -> bool:
-    # Buildbot's worker removes a checkout with a `rm -rf` of its own, which carries no mark.
+    # Buildbot's worker removes a checkout with a `rm -rf` of its own, which carries no mark. A person's has a parent.
     words = _read(pid, "cmdline")
     if len(words) < 3 or words[:2] != [b"rm", b"-rf"]:
         return False
-    return os.fsdecode(words[2]).startswith(builder + "/") and _same_root(pid)
+    return os.fsdecode(words[2]).startswith(builder + "/") and _is_orphan(pid) and _same_root(pid)
+
+
+def _is_orphan(pid: int) -> bool:
+    """Whether the parent of a process is gone: then it is process 1's or, in a user's session, that of its systemd."""
+    fields = _read(pid, "stat")[:1]
+    try:
+        parent = int(fields[0].rpartition(b")")[2].split()[1])
+    except (IndexError, ValueError):
+        return False
+    return parent == 1 or _read(parent, "comm")[:1] == [b"systemd\n"]
 
 
 def left_over(request: Dict[str, Any]) -> List[int]:

@@ -114,14 +114,39 @@ def test_a_stopped_process_is_ended(start, request_, tmp_path):
     assert ended(old)
 
 
-def test_the_workers_own_rm_is_known_by_what_it_removes(request_, tmp_path, monkeypatch):
-    words = {"cmdline": [b"rm", b"-rf", os.fsencode(tmp_path / "b" / "source"), b""], "environ": []}
+def rm_of_parent(monkeypatch, parent, removed, parents_name=b"bash\n"):
+    """Has every process look like a `rm -rf` without a mark; what it shows of itself."""
+    words = {
+        "cmdline": [b"rm", b"-rf", os.fsencode(removed), b""],
+        "environ": [],
+        "stat": [b"7 (rm) S %d 7 7 0 -1\n" % parent],
+        "comm": [parents_name],
+    }
     monkeypatch.setattr(leftovers, "_read", lambda pid, name: words[name])
+    return words
+
+
+def test_the_workers_own_rm_is_known_by_what_it_removes(request_, tmp_path, monkeypatch):
+    words = rm_of_parent(monkeypatch, 1, tmp_path / "b" / "source")
     assert leftovers.is_left_over(os.getpid(), request_)
     words["cmdline"][2] = os.fsencode(tmp_path / "bigger")
     assert not leftovers.is_left_over(os.getpid(), request_)
     words["cmdline"] = [b"vi", os.fsencode(tmp_path / "b" / "source")]
     assert not leftovers.is_left_over(os.getpid(), request_)
+
+
+def test_an_rm_that_somebody_waits_for_is_a_persons(request_, tmp_path, monkeypatch):
+    words = rm_of_parent(monkeypatch, 4711, tmp_path / "b" / "source")
+    assert not leftovers.is_left_over(os.getpid(), request_)
+    # What adopts the orphans of a user's session.
+    words["comm"] = [b"systemd\n"]
+    assert leftovers.is_left_over(os.getpid(), request_)
+    words["stat"] = []
+    assert not leftovers.is_left_over(os.getpid(), request_)
+
+
+def test_who_is_somebodys_child_is_no_orphan():
+    assert not leftovers._is_orphan(os.getpid()) or os.getppid() == 1
 
 
 def test_a_process_in_another_root_is_left_alone(request_, tmp_path, monkeypatch):
