@@ -68,7 +68,7 @@ def waiting(site, revision):
 def test_a_commit_starts_the_variants_of_tier_commit(site, upstream):
     revision = upstream.commit({"demo.cpp": "int main() { return 1; }\n"}, "Change what demo returns")
     upstream.push()
-    wait_for(lambda: len(waiting(site, revision)) == 2, 6)
+    wait_for(lambda: len(waiting(site, revision)) == 2)
     requests = Requests(site)
     assert set(requests.variants(revision)) == COMMIT_VARIANTS
     (one, two) = requests.of(revision)
@@ -89,7 +89,7 @@ def test_a_commit_to_docs_starts_none_and_supersedes_none(site, upstream):
     wait_for(lambda: site.get(f"changes?revision={revision}")["changes"])
     after = upstream.commit({"demo.cpp": "int main() { return 2; }\n"})
     upstream.push("main:stable")
-    wait_for(lambda: len(waiting(site, after)) == 2, 6)
+    wait_for(lambda: len(waiting(site, after)) == 2)
     assert Requests(site).of(revision) == []
     assert len(waiting(site, before)) == 2
 
@@ -102,9 +102,9 @@ def test_ten_commits_build_the_newest_once_and_a_forced_build_stays(site, upstre
         revision = upstream.commit({"demo.cpp": f"int main() {{ return {number}; }}\n"})
         if number % 2:
             upstream.push()
-    wait_for(lambda: len(waiting(site, revision)) == 2, 10)
+    wait_for(lambda: len(waiting(site, revision)) == 2)
     newest = {each["buildrequestid"] for each in Requests(site).of(revision)}
-    wait_for(lambda: {each["buildrequestid"] for each in waiting_on(site, "main")} == forced | newest, 5)
+    wait_for(lambda: {each["buildrequestid"] for each in waiting_on(site, "main")} == forced | newest)
     ended = [each for each in Requests(site).all if each["complete"]]
     assert ended and {each["results"] for each in ended} == {SKIPPED}
     # The other branch's requests wait on.
@@ -116,7 +116,7 @@ def test_a_commit_while_the_master_is_down_is_found_at_its_start(site, upstream)
     revision = upstream.commit({"demo.cpp": "int main() { return 100; }\n"})
     upstream.push()
     assert site.arm_ci("start").returncode == 0
-    wait_for(lambda: len(waiting(site, revision)) == 2, 10)
+    wait_for(lambda: len(waiting(site, revision)) == 2)
 
 
 def waiting_on(site, branch):
@@ -172,7 +172,7 @@ def test_with_the_webhook_alone_a_push_starts_builds_at_once(site, upstream):
     revision = upstream.commit({"demo.cpp": "int main() { return 200; }\n"})
     upstream.push()
     assert post(site, pushed(upstream))[0] == 202
-    wait_for(lambda: len(waiting(site, revision)) == 2, 6)
+    wait_for(lambda: len(waiting(site, revision)) == 2)
     assert len(site.get(f"changes?revision={revision}")["changes"]) == 1
 
 
