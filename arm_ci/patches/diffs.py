@@ -123,7 +123,9 @@ class _Parser:
     def files(self) -> list[FilePatch]:
         found = []
         while self.at < len(self.lines):
-            if self.current().startswith(b"diff --git "):
+            if self.lines[self.at] in (b"", b"\r"):
+                self.at += 1  # a paste may have a million of them, and the master waits
+            elif self.current().startswith(b"diff --git "):
                 found.append(self.file(self.at, self.git_names()))
             elif self.at_names():
                 found.append(self.file(self.at, None))
@@ -339,7 +341,7 @@ class _Parser:
         Mails and `git log` have other text there; it is skipped.
         """
         start = self.at
-        while self.at < len(self.lines) and not self.current().strip():
+        while self.at < len(self.lines) and not self.lines[self.at].strip():
             self.at += 1
         line = self.current()
         if re.match(rb"\s+@@ -", line):
