@@ -10,13 +10,13 @@ from typing import Any
 
 from buildbot.data.resultspec import Filter
 from buildbot.process.build import Build
-from buildbot.process.buildstep import BuildStep, create_step_from_step_or_factory
 from buildbot.process.results import CANCELLED, FAILURE, RETRY
 from twisted.python import log
 
 from arm_ci.agent.leftovers import MARK
 from arm_ci.master.deferred import as_deferred
-from arm_ci.master.loss import CLOSED, MASTER_STOPPED, PROPERTY, Loss, again, table, verdict
+from arm_ci.master.loss import CLOSED, MASTER_STOPPED, PROPERTY, Loss, again, verdict
+from arm_ci.master.tries import add_step, tries_of
 
 # What Buildbot's botmaster gives as the reason when it stops builds because the master stops.
 _MASTER_STOPS = "Master Shutdown"
@@ -118,31 +118,11 @@ class VariantBuild(Build):
             self._note_loss(CLOSED)
         self.setProperty(PROPERTY, str(self._loss), "Build")
         await self.master.data.updates.setBuildProperties(self.buildid, self)
-        tries = await self._tries()
-        sentence = verdict([how for _, how in tries])
+        tries = await tries_of(self.master, self.requests[0].id)
+        losses = [how for _, how in tries]
+        sentence = verdict(losses)
         if sentence is None:
-            return [again([how for _, how in tries])], RETRY
-        await self._add_step(sentence, table(tries))
+            return [again(losses)], RETRY
+        await add_step(self.master, self.buildid, sentence, tries)
         # Not EXCEPTION: Buildbot would look for the worker, which is gone, and never end the build.
         return [sentence], FAILURE
-
-    async def _tries(self) -> list[tuple[int, str]]:
-        """Number and loss of every build of this request that was lost, in their order, from the database."""
-        builds = await self.master.data.get(("buildrequests", self.requests[0].id, "builds"))
-        tries = []
-        for build in sorted(builds, key=lambda each: int(each["buildid"])):
-            properties = await self.master.data.get(("builds", build["buildid"], "properties"))
-            if PROPERTY in properties:
-                tries.append((int(build["number"]), str(properties[PROPERTY][0])))
-        return tries
-
-    async def _add_step(self, sentence: str, tries: str) -> None:
-        """A last step that shows what is known; no worker is needed for it."""
-        step = create_step_from_step_or_factory(BuildStep(name="worker-lost"))
-        step.setBuild(self)
-        await step.addStep()
-        updates = self.master.data.updates
-        await updates.startStep(step.stepid, locks_acquired=True)
-        await updates.setStepStateString(step.stepid, sentence)
-        await step.addCompleteLog("tries", tries)
-        await updates.finishStep(step.stepid, FAILURE, False)

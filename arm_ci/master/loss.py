@@ -17,7 +17,6 @@ PROPERTY = "worker_lost"
 CLOSED = "connection closed"
 MASTER_STOPPED = "interrupted: the master stopped; built again when it runs"
 MASTER_DIED = "interrupted: the master died; built again"
-_LONGEST = 300
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def verdict(tries: Sequence[str]) -> str | None:
     """The sentence that ends a request after these losses, oldest first; None when it is to be built again."""
     if len(tries) < MOST_BUILDS:
         return None
-    return f"worker-lost: {len(tries)} builds were lost: {'; '.join(tries)}"[:_LONGEST]
+    return f"worker-lost: {tries[-1]}; {len(tries) - 1} builds were lost before, see tries"
 
 
 def again(tries: Sequence[str]) -> str:

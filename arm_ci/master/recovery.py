@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from buildbot.data.resultspec import Filter
-from buildbot.process.results import RETRY
+from buildbot.process.results import FAILURE, RETRY
 from buildbot.util.service import BuildbotService
 from twisted.python import log
 
-from arm_ci.master.loss import MASTER_DIED, MASTER_STOPPED, PROPERTY
+from arm_ci.master.loss import MASTER_DIED, MASTER_STOPPED, PROPERTY, again, verdict
+from arm_ci.master.tries import STEP, add_step, tries_of
 
 
 class Recovery(BuildbotService):
@@ -66,6 +67,26 @@ class Recovery(BuildbotService):
             if await updates.claimBuildRequests([request_id]):
                 await updates.completeBuildRequests([request_id], build["results"])
             return
-        properties = await self.master.data.get(("builds", build["buildid"], "properties"))
-        if PROPERTY not in properties and build["state_string"] != MASTER_STOPPED:
-            await updates.setBuildStateString(build["buildid"], MASTER_DIED)
+        number = build["buildid"]
+        properties = await self.master.data.get(("builds", number, "properties"))
+        if PROPERTY in properties:
+            await self._settle_loss(request_id, number)
+        elif build["state_string"] != MASTER_STOPPED:
+            await updates.setBuildStateString(number, MASTER_DIED)
+
+    async def _settle_loss(self, request_id: int, build_id: int) -> None:
+        """The master may have died after it wrote down that a build was lost, and before what follows from that."""
+        updates = self.master.data.updates
+        tries = await tries_of(self.master, request_id)
+        losses = [how for _, how in tries]
+        sentence = verdict(losses)
+        await updates.setBuildStateString(build_id, sentence or again(losses))
+        if sentence is None:
+            return
+        steps = await self.master.data.get(("builds", build_id, "steps"))
+        if not any(step["name"] == STEP for step in steps):
+            await add_step(self.master, build_id, sentence, tries)
+        await updates.finishBuild(buildid=build_id, results=FAILURE)
+        log.msg(f"build request {request_id}: {sentence}")
+        if await updates.claimBuildRequests([request_id]):
+            await updates.completeBuildRequests([request_id], FAILURE)

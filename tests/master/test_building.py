@@ -185,7 +185,7 @@ class BuildingTest(TestReactorMixin, unittest.TestCase):
         self.lose()
         result = yield self.ended(build)
         last = FIRST.replace("connection closed", "silent for 300 s")
-        sentence = f"worker-lost: 3 builds were lost: {FIRST}; {FIRST}; {last}"
+        sentence = f"worker-lost: {last}; 2 builds were lost before, see tries"
         self.assertEqual(result, (FAILURE, sentence))
         steps = yield self.master.data.get(("builds", build.buildid, "steps"))
         self.assertEqual([step["name"] for step in steps][-1], "worker-lost")

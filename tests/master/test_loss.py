@@ -22,9 +22,8 @@ def test_two_losses_are_followed_by_another_build():
 
 def test_the_third_ends_it_with_what_is_known():
     assert verdict([FIRST, SECOND, THIRD]) == (
-        "worker-lost: 3 builds were lost: worker `pi-1` in build 120/463: connection closed after 62 min; "
-        "worker `pi-2` in source: silent for 300 s after 95 s; "
-        "worker `pi-1` before the first step: connection closed after 2 s"
+        "worker-lost: worker `pi-1` before the first step: connection closed after 2 s; 2 builds were lost before, "
+        "see tries"
     )
 
 

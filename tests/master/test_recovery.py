@@ -23,6 +23,10 @@ def build(number, results, state="building", request=41):
     )  # fmt: skip
 
 
+def lost(number):
+    return fakedb.BuildProperty(buildid=number, name="worker_lost", value="it went", source="Build")
+
+
 class RecoveryTest(TestReactorMixin, unittest.TestCase):
     @defer.inlineCallbacks
     def setUp(self):
@@ -94,9 +98,35 @@ class RecoveryTest(TestReactorMixin, unittest.TestCase):
 
     @defer.inlineCallbacks
     def test_a_lost_build_keeps_its_sentence(self):
-        lost = fakedb.BuildProperty(buildid=7, name="worker_lost", value="it went", source="Build")
-        request, last = yield self.take_up(build(7, RETRY, LOST), lost)
+        request, last = yield self.take_up(build(7, RETRY, LOST), lost(7))
         self.assertEqual((request["complete"], last["state_string"]), (False, LOST))
+
+    @defer.inlineCallbacks
+    def test_a_loss_that_the_master_outlived_by_a_moment_only_is_told_as_one(self):
+        request, last = yield self.take_up(self.claimed(), build(7, None), lost(7))
+        self.assertEqual((request["complete"], request["claimed"]), (False, False))
+        self.assertEqual((last["results"], last["state_string"]), (RETRY, LOST))
+
+    @defer.inlineCallbacks
+    def test_the_third_of_them_ends_the_request(self):
+        earlier = [build(5, RETRY, LOST), lost(5), build(6, RETRY, LOST), lost(6)]
+        request, last = yield self.take_up(self.claimed(), *earlier, build(7, None), lost(7))
+        sentence = "worker-lost: it went; 2 builds were lost before, see tries"
+        self.assertEqual((last["results"], last["state_string"]), (FAILURE, sentence))
+        self.assertEqual((request["complete"], request["results"]), (True, FAILURE))
+        (step,) = yield self.master.data.get(("builds", 7, "steps"))
+        self.assertEqual((step["name"], step["state_string"], step["results"]), ("worker-lost", sentence, FAILURE))
+        content = yield self.master.data.get(("steps", step["stepid"], "logs", "tries", "contents"))
+        self.assertEqual(content["content"], "build 5: it went\nbuild 6: it went\nbuild 7: it went\n")
+
+    @defer.inlineCallbacks
+    def test_its_step_is_not_added_twice(self):
+        earlier = [build(5, RETRY, LOST), lost(5), build(6, RETRY, LOST), lost(6)]
+        step = fakedb.Step(id=5, number=1, name="worker-lost", buildid=7, started_at=10)
+        request, _ = yield self.take_up(self.claimed(), *earlier, build(7, None), lost(7), step)
+        self.assertEqual((request["complete"], request["results"]), (True, FAILURE))
+        steps = yield self.master.data.get(("builds", 7, "steps"))
+        self.assertEqual([step["name"] for step in steps], ["worker-lost"])
 
     @defer.inlineCallbacks
     def test_a_reconfigured_master_that_builds_is_left_alone(self):
