@@ -58,13 +58,19 @@ class CheckWorker(RecipeStep):
         remote = await self.execute(
             Command(("python3", "leftovers.py"), places.support, _LEFTOVERS_TIMEOUT_SECONDS),
             collectStdout=True,
+            collectStderr=True,
             initialStdin=json.dumps(request),
         )
-        try:
-            found = json.loads(remote.stdout)
-        except ValueError:
-            # The probe, which is next, says what is wrong with this machine's Python.
+        if remote.rc == _NOT_FOUND:
+            # The probe, which is next, says that this machine has no Python.
             return ""
+        try:
+            found = json.loads(remote.stdout) if remote.rc == 0 else None
+        except ValueError:
+            found = None
+        if found is None:
+            # Compilers of an earlier build may run on; beside them this one would be killed or wait for memory.
+            return f"{self.where} cannot say what is left over of earlier builds: {_why(remote)}"
         lines = [f"ended: {each['pid']} {each['command']}" for each in found["ended"]]
         lines += [f"does not end: {each['pid']} {each['command']}" for each in found["remain"]]
         lines += [f"removed: {name}" for name in found["locks"]]
@@ -100,7 +106,7 @@ class CheckWorker(RecipeStep):
 
 
 def _why(remote: Any) -> str:
-    """Why there is no answer of a finished `python3 probe.py`."""
+    """Why there is no answer of a finished `python3 probe.py` or `leftovers.py`."""
     if remote.rc == _NOT_FOUND:
         return "python3 must be there"
     said = (remote.stdout + remote.stderr).strip().splitlines()

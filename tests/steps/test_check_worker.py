@@ -79,6 +79,23 @@ class CheckWorkerTest(StepCase):
         self.expect_log_file("leftovers", "does not end: 7 ld\ndoes not end: 8 ld\n")
         return self.run_step()
 
+    def refuse_to_build(self, answer, why):
+        self.use(CheckWorker(example.recipe()))
+        self.build.mark = "/w/b:1:2"
+        self.expect_commands(download("leftovers.py", "/w/b/support").exit(0), answer)
+        self.expect_outcome(FAILURE, f"worker `pi-1` cannot say what is left over of earlier builds: {why}")
+        return self.run_step()
+
+    def test_nothing_is_built_when_it_cannot_be_told_what_is_left_over(self):
+        said = "leftovers: cannot answer the request: the worker is gone"
+        return self.refuse_to_build(leftovers().stderr(f"{said}\n").exit(2), said)
+
+    def test_nor_when_that_is_killed(self):
+        return self.refuse_to_build(leftovers().exit(-1), "killed by a signal")
+
+    def test_nor_when_its_answer_is_none(self):
+        return self.refuse_to_build(leftovers().stdout("Segmentation fault\n").exit(0), "Segmentation fault")
+
     def test_a_probe_that_was_killed_is_not_taken_for_missing_python(self):
         self.check(probe().exit(-1))
         self.expect_outcome(FAILURE, "worker `pi-1` did not answer the probe: killed by a signal")
