@@ -69,7 +69,9 @@ class ArmCi(ConfiguratorBase):
         """What starts builds without the force form."""
         for project in config.projects.values():
             watched = is_watched(config, project)
-            started = schedulers_of(project, [each for each in chosen if each.project == project.name], watched)
+            ours = [each for each in chosen if each.project == project.name]
+            own = config.repository_url(project) if project.directory else ""
+            started = schedulers_of(project, ours, watched, own)
             self.schedulers += started
             if watched and started:
                 # Imported late, as the two below: for what a configuration does not use.

@@ -6,12 +6,15 @@ Which commits there are is polling.py's business, what happens to requests that 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 from buildbot.plugins import schedulers, util
 from buildbot.util.deferwaiter import DeferWaiter
+from twisted.python import log
 
 from arm_ci.config.model import Config, Project, Variant
 from arm_ci.master.deferred import as_deferred
@@ -102,10 +105,18 @@ class CommitScheduler(TakesChanges, Superseding, schedulers.AnyBranchScheduler):
 
 
 class NightlyScheduler(TakesChanges, Superseding, schedulers.Nightly):
-    """Builds a branch every night; a new time holds from the next time on, not from the night after."""
+    """Builds a branch every night; a new time holds from the next time on, not from the night after.
+
+    `compared` is the directory of a repository on this machine of which no changes are told: a night is skipped when
+    the branch there is where it was when a night built it last.
+    """
+
+    def checkConfig(self, *args: Any, compared: str = "", **kwargs: Any) -> None:
+        super().checkConfig(*args, **kwargs)
 
     @as_deferred
-    async def reconfigService(self, *args: Any, **kwargs: Any) -> None:
+    async def reconfigService(self, *args: Any, compared: str = "", **kwargs: Any) -> None:
+        self.compared = compared
         before = (getattr(self, "hour", None), getattr(self, "minute", None))
         await super().reconfigService(*args, **kwargs)
         if self.active and before != (self.hour, self.minute):
@@ -113,18 +124,46 @@ class NightlyScheduler(TakesChanges, Superseding, schedulers.Nightly):
             self.lastActuated = self.now()
             await self.scheduleNextBuild()
 
+    @as_deferred
+    async def startBuild(self) -> None:
+        head = head_of(Path(self.compared), self.branch) if self.compared else ""
+        if head and head == await self.getState("built", ""):
+            log.msg(f"{self.name}: nothing is built, for nothing has changed since {head}")
+            return
+        await super().startBuild()
+        if self.enabled:
+            await self.setState("built", head)
+
+
+def head_of(repository: Path, branch: str) -> str:
+    """The newest commit of a branch in a bare repository; empty when it cannot be told."""
+    name = f"refs/heads/{branch}"
+    with suppress(OSError, ValueError):
+        return (repository / name).read_text(encoding="ascii").strip()
+    # Where git moves it when it tidies up.
+    with suppress(OSError, ValueError):
+        rows = (repository / "packed-refs").read_text(encoding="utf-8").splitlines()
+        return next((row.partition(" ")[0] for row in rows if row.endswith(f" {name}")), "")
+    return ""
+
 
 def is_watched(config: Config, project: Project) -> bool:
     """Whether new commits of a project are noticed: by asking its repository, or because GitHub says so."""
     return bool(project.repository) and (project.poll > 0 or config.site.github_webhook)
 
 
-def schedulers_of(project: Project, variants: Sequence[Variant], watched: bool) -> list[Any]:
-    """The schedulers of a project; `watched` is whether new commits of it are noticed."""
+def schedulers_of(project: Project, variants: Sequence[Variant], watched: bool, own: str = "") -> list[Any]:
+    """The schedulers of a project; `watched` is whether new commits of it are noticed.
+
+    `own` is the repository of a project that is a `directory`.
+    """
     commit = [variant.name for variant in variants if variant.tier == "commit"]
     nightly = [variant.name for variant in variants if variant.tier == "nightly"]
     found = [_commit_scheduler(project, commit)] if commit and watched else []
-    return [*found, *(_nightly_scheduler(project, branch, nightly, watched) for branch in project.branches if nightly)]
+    return [
+        *found,
+        *(_nightly_scheduler(project, branch, nightly, watched, own) for branch in project.branches if nightly),
+    ]
 
 
 def _commit_scheduler(project: Project, builders: list[str]) -> Any:
@@ -140,7 +179,7 @@ def _commit_scheduler(project: Project, builders: list[str]) -> Any:
     )
 
 
-def _nightly_scheduler(project: Project, branch: str, builders: list[str], watched: bool) -> Any:
+def _nightly_scheduler(project: Project, branch: str, builders: list[str], watched: bool, own: str) -> Any:
     hour, minute = project.nightly.split(":")
     return NightlyScheduler(
         # No project's name holds a colon, so that project `a`, branch `b-c` and project `a-b`, branch `c` are two.
@@ -151,8 +190,9 @@ def _nightly_scheduler(project: Project, branch: str, builders: list[str], watch
         codebases={"": {"branch": branch, "repository": ""}},
         hour=int(hour),
         minute=int(minute),
-        # Of a project that nobody watches it is not known whether a commit came.
+        # Of a repository elsewhere that nobody watches it is not known whether a commit came.
         onlyIfChanged=watched and not project.nightly_unchanged,
+        compared="" if project.nightly_unchanged else own,
         fileIsImportant=Important(project.unimportant),
         onlyImportant=True,
         reason=f"nightly build of {project.name} {branch}",

@@ -63,6 +63,12 @@ def test_a_build_has_its_variants_steps(shipped):
     assert first.recipe.variant.name == builder.name
 
 
+def test_a_night_compares_the_directory_of_a_project_with_what_was_built(shipped):
+    nights = {each.name: each._config_kwargs["compared"] for each in shipped["schedulers"] if "nightly" in each.name}
+    assert nights["nightly-sample:main"] == str(ROOT / "state" / "sources" / "sample.git")
+    assert nights["nightly-mesos:master"] == ""
+
+
 def test_builds_are_forced_from_our_own_pages_only(shipped):
     assert set(shipped["www"]["allowed_origins"]) == {"http://localhost:8010", "http://127.0.0.1:8010"}
 

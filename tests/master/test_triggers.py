@@ -1,6 +1,9 @@
 """When commits and nights start builds, with Buildbot's schedulers on a fake clock."""
 
+import subprocess
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,8 +15,9 @@ from example import config
 from twisted.internet.defer import Deferred
 from twisted.trial import unittest
 
+from arm_ci.cli.repositories import update
 from arm_ci.config.model import Variant
-from arm_ci.master.triggers import Important, is_watched, schedulers_of
+from arm_ci.master.triggers import Important, head_of, is_watched, schedulers_of
 
 # Of the library that makes the database's tables.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -50,8 +54,8 @@ def project(**settings):
     return config(**settings).projects["demo"]
 
 
-def made(variants=(COMMIT, NIGHTLY, FORCE), watched=True, **settings):
-    return {each.name: each for each in schedulers_of(project(**settings), variants, watched)}
+def made(variants=(COMMIT, NIGHTLY, FORCE), watched=True, own="", **settings):
+    return {each.name: each for each in schedulers_of(project(**settings), variants, watched, own)}
 
 
 def test_a_project_has_one_scheduler_for_commits_and_one_a_branch_for_nights():
@@ -79,6 +83,14 @@ def test_of_a_project_that_nobody_watches_every_night_is_built():
     assert found["nightly-demo:main"]._config_kwargs["onlyIfChanged"] is False
 
 
+def test_of_a_directory_a_night_looks_whether_it_changed():
+    assert made(watched=False, own="/state/sources/demo.git")["nightly-demo:main"]._config_kwargs["compared"] == (
+        "/state/sources/demo.git"
+    )
+    unchanged_too = made(watched=False, own="/state/sources/demo.git", nightly_unchanged=True)["nightly-demo:main"]
+    assert unchanged_too._config_kwargs["compared"] == ""
+
+
 def test_nights_without_commits_are_built_when_the_project_says_so():
     assert made()["nightly-demo:main"]._config_kwargs["onlyIfChanged"] is True
     assert made(nightly_unchanged=True)["nightly-demo:main"]._config_kwargs["onlyIfChanged"] is False
@@ -96,6 +108,19 @@ def test_the_same_configuration_makes_equal_schedulers_so_that_a_reconfig_leaves
     before, after = made(unimportant=("docs/*",)), made(unimportant=("docs/*",))
     for name, scheduler in before.items():
         assert scheduler.isEquivalent(scheduler, after[name]), name
+
+
+def test_the_head_of_a_branch_is_found_where_git_keeps_it(tmp_path):
+    repository, source = tmp_path / "demo.git", tmp_path / "demo"
+    source.mkdir()
+    (source / "a").write_text("1")
+    update(repository, source, "main", "as it stands")
+    head = head_of(repository, "main")
+    assert len(head) == 40
+    subprocess.run(["git", f"--git-dir={repository}", "pack-refs", "--all"], check=True)
+    assert not (repository / "refs" / "heads" / "main").exists()
+    assert head_of(repository, "main") == head
+    assert head_of(repository, "ain") == head_of(repository, "other") == head_of(tmp_path, "main") == ""
 
 
 class Case(scheduler_case.SchedulerMixin, TestReactorMixin, unittest.TestCase):
@@ -220,6 +245,11 @@ class Nights(Case):
     async def at(self, hour):
         self.reactor.advance(hour * HOUR - self.reactor.seconds())
 
+    def temporary_directory(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        return Path(directory.name)
+
     async def start(self, **settings):
         await self.attach("nightly-demo:main", **settings)
         # Time zones differ, the fake clock's is Greenwich's.
@@ -241,6 +271,45 @@ class Nights(Case):
         await self.change(files=["docs/b.html"])
         await self.at(74)
         assert len(self.built()) == 2
+
+    async def test_of_a_directory_a_night_is_built_when_something_changed_since_the_last_one(self):
+        directory = self.temporary_directory()
+        repository, source = directory / "demo.git", directory / "demo"
+        source.mkdir()
+
+        def start_of_the_master(text):
+            (source / "demo.cpp").write_text(text)
+            update(repository.absolute(), source.absolute(), "main", "as it stands")
+
+        start_of_the_master("1")
+        await self.start(watched=False, own=str(repository))
+        await self.at(2)
+        assert self.built() == ["main None"]
+        start_of_the_master("1")
+        await self.at(26)
+        assert len(self.built()) == 1
+        start_of_the_master("2")
+        await self.at(50)
+        assert len(self.built()) == 2
+        await self.at(74)
+        assert len(self.built()) == 2
+
+    async def test_of_a_repository_that_is_not_there_every_night_is_built(self):
+        await self.start(watched=False, own="/nowhere")
+        await self.at(2)
+        await self.at(26)
+        assert len(self.built()) == 2
+
+    async def test_a_night_that_a_person_switched_off_is_not_taken_for_a_built_one(self):
+        repository = self.temporary_directory()
+        (repository / "refs" / "heads").mkdir(parents=True)
+        (repository / "refs" / "heads" / "main").write_text("c1b42f79\n")
+        await self.start(watched=False, own=str(repository))
+        self.sched.enabled = False
+        await self.at(2)
+        self.sched.enabled = True
+        await self.at(26)
+        assert len(self.built()) == 1
 
     async def test_a_night_that_the_master_slept_through_is_made_up_for(self):
         await self.start(nightly="02:00")
