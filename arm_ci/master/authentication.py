@@ -29,8 +29,7 @@ _ROLE = "person"
 def web_settings(config: Config) -> dict[str, Any]:
     """What Buildbot's `www` gets where people log in."""
     files = {name: config.path(config.site.person_file(name)) for name in (*config.site.people, TERMINAL)}
-    # Pictures of people would come from a server elsewhere, which learns who looks at what.
-    return {"auth": PasswordFiles(files), "authz": OnlyPeople(files), "avatar_methods": []}
+    return {"auth": PasswordFiles(files), "authz": OnlyPeople(files)}
 
 
 def password(file: Path) -> bytes:

@@ -111,6 +111,8 @@ class ArmCi(ConfiguratorBase):
                 self.www.setdefault(key, value)
         self.www.setdefault("plugins", {"waterfall_view": {}, "console_view": {}, "grid_view": {}, "arm_ci": {}})
         self.www.setdefault("ui_default_config", dict(UI_DEFAULTS))
+        # Pictures of authors come from elsewhere: their addresses would leave the machine.
+        self.www.setdefault("avatar_methods", [])
 
 
 def _origin(url: str) -> str:

@@ -92,6 +92,10 @@ def test_builds_are_forced_under_the_address_that_the_web_ui_listens_on_too(tmp_
     assert set(config["www"]["allowed_origins"]) == {"http://localhost:8010", "http://127.0.0.1:8010", *more}
 
 
+def test_no_page_asks_other_machines_for_pictures_of_authors(shipped):
+    assert shipped["www"]["avatar_methods"] == []
+
+
 def test_everything_listens_on_loopback(shipped):
     assert shipped["www"]["port"] == "tcp:8010:interface=127.0.0.1"
     assert shipped["protocols"]["pb"] == {"port": "tcp:9989:interface=127.0.0.1"}
