@@ -278,15 +278,19 @@ class PriorityParameter(util.IntParameter):
         return int(text)
 
 
+def _reference(given: Any) -> str:
+    from arm_ci.plan.commands import parse_reference
+
+    return _checked(parse_reference, str(given))
+
+
 class ReferenceParameter(util.StringParameter):
     """A text field for a revision; anything that git could take for an option is refused with a sentence."""
 
     debug = False
 
     def parse_from_arg(self, s: Any) -> str:
-        from arm_ci.plan.commands import parse_reference
-
-        return _checked(parse_reference, str(s))
+        return _reference(s)
 
 
 class BranchParameter(util.ChoiceStringParameter):
@@ -295,9 +299,7 @@ class BranchParameter(util.ChoiceStringParameter):
     debug = False
 
     def parse_from_arg(self, s: Any) -> str:
-        from arm_ci.plan.commands import parse_reference
-
-        return _checked(parse_reference, str(s))
+        return _reference(s)
 
 
 def _checked(parse: Callable[[str], T], text: str) -> T:

@@ -17,7 +17,7 @@ from .transaction import opened, write
 
 SCHEMA = 1
 MOST_BYTES = 2 * 1024 * 1024
-"""Longest patch. The master reads it while it serves nobody else, half a second for so much, and keeps it in its
+"""Longest patch. The master reads it while it serves nobody else, about a second for so much, and keeps it in its
 database and in a log. What is larger is a branch of its own."""
 _STRIP_LEVELS = range(6)
 _SHOWN_FILES = 3
