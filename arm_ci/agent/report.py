@@ -1,0 +1,317 @@
+"""The report: what the agent brings back about one command that it watched. Facts only, no judgement.
+
+This is the one definition of the format; the agent writes it, `arm_ci.diagnosis` reads it. Bytes and seconds
+everywhere, and in the names. A figure that could not be seen is None, never 0.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Type, TypeVar
+
+from .oom_records import OomRecord, parse_oom_records
+
+__all__ = [
+    "SAMPLE_COLUMNS",
+    "SCHEMA",
+    "Edge",
+    "How",
+    "Kernel",
+    "Limits",
+    "OomRecord",
+    "Outcome",
+    "Report",
+    "ReportError",
+    "Samples",
+    "Unseen",
+    "parse_oom_records",
+]
+
+SCHEMA = 1
+"""Version of the format. A reader refuses a newer one; what is added without a new version has a default."""
+
+SAMPLE_COLUMNS = (
+    "seconds",
+    "memory_available_bytes",
+    "swap_used_bytes",
+    "committed_bytes",
+    "swapped_in_bytes",
+    "swapped_out_bytes",
+    "pressure_some_seconds",
+    "pressure_full_seconds",
+    "cgroup_bytes",
+    "cgroup_swap_bytes",
+    "edges_running",
+    "edges_bytes",
+    "free_disk_bytes",
+    "free_temporary_bytes",
+)
+"""Columns of `Samples.rows`. `seconds` since the start of the command; `swapped_*` and `pressure_*` are counters of the
+machine since that start; `edges_bytes` is what the running edges hold in RAM and swap; `free_temporary_bytes` is the
+free space of TMPDIR. A value that cannot be read on this machine is None in every row."""
+
+EDGE_KINDS = ("compile", "archive", "link", "other")
+
+
+class ReportError(ValueError):
+    """A text that is no report: the message says what was expected where."""
+
+
+class Limits(NamedTuple):
+    """What the command could have at most when it started."""
+
+    memory_bytes: int = 0
+    """MemTotal of /proc/meminfo."""
+    swap_bytes: int = 0
+    """SwapTotal, zram included."""
+    zram_bytes: int = 0
+    """Size of the zram devices that swap uses; their pages stand in RAM, compressed."""
+    address_bits: int = 64
+    """Size of a pointer of the userland's programs."""
+    address_top_bytes: Optional[int] = None
+    """End of the highest user mapping of a process of that size: some 2 or 3 GB on 32 bits."""
+    rlimit_as_bytes: Optional[int] = None
+    """RLIMIT_AS (ulimit -v); None: unlimited."""
+    rlimit_data_bytes: Optional[int] = None
+    rlimit_fsize_bytes: Optional[int] = None
+    overcommit_mode: int = 0
+    """/proc/sys/vm/overcommit_memory: 0 heuristic, 1 always, 2 never beyond the commit limit."""
+    commit_limit_bytes: Optional[int] = None
+    committed_bytes: Optional[int] = None
+    """Committed_AS before the command."""
+    cgroup_version: int = 0
+    """0: no memory controller could be used."""
+    cgroup_limit_bytes: Optional[int] = None
+    """The lowest memory limit of the command's cgroup and those above it; None: unlimited."""
+    cgroup_swap_limit_bytes: Optional[int] = None
+    """How much of swap that cgroup may use; None: unlimited."""
+    free_disk_bytes: Optional[int] = None
+    free_temporary_bytes: Optional[int] = None
+
+
+class Edge(NamedTuple):
+    """One command of the build graph, as it ran."""
+
+    number: int
+    argv: Tuple[str, ...]
+    directory: str
+    program: str
+    """Name of the program that was started, without its directory: `g++`."""
+    output: str
+    """As the command names it, relative to `directory`; empty when it names none."""
+    kind: str
+    """One of EDGE_KINDS."""
+    start_seconds: float
+    """Since the start of the command."""
+    end_seconds: Optional[float] = None
+    """None: it was running when the report ended."""
+    exit_status: Optional[int] = None
+    signal: Optional[int] = None
+    cpu_seconds: Optional[float] = None
+    peak_rss_bytes: Optional[int] = None
+    """Largest resident set of one of its processes (ru_maxrss), file pages included."""
+    peak_anonymous_swap_bytes: Optional[int] = None
+    """Largest sum of anonymous memory in RAM and of swap over its processes, as sampled."""
+    peak_swap_bytes: Optional[int] = None
+    peak_virtual_bytes: Optional[int] = None
+    """Largest address space of one of its processes (VmPeak), as sampled."""
+    heaviest: str = ""
+    """Name of its process with the largest memory, as the kernel knows it (15 characters): `cc1plus`, `ld`."""
+    pids: Tuple[int, ...] = ()
+    """Its processes as far as they were seen, the started one first."""
+    attempts: int = 1
+
+    @property
+    def wall_seconds(self) -> Optional[float]:
+        """From start to end."""
+        return None if self.end_seconds is None else self.end_seconds - self.start_seconds
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended, and not well."""
+        return bool(self.signal) or bool(self.exit_status)
+
+
+class Samples(NamedTuple):
+    """The machine over time: at most some thousand rows, evenly thinned."""
+
+    columns: Tuple[str, ...] = SAMPLE_COLUMNS
+    rows: Tuple[Tuple[Optional[float], ...], ...] = ()
+
+    def column(self, name: str) -> List[Optional[float]]:
+        """A column; empty when the report does not have it."""
+        if name not in self.columns:
+            return []
+        index = self.columns.index(name)
+        return [row[index] for row in self.rows]
+
+
+class Kernel(NamedTuple):
+    """What the kernel did while the command ran."""
+
+    oom_kills: Optional[int] = None
+    """How much `oom_kill` of /proc/vmstat grew: kills of any scope, anywhere on the machine."""
+    cgroup_oom_kills: Optional[int] = None
+    """The same of the command's own cgroup (memory.events or memory.oom_control)."""
+    cgroup_limit_hits: Optional[int] = None
+    """How often that cgroup itself was out of memory (`oom` of memory.events); None where only version 1 is there."""
+    records: Tuple[OomRecord, ...] = ()
+
+
+class Unseen(NamedTuple):
+    """Something that this machine does not let the agent see."""
+
+    what: str
+    """What is missing in the report: `memory cgroup`."""
+    why: str
+    cure: str = ""
+    """What would show it: a word for cmdline.txt, a group, a setting."""
+
+
+class How(NamedTuple):
+    """Which sources were readable."""
+
+    cgroup: str = ""
+    """`own cgroup (v1)`, `own cgroup (v2)`, `systemd scope (v2)`; empty: a process group only."""
+    kernel_log: str = ""
+    """`kmsg`, `dmesg`, `journal`; empty: none."""
+    pressure: bool = False
+    unseen: Tuple[Unseen, ...] = ()
+
+
+class Outcome(NamedTuple):
+    """How the command ended."""
+
+    exit_status: Optional[int] = None
+    signal: Optional[int] = None
+    stopped: str = ""
+    """Why the agent stopped it: `signal 15`; empty: it ended by itself."""
+    seconds: float = 0.0
+    complete: bool = False
+    """False: the agent itself was killed, and this is what it had written until then."""
+
+
+class Report(NamedTuple):
+    """Everything about one command."""
+
+    command: Tuple[str, ...] = ()
+    directory: str = ""
+    started: float = 0.0
+    """Seconds since the epoch."""
+    host: Dict[str, Any] = {}
+    """What the probe said of the machine: `machine`, `architecture`, `os`, `kernel`, `cores`, ..."""
+    limits: Limits = Limits()
+    outcome: Outcome = Outcome()
+    edges: Tuple[Edge, ...] = ()
+    """In the order of their start."""
+    samples: Samples = Samples()
+    kernel: Kernel = Kernel()
+    how: How = How()
+
+    def to_json(self) -> Dict[str, Any]:
+        """The report as a JSON object."""
+        document = {"schema": SCHEMA}  # type: Dict[str, Any]
+        document.update(_plain(self))
+        return document
+
+    @classmethod
+    def from_json(cls, document: Any) -> Report:
+        """Reads a JSON object. Raises ReportError naming the key that is missing or of another type."""
+        if not isinstance(document, dict) or not isinstance(document.get("schema"), int):
+            raise ReportError("not a report: an object with a number `schema` was expected")
+        if document["schema"] > SCHEMA:
+            raise ReportError(
+                "schema {} is newer than {}, which this arm_ci reads".format(document["schema"], SCHEMA)
+            )
+        return _read(cls, document, "report")
+
+    @classmethod
+    def from_text(cls, text: str) -> Report:
+        """Reads JSON text. Raises ReportError."""
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ReportError("not JSON: {}".format(error)) from None
+        return cls.from_json(document)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        fields = getattr(value, "_fields", None)
+        if fields is not None:
+            return {name: _plain(getattr(value, name)) for name in fields}
+        return [_plain(each) for each in value]
+    return value
+
+
+_T = TypeVar("_T", bound=Tuple[Any, ...])
+
+# What stands in a field, where it is not said by the type of its default.
+_PARTS = {
+    "limits": Limits,
+    "outcome": Outcome,
+    "samples": Samples,
+    "kernel": Kernel,
+    "how": How,
+}  # type: Dict[str, Any]
+_LISTS = {"edges": Edge, "records": OomRecord, "unseen": Unseen}  # type: Dict[str, Any]
+_TEXTS = ("command", "argv", "columns", "victims")
+_NUMBERS = ("pids",)
+
+
+def _read(kind: Type[_T], document: Any, where: str) -> Any:
+    if not isinstance(document, dict):
+        raise ReportError("{}: an object was expected".format(where))
+    defaults = getattr(kind, "_field_defaults")  # noqa: B009  (typing knows it not for every NamedTuple)
+    types = kind.__annotations__
+    values = {}
+    for name in getattr(kind, "_fields"):  # noqa: B009
+        place = "{}.{}".format(where, name)
+        if name not in document:
+            if name not in defaults:
+                raise ReportError("{}: is missing".format(place))
+            continue
+        values[name] = _value(name, str(types[name]), document[name], place)
+    return kind(**values)
+
+
+def _value(name: str, declared: str, value: Any, where: str) -> Any:
+    if name in _PARTS:
+        return _read(_PARTS[name], value, where)
+    if name in _LISTS:
+        return tuple(_read(_LISTS[name], each, "{}[{}]".format(where, i)) for i, each in enumerate(_list(value, where)))
+    if name in _TEXTS:
+        return tuple(_scalar("str", each, where) for each in _list(value, where))
+    if name in _NUMBERS:
+        return tuple(_scalar("int", each, where) for each in _list(value, where))
+    if name == "rows":
+        return tuple(
+            tuple(_scalar("Optional[float]", cell, where) for cell in _list(row, where)) for row in _list(value, where)
+        )
+    if name == "host":
+        if not isinstance(value, dict):
+            raise ReportError("{}: an object was expected".format(where))
+        return value
+    return _scalar(declared, value, where)
+
+
+def _list(value: Any, where: str) -> List[Any]:
+    if not isinstance(value, list):
+        raise ReportError("{}: a list was expected".format(where))
+    return value
+
+
+_SCALARS = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}  # type: Dict[str, Tuple[type, ...]]
+_WORDS = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false"}
+
+
+def _scalar(declared: str, value: Any, where: str) -> Any:
+    # The annotations are texts (PEP 563), which a NamedTuple wraps into ForwardRef(...).
+    declared = declared.replace("ForwardRef('", "").replace("')", "")
+    optional = declared.startswith("Optional[")
+    word = declared[len("Optional[") : -1] if optional else declared
+    if value is None and optional:
+        return None
+    if not isinstance(value, _SCALARS[word]) or (isinstance(value, bool) and word != "bool"):
+        raise ReportError("{}: {} was expected{}".format(where, _WORDS[word], ", or null" if optional else ""))
+    return value
