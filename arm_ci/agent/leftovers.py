@@ -1,9 +1,8 @@
 """Ends what a killed worker or master left running on this machine: commands of builds that no master runs any more.
 
-Sent to the worker as this one file and run there as `python3 leftovers.py < request.json`, so it uses nothing but
-the standard library and works with Python 3.7. Ends only processes that carry the mark of this worker's builds, and
-a `rm -rf` in this builder's directory that nobody waits for any more: the worker starts those without a mark. A program
-that empties its environment or runs as another user is not seen.
+Run on the worker as `python3 agent.pyz leftovers < request.json`. Ends only processes that carry the mark of this
+worker's builds, and a `rm -rf` in this builder's directory that nobody waits for any more: the worker starts those
+without a mark. A program that empties its environment or runs as another user is not seen.
 """
 
 from __future__ import annotations
@@ -81,10 +80,10 @@ def _is_orphan(pid: int) -> bool:
     return parent == 1 or _read(parent, "comm")[:1] == [b"systemd\n"]
 
 
-def left_over(request: Dict[str, Any]) -> List[int]:
-    """The process ids of all that is left over; never our own."""
+def _chosen(is_meant: Callable[[int], bool]) -> List[int]:
+    """The process ids of all that is meant; never our own."""
     pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    return [pid for pid in pids if pid != os.getpid() and is_left_over(pid, request)]
+    return [pid for pid in pids if pid != os.getpid() and is_meant(pid)]
 
 
 def _handle(pid: int) -> Optional[int]:
@@ -114,11 +113,32 @@ def _kill(pid: int, still: Callable[[int], bool]) -> None:
 
 
 def end(request: Dict[str, Any]) -> Dict[str, List[Dict[str, Any]]]:
+    """Ends what is left over of other builds."""
+    return _end(lambda pid: is_left_over(pid, request))
+
+
+def end_this_build(mark: str) -> Dict[str, List[Dict[str, Any]]]:
+    """Ends what is left of the build that carries this mark, but for those that we descend from."""
+    ours = _ancestors()
+    return _end(lambda pid: pid not in ours and mark_of(pid) == mark)
+
+
+def _ancestors() -> List[int]:
+    found = []
+    pid = os.getpid()
+    while pid > 0 and pid not in found:
+        found.append(pid)
+        fields = b"".join(_read(pid, "stat")[:1]).rpartition(b")")[2].split()
+        pid = int(fields[1]) if len(fields) > 1 else 0
+    return found
+
+
+def _end(is_meant: Callable[[int], bool]) -> Dict[str, List[Dict[str, Any]]]:
     """Kills again and again until nothing is left: a process that was just killed may have started another."""
     parent = os.getppid()
-    ended = {}  # type: Dict[int, str]
+    ended: Dict[int, str] = {}
     limit = time.monotonic() + _LIMIT_SECONDS
-    left = left_over(request)
+    left = _chosen(is_meant)
     while left and time.monotonic() < limit:
         for pid in left:
             if os.getppid() != parent:
@@ -126,9 +146,9 @@ def end(request: Dict[str, Any]) -> Dict[str, List[Dict[str, Any]]]:
                 raise OSError("the worker is gone")
             command = b" ".join(_read(pid, "cmdline")).decode("utf-8", "replace").strip()
             ended.setdefault(pid, command[:_LONGEST_COMMAND])
-            _kill(pid, lambda number: is_left_over(number, request))
+            _kill(pid, is_meant)
         time.sleep(_PAUSE_SECONDS)
-        left = left_over(request)
+        left = _chosen(is_meant)
     return {
         "ended": [{"pid": pid, "command": command} for pid, command in ended.items() if pid not in left],
         "remain": [{"pid": pid, "command": ended.get(pid, "")} for pid in left],
@@ -155,7 +175,7 @@ def remove_locks(repository: str) -> List[str]:
 def main() -> int:
     try:
         request = json.load(sys.stdin)
-        answer = end(request)  # type: Dict[str, Any]
+        answer: Dict[str, Any] = end(request)
         # While another process is at work there, its locks are not stale.
         answer["locks"] = [] if answer["remain"] else remove_locks(str(request["repository"]))
     except (ValueError, KeyError, TypeError, OSError) as error:
@@ -164,7 +184,3 @@ def main() -> int:
     json.dump(answer, sys.stdout, indent=1, sort_keys=True)
     print()
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

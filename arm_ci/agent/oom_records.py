@@ -86,9 +86,9 @@ class _Block:
         self.free_swap_kb: Optional[int] = None
         self.ram_pages: Optional[int] = None
         self.reserved_pages = 0
-        self.swap_column: Optional[int] = None
-        self.tasks: Dict[int, Tuple[int, int]] = {}
-        """Of each process: its address space and its swap, in pages."""
+        self.swap_column = 0
+        self.tasks: Optional[Dict[int, Tuple[int, int]]] = None
+        """Of each process: its address space and its swap, in pages. None: no table was seen."""
         self.chosen: Optional[_Choice] = None
         self.killed = False
         self.group = False
@@ -144,7 +144,8 @@ class OomParser:
         line = line[:_LONGEST_LINE].rstrip()
         if "\x1b" in line:
             line = _ESCAPE.sub("", line)
-        if "ill" in line or "oom" in line:
+        # Cheap looks before the expressions: a log is long, and these lines are few.
+        if "Kill" in line or "oom" in line or "killed as" in line:
             found = self._read_kill(line)
             if found is not None:
                 return found
@@ -242,51 +243,51 @@ class OomParser:
 
     def _read_figures(self, line: str) -> None:
         """The lines of a block that say what there was."""
-        if "[" in line and self._read_task(line):
-            return
+        if "kB" in line:
+            self._read_limits(line)
+        elif "pages" in line:
+            match = _RAM.search(line)
+            if match:
+                self._open()
+                self._block.ram_pages = int(match.group(1))
+            match = _RESERVED.search(line)
+            if match and not self._block.killed:
+                self._block.reserved_pages = int(match.group(1))
+        elif "total_vm" in line or self._block.tasks is not None:
+            self._read_task(line)
+
+    def _read_limits(self, line: str) -> None:
         match = _USAGE.search(line)
         if match:
             self._open()
             usage, limit = int(match.group(2)), int(match.group(3))
-            if limit < _UNLIMITED_KB:
-                if match.group(1) == "memory":
-                    self._block.memory_limit_kb = limit
-                else:
-                    self._block.cgroup_swap_kb = max(limit - usage, 0)
-            return
+            if limit >= _UNLIMITED_KB:
+                return
+            if match.group(1) == "memory":
+                self._block.memory_limit_kb = limit
+            else:
+                self._block.cgroup_swap_kb = max(limit - usage, 0)
         match = _FREE_SWAP.search(line)
         if match:
             self._open()
             self._block.free_swap_kb = int(match.group(1))
-            return
-        match = _RAM.search(line)
-        if match:
-            self._open()
-            self._block.ram_pages = int(match.group(1))
-            return
-        match = _RESERVED.search(line)
-        if match and not self._block.killed:
-            self._block.reserved_pages = int(match.group(1))
 
-    def _read_task(self, line: str) -> bool:
+    def _read_task(self, line: str) -> None:
         """The table of tasks. Its columns differ: from 6.9 on `rss` has three more beside it."""
         match = _TASK_TABLE.search(line)
         if match:
             self._open()
             columns = match.group(1).split()
-            self._block.swap_column = columns.index("swapents") if "swapents" in columns else None
-            self._block.tasks = {}
-            return True
-        column = self._block.swap_column
-        if column is None or self._block.killed:
-            return False
-        match = _TASK.search(line)
-        if not match:
-            return False
+            if "swapents" in columns:
+                self._block.swap_column, self._block.tasks = columns.index("swapents"), {}
+            return
+        block = self._block
+        match = None if block.killed or block.tasks is None else _TASK.search(line)
+        if not match or block.tasks is None or len(block.tasks) >= _MOST_TASKS:
+            return
         values = match.group(3).split()
-        if column < len(values) and values[column].isdigit() and len(self._block.tasks) < _MOST_TASKS:
-            self._block.tasks[int(match.group(1))] = int(match.group(2)), int(values[column])
-        return True
+        if block.swap_column < len(values) and values[block.swap_column].isdigit():
+            block.tasks[int(match.group(1))] = int(match.group(2)), int(values[block.swap_column])
 
 
 class _Prefix(NamedTuple):
@@ -325,7 +326,7 @@ def _place(chosen: _Choice) -> Dict[str, Any]:
 
 def _page_bytes(block: _Block, pid: int, virtual_kb: int, default: int) -> int:
     """The page size: the table has the killed process's address space in pages, the kill in kB."""
-    pages = block.tasks.get(pid, (0, 0))[0]
+    pages = (block.tasks or {}).get(pid, (0, 0))[0]
     if not pages:
         return default
     shown = virtual_kb * 1024 / pages
@@ -348,7 +349,7 @@ def _settled(block: _Block, program: str, pid: int, page_bytes: int) -> OomRecor
         scope=block.scope,
         cgroup=block.cgroup if in_cgroup else "",
         task_cgroup=block.task_cgroup,
-        swap_bytes=block.tasks[pid][1] * page_bytes if pid in block.tasks else None,
+        swap_bytes=block.tasks[pid][1] * page_bytes if block.tasks and pid in block.tasks else None,
         limit_bytes=limit,
         free_swap_bytes=free_swap,
     )

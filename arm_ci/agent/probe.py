@@ -1,7 +1,7 @@
 """Looks at the machine it runs on and prints what it finds as JSON: facts only, no judgement.
 
-Sent to the worker as this one file and run there as `python3 probe.py < request.json`, so it uses nothing but
-the standard library and works with Python 3.7. What the facts mean is decided in arm_ci.plan.requirements.
+Run on the worker as `python3 agent.pyz probe < request.json`. What the facts mean is decided in
+arm_ci.plan.requirements.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ import struct
 import subprocess
 import sys
 from typing import Any, Dict, List, Optional
+
+from . import host
+from .report import plain
+from .watching import limits_here, sight
 
 SCHEMA = 1
 _TIMEOUT_SECONDS = 30
@@ -67,17 +71,6 @@ def operating_system() -> str:
     return "-".join(part for part in (values.get("ID", "linux"), values.get("VERSION_ID", "")) if part)
 
 
-def memory_bytes() -> Dict[str, int]:
-    """MemTotal, MemAvailable and SwapTotal of /proc/meminfo (proc(5)), in bytes."""
-    found = {}
-    with open("/proc/meminfo", encoding="ascii") as lines:
-        for line in lines:
-            name, _, rest = line.partition(":")
-            if name in ("MemTotal", "MemAvailable", "SwapTotal"):
-                found[name] = int(rest.split()[0]) * 1024
-    return found
-
-
 def program(name: str) -> Optional[Dict[str, str]]:
     """Where a program is and what version it gives, or None when it is not there."""
     path = shutil.which(name)
@@ -111,16 +104,17 @@ def may_install() -> bool:
     return shutil.which("sudo") is not None and _output(["sudo", "-n", "true"]) is not None
 
 
-def free_disk_bytes(directory: str) -> int:
-    """Bytes that an ordinary user may still write where `directory` is or will be."""
+def existing(directory: str) -> str:
+    """The directory, or the nearest one above it that is there."""
     while not os.path.isdir(directory) and os.path.dirname(directory) != directory:
         directory = os.path.dirname(directory)
-    return shutil.disk_usage(directory).free
+    return directory
 
 
 def probe(request: Dict[str, Any]) -> Dict[str, Any]:
     """The facts for a request: `programs` and `packages` to look for, `links` (argv lists) to try, `directory`."""
-    memory = memory_bytes()
+    memory = host.memory_information()
+    directory = existing(str(request["directory"]))
     return {
         "schema": SCHEMA,
         "host": platform.node(),
@@ -132,12 +126,15 @@ def probe(request: Dict[str, Any]) -> Dict[str, Any]:
         "memory_bytes": memory.get("MemTotal", 0),
         "available_bytes": memory.get("MemAvailable", 0),
         "swap_bytes": memory.get("SwapTotal", 0),
-        "free_disk_bytes": free_disk_bytes(str(request["directory"])),
+        "free_disk_bytes": host.free_bytes(directory) or 0,
         "programs": {name: program(name) for name in request.get("programs", [])},
         "packages": packages(list(request.get("packages", []))),
         "links": {" ".join(argv): _output(argv) is not None for argv in request.get("links", [])},
         "may_install": may_install(),
         "python": platform.python_version(),
+        "machine_facts": host.describe(),
+        "limits": plain(limits_here(directory)),
+        "sight": plain(sight()),
     }
 
 
@@ -151,7 +148,3 @@ def main() -> int:
     json.dump(facts, sys.stdout, indent=1, sort_keys=True)
     print()
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -117,6 +117,8 @@ class Edge(NamedTuple):
     """Largest address space of one of its processes (VmPeak), as sampled."""
     heaviest: str = ""
     """Name of its process with the largest memory, as the kernel knows it (15 characters): `cc1plus`, `ld`."""
+    address_bits: Optional[int] = None
+    """Size of a pointer of that process."""
     pids: Tuple[int, ...] = ()
     """Its processes as far as they were seen, the started one first."""
     attempts: int = 1
@@ -173,6 +175,8 @@ class How(NamedTuple):
 
     cgroup: str = ""
     """`own cgroup (v1)`, `own cgroup (v2)`, `systemd scope (v2)`; empty: a process group only."""
+    cgroup_path: str = ""
+    """That cgroup as the kernel's log names it (`task_memcg`); empty: none of its own."""
     kernel_log: str = ""
     """`kmsg`, `dmesg`, `journal`; empty: none."""
     pressure: bool = False
@@ -210,8 +214,8 @@ class Report(NamedTuple):
 
     def to_json(self) -> Dict[str, Any]:
         """The report as a JSON object."""
-        document = {"schema": SCHEMA}  # type: Dict[str, Any]
-        document.update(_plain(self))
+        document: Dict[str, Any] = {"schema": SCHEMA}
+        document.update(plain(self))
         return document
 
     @classmethod
@@ -220,10 +224,9 @@ class Report(NamedTuple):
         if not isinstance(document, dict) or not isinstance(document.get("schema"), int):
             raise ReportError("not a report: an object with a number `schema` was expected")
         if document["schema"] > SCHEMA:
-            raise ReportError(
-                "schema {} is newer than {}, which this arm_ci reads".format(document["schema"], SCHEMA)
-            )
-        return _read(cls, document, "report")
+            raise ReportError("schema {} is newer than {}, which this arm_ci reads".format(document["schema"], SCHEMA))
+        found: Report = _read(cls, document, "report")
+        return found
 
     @classmethod
     def from_text(cls, text: str) -> Report:
@@ -235,26 +238,27 @@ class Report(NamedTuple):
         return cls.from_json(document)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Named tuples as objects, tuples as lists: what json.dumps takes."""
     if isinstance(value, tuple):
         fields = getattr(value, "_fields", None)
         if fields is not None:
-            return {name: _plain(getattr(value, name)) for name in fields}
-        return [_plain(each) for each in value]
+            return {name: plain(getattr(value, name)) for name in fields}
+        return [plain(each) for each in value]
     return value
 
 
 _T = TypeVar("_T", bound=Tuple[Any, ...])
 
 # What stands in a field, where it is not said by the type of its default.
-_PARTS = {
+_PARTS: Dict[str, Any] = {
     "limits": Limits,
     "outcome": Outcome,
     "samples": Samples,
     "kernel": Kernel,
     "how": How,
-}  # type: Dict[str, Any]
-_LISTS = {"edges": Edge, "records": OomRecord, "unseen": Unseen}  # type: Dict[str, Any]
+}
+_LISTS: Dict[str, Any] = {"edges": Edge, "records": OomRecord, "unseen": Unseen}
 _TEXTS = ("command", "argv", "columns", "victims")
 _NUMBERS = ("pids",)
 
@@ -301,7 +305,7 @@ def _list(value: Any, where: str) -> List[Any]:
     return value
 
 
-_SCALARS = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}  # type: Dict[str, Tuple[type, ...]]
+_SCALARS: Dict[str, Tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
 _WORDS = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false"}
 
 

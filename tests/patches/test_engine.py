@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from patch_trees import NUMBERS, changed, diff, read_tree, series, states, write_tree
 
-from arm_ci.patches import engine, matching, shipping, transaction
+from arm_ci import shipping
+from arm_ci.patches import engine, matching, transaction
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -143,8 +144,8 @@ def test_a_check_changes_nothing(tree: Path):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The engine as a worker runs it: one file, nothing else of arm_ci, no site directory."""
-    packed = tmp_path_factory.mktemp("support") / shipping.ARCHIVE
-    packed.write_bytes(shipping.archive())
+    packed = tmp_path_factory.mktemp("support") / "patches.pyz"
+    packed.write_bytes(shipping.patch_engine().data)
     return lambda *arguments, bundle: subprocess.run(
         [sys.executable, "-I", "-S", str(packed), *arguments, "--bundle", "-"],
         input=bundle,

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from patch_trees import NUMBERS, changed, diff, read_tree, write_tree
 
-from arm_ci.patches import forced, paths, shipping
+from arm_ci import shipping
+from arm_ci.patches import forced, paths
 
 FIVE = diff("src/a.txt", NUMBERS, changed(5, "five"))
 TWO_NAMES = "with strip level 0 its two names are a/x/y and y; no other makes them one"
@@ -449,11 +450,11 @@ def alone(tmp_path: Path, tree: Path) -> Any:
     """Runs the file as a step does: one file, with nothing else."""
     directory = tmp_path / "support"
     directory.mkdir()
-    (directory / shipping.ARCHIVE).write_bytes(shipping.archive())
+    (directory / "patches.pyz").write_bytes(shipping.patch_engine().data)
 
     def run(text: str, *more: str, source: str = str(tree)) -> subprocess.CompletedProcess[str]:
         (directory / "forced.patch").write_text(text)
-        words = ["-I", "-S", shipping.ARCHIVE, "forced", "--source", source, "--patch", "forced.patch", *more]
+        words = ["-I", "-S", "patches.pyz", "forced", "--source", source, "--patch", "forced.patch", *more]
         return subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False, cwd=directory)
 
     return run

@@ -1,0 +1,93 @@
+"""The agent's commands: `probe`, `leftovers`, `run`, `finish`.
+
+`python3 agent.pyz run --report FILE [--memory BYTES] [--swap BYTES] -- COMMAND...` runs and watches a command and ends
+with its exit status; `finish --report FILE` prints the report, also after the agent was killed.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Dict, List, Optional, Tuple
+
+_USAGE = 2
+_HELP = "agent: expected `probe`, `leftovers`, `run --report FILE ... -- COMMAND...` or `finish --report FILE`"
+
+
+class UsageError(Exception):
+    """What was expected instead."""
+
+
+def _bytes(option: str, text: str) -> int:
+    if not text.isdigit():
+        raise UsageError("{}: a number of bytes was expected, not `{}`".format(option, text))
+    return int(text)
+
+
+def _run(words: List[str]) -> int:
+    if "--" not in words or words[-1] == "--":
+        raise UsageError("run: a command was expected after `--`")
+    from .run import Options, main
+
+    split = words.index("--")
+    found = _options(words[:split], ("--report", "--memory", "--swap"))
+    if "--report" not in found:
+        raise UsageError("run: --report FILE was expected")
+    memory, swap = (_bytes(name, found[name]) if name in found else None for name in ("--memory", "--swap"))
+    return main(Options(tuple(words[split + 1 :]), found["--report"], memory, swap))
+
+
+def _options(words: List[str], known: Tuple[str, ...]) -> Dict[str, str]:
+    found = {}
+    for name, value in zip(words[::2], words[1::2]):
+        if name not in known:
+            raise UsageError("`{}` is not known; expected {}".format(name, ", ".join(known)))
+        found[name] = value
+    if len(words) % 2:
+        raise UsageError("`{}`: a value was expected after it".format(words[-1]))
+    return found
+
+
+def _finish(words: List[str]) -> int:
+    found = _options(words, ("--report",))
+    if "--report" not in found:
+        raise UsageError("finish: --report FILE was expected")
+    import json
+
+    from .finish import finish
+    from .report import ReportError
+
+    try:
+        report = finish(found["--report"])
+    except (OSError, ReportError) as error:
+        print("finish: no report: {}".format(error), file=sys.stderr)
+        return 1
+    json.dump(report.to_json(), sys.stdout, separators=(",", ":"))
+    print()
+    return 0
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """Runs one command; its exit status."""
+    words = sys.argv[1:] if argv is None else argv
+    try:
+        if words[:1] == ["run"]:
+            return _run(words[1:])
+        if words[:1] == ["finish"]:
+            return _finish(words[1:])
+        if words == ["probe"]:
+            from .probe import main as probe
+
+            return probe()
+        if words == ["leftovers"]:
+            from .leftovers import main as leftovers
+
+            return leftovers()
+    except UsageError as error:
+        print("agent: {}".format(error), file=sys.stderr)
+        return _USAGE
+    print(_HELP, file=sys.stderr)
+    return _USAGE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

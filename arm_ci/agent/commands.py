@@ -1,0 +1,93 @@
+"""What a compiler's or archiver's command line says about its edge: the kind, and the output as it names it."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import List, Sequence, Tuple
+
+PROGRAMS = re.compile(
+    r"(?:[A-Za-z0-9_]+-)*(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+|gfortran|(?:gcc-|llvm-)?ar)(?:-[0-9]+(?:\.[0-9]+)*)?"
+)
+"""Names of the programs whose runs are edges, with a target's triplet before and a version behind."""
+
+_ARCHIVER = re.compile(r"(?:.*-)?ar(?:-[0-9.]+)?")
+# Options that take the next word as their value, so that it is no input.
+_WITH_VALUE = frozenset(
+    "-o -x -I -L -D -U -MF -MT -MQ -include -imacros -isystem -iquote -idirafter -isysroot -Xlinker -Xclang "  # noqa: SIM905
+    "-Xassembler -T -u -z -target -arch -e".split()
+)
+# A compiler run with one of these makes no object and no program.
+_NO_OUTPUT = frozenset(["-E", "-M", "-MM", "-fsyntax-only", "--version", "-v", "-dumpversion", "-dumpmachine"])
+# The trials of configure scripts and of CMake: they fail on purpose.
+_TRIAL = re.compile(r"(?:^|/)(?:conftest|CMakeFiles/cmTC_|cmTC_)")
+_TRIAL_DIRECTORY = re.compile(r"/CMakeFiles/(?:CMakeScratch|CMakeTmp|[0-9.]+/CompilerId|_CMakeLTOTest)")
+
+
+def is_edge_program(name: str) -> bool:
+    """Whether runs of a program of this name are edges."""
+    return PROGRAMS.fullmatch(name) is not None
+
+
+def is_trial(output: str, directory: str) -> bool:
+    """Whether an output is that of a configuration's trial, which says nothing about the build."""
+    return bool(_TRIAL.search(output) or _TRIAL_DIRECTORY.search(directory))
+
+
+def describe(argv: Sequence[str]) -> Tuple[str, str]:
+    """Kind and output of a command; the output is empty where it makes none."""
+    name = os.path.basename(argv[0])
+    if _ARCHIVER.fullmatch(name):
+        return _archive(list(argv[1:]))
+    words = list(argv[1:])
+    if any(word in _NO_OUTPUT or word.startswith("-print-") for word in words):
+        return "other", _value_of("-o", words)
+    output = _value_of("-o", words)
+    inputs = _inputs(words)
+    if "-c" in words or "-S" in words:
+        suffix = ".o" if "-c" in words else ".s"
+        if not output and inputs:
+            output = os.path.splitext(os.path.basename(inputs[0]))[0] + suffix
+        return "compile", output
+    if not inputs and not any(word.startswith("@") for word in words):
+        return "other", output
+    return "link", output or "a.out"
+
+
+def _value_of(option: str, words: List[str]) -> str:
+    found = ""
+    for index, word in enumerate(words):
+        if word == option and index + 1 < len(words):
+            found = words[index + 1]
+        elif word.startswith(option) and len(word) > len(option):
+            found = word[len(option) :]
+    return found
+
+
+def _inputs(words: List[str]) -> List[str]:
+    inputs = []
+    skip = False
+    for word in words:
+        if skip:
+            skip = False
+        elif word in _WITH_VALUE:
+            skip = True
+        elif not word.startswith("-") and not word.startswith("@"):
+            inputs.append(word)
+    return inputs
+
+
+def _archive(words: List[str]) -> Tuple[str, str]:
+    # `ar qc libx.a a.o`, `ar -rcs libx.a a.o`, `ar --plugin P rcs libx.a`; what only reads makes nothing.
+    plain = []
+    skip = False
+    for word in words:
+        if skip:
+            skip = False
+        elif word in ("--plugin", "--target"):
+            skip = True
+        elif not word.startswith("--"):
+            plain.append(word)
+    if len(plain) < 2 or not any(letter in plain[0] for letter in "qrsd"):
+        return "other", ""
+    return "archive", plain[1]

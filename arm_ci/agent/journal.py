@@ -1,0 +1,164 @@
+"""The report while it is being made: lines of JSON in a file that survives the agent, and the report made of them.
+
+Space is reserved ahead, so that a full disk does not stop the journal. A line that was cut off by a kill is left out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+from .report import SAMPLE_COLUMNS, Edge, Kernel, Outcome, Report, ReportError, Samples
+
+JOURNAL = ".journal"
+"""Added to the report's path."""
+_RESERVE_BYTES = 1 << 20
+_REFILL_BYTES = 1 << 18
+_LONGEST_COMMAND = 1000
+MOST_SAMPLES = 3600
+"""Rows of a report's samples; a longer run is thinned to half as often as it passes."""
+
+
+class JournalWriter:
+    """Appends to the journal. What cannot be written is dropped, and counted: the build goes on."""
+
+    def __init__(self, path: str) -> None:
+        """Raises OSError when the file cannot be made."""
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        self._at = 0
+        self._reserved = 0
+        self.dropped = 0
+
+    def _reserve(self) -> None:
+        try:
+            os.posix_fallocate(self._file, 0, self._at + _RESERVE_BYTES)
+            self._reserved = self._at + _RESERVE_BYTES
+        except OSError:
+            pass
+
+    def write(self, kind: str, value: Any) -> None:
+        """One line: its kind and its value."""
+        data = (json.dumps({kind: value}, separators=(",", ":")) + "\n").encode("ascii")
+        if self._at + len(data) + _REFILL_BYTES > self._reserved:
+            self._reserve()
+        try:
+            os.pwrite(self._file, data, self._at)
+            self._at += len(data)
+        except OSError:
+            self.dropped += 1
+
+    def close(self) -> None:
+        """Cuts the reserve off."""
+        try:
+            os.ftruncate(self._file, self._at)
+        except OSError:
+            pass
+        os.close(self._file)
+
+
+def read(path: str) -> Iterator[Tuple[str, Any]]:
+    """The lines of a journal up to the first that is not whole. Raises OSError."""
+    with open(path, "rb") as file:
+        for line in file:
+            if not line.endswith(b"\n") or line[:1] != b"{":
+                return
+            try:
+                ((kind, value),) = json.loads(line.decode("ascii")).items()
+            except (ValueError, AttributeError):
+                return
+            yield kind, value
+
+
+class SampleKeeper:
+    """Rows of samples, thinned to every second one when there are too many."""
+
+    def __init__(self, most: int = MOST_SAMPLES) -> None:
+        self._most = most
+        self._every = 1
+        self._count = 0
+        self._rows: List[Tuple[Optional[float], ...]] = []
+
+    def add(self, row: Tuple[Optional[float], ...]) -> None:
+        """Takes the next row; between kept rows the worst values are carried over."""
+        if self._count % self._every == 0 or not self._rows:
+            self._rows.append(row)
+        else:
+            self._rows[-1] = _worst(self._rows[-1], row)
+        self._count += 1
+        if len(self._rows) > self._most:
+            pairs = zip(self._rows[::2], [*self._rows[1::2], self._rows[-1]])
+            self._rows = [_worst(first, second) for first, second in pairs]
+            self._every *= 2
+            self._count = len(self._rows) * self._every
+
+    def samples(self) -> Samples:
+        """What was kept."""
+        return Samples(SAMPLE_COLUMNS, tuple(self._rows))
+
+
+_WORST_IS_LEAST = ("memory_available_bytes", "free_disk_bytes", "free_temporary_bytes")
+
+
+def _worst(first: Tuple[Optional[float], ...], second: Tuple[Optional[float], ...]) -> Tuple[Optional[float], ...]:
+    """One row for two: the time of the first, of every other value the worse."""
+    merged: List[Optional[float]] = [first[0]]
+    for name, one, other in list(zip(SAMPLE_COLUMNS, first, second))[1:]:
+        if one is None or other is None:
+            merged.append(other if one is None else one)
+        else:
+            merged.append(min(one, other) if name in _WORST_IS_LEAST else max(one, other))
+    return tuple(merged)
+
+
+def assemble(path: str) -> Report:
+    """The report that a journal makes. Raises OSError and ReportError; a killed agent's is not `complete`."""
+    parts: Dict[str, Any] = {}
+    keeper = SampleKeeper()
+    edges: Dict[int, Any] = {}
+    for kind, value in read(path):
+        if kind == "sample":
+            row = tuple(value)
+            if len(row) == len(SAMPLE_COLUMNS):
+                keeper.add(row)
+        elif kind == "edge":
+            edges[value["number"]] = value
+        elif kind == "end" and value.get("number") in edges:
+            edges[value["number"]].update(value)
+        elif kind == "drop":
+            edges.pop(value, None)
+        else:
+            parts[kind] = value
+    if "begin" not in parts:
+        raise ReportError("the journal has no beginning")
+    document = dict(parts["begin"])
+    document["outcome"] = parts.get("outcome", Outcome()._asdict())
+    document["kernel"] = parts.get("kernel", Kernel()._asdict())
+    if "how" in parts:
+        document["how"] = parts["how"]
+    document["edges"] = [_shortened(edges[number]) for number in sorted(edges)]
+    report = Report.from_json(document)
+    samples = keeper.samples()
+    if not report.outcome.seconds and samples.rows:
+        report = report._replace(outcome=report.outcome._replace(seconds=samples.rows[-1][0] or 0.0))
+    return report._replace(samples=samples)
+
+
+def _shortened(edge: Dict[str, Any]) -> Dict[str, Any]:
+    """Of a compile that went well the whole command line is in the build's own log; links and failures are repeated."""
+    if edge.get("kind") not in ("compile", "archive") or edge.get("exit_status") != 0:
+        return edge
+    kept = []
+    length = 0
+    for word in edge["argv"]:
+        length += len(word)
+        if length > _LONGEST_COMMAND:
+            kept.append("...")
+            break
+        kept.append(word)
+    return dict(edge, argv=kept)
+
+
+def edge_document(edge: Edge) -> Dict[str, Any]:
+    """An edge as a journal has it."""
+    return dict(edge._asdict(), argv=list(edge.argv), pids=list(edge.pids))
