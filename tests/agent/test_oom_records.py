@@ -27,9 +27,9 @@ Tasks state (memory values in pages):
 [  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name
 [    900]  1000   900      580      100    40960       24           300 sh
 [    901]  1000   901      995      208    40960        0           300 collect2
-[    902]  1000   902   400000   225000  2064384   131000           300 ld
+[    902]  1000   902    40000   225000  2064384   131000           300 ld
 oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/build,task_memcg=/build/edge,task=ld,pid=902,uid=1000
-Memory cgroup out of memory: Killed process 902 (ld) total-vm:1600000kB, anon-rss:899000kB, file-rss:1000kB, shmem-rss:24kB
+Memory cgroup out of memory: Killed process 902 (ld) total-vm:160000kB, anon-rss:8990kB, file-rss:924kB, shmem-rss:100kB
 oom_reaper: reaped process 902 (ld), now anon-rss:0kB, file-rss:0kB, shmem-rss:0kB
 """.splitlines()
 
@@ -76,8 +76,8 @@ def test_a_kill_in_a_cgroup_has_its_limit_and_the_swap_of_the_killed():
             scope="cgroup",
             cgroup="/build",
             task_cgroup="/build/edge",
-            total_virtual_bytes=1600000 * 1024,
-            anonymous_bytes=899000 * 1024,
+            total_virtual_bytes=160000 * 1024,
+            anonymous_bytes=8990 * 1024,
             file_bytes=1024 * 1024,
             swap_bytes=131000 * 4096,
             limit_bytes=921600 * 1024,
