@@ -26,6 +26,9 @@ def _bytes(option: str, text: str) -> int:
 def _run(words: List[str]) -> int:
     if "--" not in words or words[-1] == "--":
         raise UsageError("run: a command was expected after `--`")
+    from .unpack import restart
+
+    restart(["run", *words])
     from .run import Options, main
 
     split = words.index("--")

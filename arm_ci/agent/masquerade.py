@@ -6,16 +6,14 @@ launcher, whatever they are. What is called by its absolute path is not caught.
 
 from __future__ import annotations
 
+import errno
 import os
-import pkgutil
-import py_compile
 import sys
 from typing import Dict, List, Set
 
 from .commands import is_edge_program
 
 DIRECTORY = "masquerade"
-_MODULE = "arm_ci_launcher"
 _SCRIPT = "launch"
 # Longest line that the oldest kernels read after `#!`.
 _LONGEST_SHEBANG = 127
@@ -40,7 +38,11 @@ def _interpreter() -> str:
     return os.path.realpath(sys.executable)
 
 
-def _script(directory: str) -> bytes:
+def _launcher_directory() -> str:
+    return os.path.dirname(os.path.abspath(__file__))
+
+
+def _script() -> bytes:
     start = "{} -IS".format(_interpreter())
     head = "#!{}\n".format(start)
     if len(head) > _LONGEST_SHEBANG or " " in _interpreter():
@@ -49,10 +51,10 @@ def _script(directory: str) -> bytes:
         "import sys\n"
         "sys.path.insert(0, {!r})\n"
         "import posix\n"
-        "from {} import main\n"
+        "from launcher import main\n"
         'posix._exit(main(sys.argv[0].encode(sys.getfilesystemencoding(), "surrogateescape")))\n'
     )
-    return os.fsencode(head + body.format(directory, _MODULE))
+    return os.fsencode(head + body.format(_launcher_directory()))
 
 
 def _write(path: str, data: bytes, mode: int) -> None:
@@ -72,13 +74,10 @@ def _write(path: str, data: bytes, mode: int) -> None:
 
 def make(directory: str, path: str) -> List[str]:
     """Makes the directory for the programs of PATH; their names. Raises OSError."""
+    if not os.path.isfile(os.path.join(_launcher_directory(), "launcher.py")):
+        raise FileNotFoundError(errno.ENOENT, "the agent could not be unpacked", _launcher_directory())
     os.makedirs(directory, exist_ok=True)
-    module = os.path.join(directory, _MODULE + ".py")
-    text = pkgutil.get_data(__package__ or "", "launcher.py")
-    assert text is not None
-    _write(module, text, 0o644)
-    py_compile.compile(module, doraise=True)
-    _write(os.path.join(directory, _SCRIPT), _script(directory), 0o755)
+    _write(os.path.join(directory, _SCRIPT), _script(), 0o755)
     wanted = programs(path, directory)
     present = _links(directory)
     for name in wanted:

@@ -1,0 +1,49 @@
+"""The agent leaves its archive before it watches: compiled modules start faster and need a megabyte less."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import List
+
+START = "start.py"
+_START = "import sys\nsys.path[0:0] = [{!r}]\nfrom {}.__main__ import main\nsys.exit(main())\n"
+
+
+def unpacked(archive: str) -> str:
+    """The directory beside an archive that has what is in it, compiled; made when it is not there. Raises OSError."""
+    directory = os.path.splitext(archive)[0]
+    if os.path.isfile(os.path.join(directory, START)):
+        return directory
+    import compileall
+    import zipfile
+
+    temporary = "{}.{}".format(directory, os.getpid())
+    package = (__package__ or "").partition(".")[0]
+    try:
+        with zipfile.ZipFile(archive) as file:
+            file.extractall(temporary)
+        with open(os.path.join(temporary, START), "w", encoding="utf-8") as script:
+            script.write(_START.format(directory, package))
+        compileall.compile_dir(temporary, quiet=2, ddir=directory)
+        os.rename(temporary, directory)
+    except OSError:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if not os.path.isfile(os.path.join(directory, START)):
+            raise
+        # Another build on this worker was faster.
+    return directory
+
+
+def restart(words: List[str]) -> None:
+    """Starts again from the unpacked archive with these arguments; returns when we are not in one, or cannot."""
+    archive = os.path.abspath(sys.argv[0])
+    if not os.path.isfile(archive) or not getattr(sys.modules[__name__].__loader__, "archive", None):
+        return
+    try:
+        script = os.path.join(unpacked(archive), START)
+    except OSError:
+        return
+    interpreter = os.path.realpath(sys.executable)
+    os.execv(interpreter, [interpreter, "-IS", script, *words])
