@@ -70,6 +70,16 @@ class Listen:
 
 
 @dataclass(frozen=True)
+class Mail:
+    """Who is written to about builds that begin to fail, fail or work again."""
+
+    sender: str = key("Address that the mail comes from.")
+    recipients: tuple[str, ...] = key("Addresses that it goes to.")
+    server: str = key("The mail server that takes it, without a login.", "localhost")
+    port: Port = key("Its TCP port.", 25)
+
+
+@dataclass(frozen=True)
 class Site:
     """site.yaml: this master."""
 
@@ -99,6 +109,7 @@ class Site:
         "the secrets directory.",
         False,
     )
+    mail: Mail | None = key("Mail about builds; empty: none is sent.", None)
     worker_silence: Seconds = key(
         "A worker that does not answer for so long counts as lost, and its build is built again.", 300
     )
@@ -304,6 +315,10 @@ class Project:
     memory: Bytes = key("RAM and swap together that a build needs at least.", 0)
     timeout: Seconds = key("Longest silence of a command before it is stopped.", 6 * 3600)
     environment: Mapping[str, str] = key("Environment variables for every command.", factory=dict)
+    link_trial: bool = key(
+        "When memory ends a link, repeat it on the worker with every linker and memory option, and show what fits.",
+        False,
+    )
     matrix: Matrix = key("Which variants the project has.")
 
 

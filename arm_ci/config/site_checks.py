@@ -18,6 +18,7 @@ from arm_ci.config.secret_checks import check_secret
 # As SQLAlchemy takes a URL apart (sqlalchemy/engine/url.py); drivers also take a password among the options.
 DATABASE_PASSWORD = re.compile(r"[^:]*://[^:/]*:[^@]+@|[^?]*\?(.*&)?(password|passwd)=", re.IGNORECASE)
 LOOPBACK = re.compile(r"localhost|::1|127(\.[0-9]{1,3}){3}", re.ASCII)
+_ADDRESS = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+")
 EVERY_ADDRESS = ("", "0.0.0.0", "::")
 """What stands for all addresses of a machine."""
 
@@ -27,6 +28,7 @@ def check_site(draft: Draft) -> None:
     site, findings = draft.site, draft.findings
     _check_people(draft)
     _check_webhook(draft)
+    _check_mail(draft)
     if (
         site.web.port == site.workers.port
         and not findings.broken("site", "web")
@@ -105,3 +107,16 @@ def _check_webhook(draft: Draft) -> None:
         )
         return
     check_secret(draft, site.github_webhook_file, path, "its secret file", "secret")
+
+
+def _check_mail(draft: Draft) -> None:
+    mail, findings = draft.site.mail, draft.findings
+    if mail is None:
+        return
+    path: Path = ("site", "mail")
+    if not mail.recipients and not findings.broken(*path, "recipients"):
+        findings.add((*path, "recipients"), "found nobody, expected at least one address")
+    addresses: list[tuple[Path, str]] = [((*path, "recipients", i), each) for i, each in enumerate(mail.recipients)]
+    for here, address in [((*path, "sender"), mail.sender), *addresses]:
+        if not _ADDRESS.fullmatch(address) and not findings.broken(*here):
+            findings.add(here, f"found `{shorten(address)}`, expected an address such as `ci@example.org`")

@@ -82,6 +82,11 @@ class ArmCi(ConfiguratorBase):
             from arm_ci.master.webhook import change_hook_dialects
 
             self.www.setdefault("change_hook_dialects", change_hook_dialects(config))
+        if config.site.mail:
+            # Imported late, like the one below: for what a configuration does not use.
+            from arm_ci.master.mail import mail_reporter
+
+            self.config_dict["services"].append(mail_reporter(config.site.mail))
         if config.site.people and chosen:
             from arm_ci.master.trying import try_scheduler
 

@@ -103,6 +103,21 @@ CASES: list[tuple[str, list[Edit], list[str]]] = [
         [WEBHOOK, (P, "  repository: https://example.org/app.git", "  repositry: https://example.org/app.git")],
         ["projects.yaml:2:3: project `app`: unknown key `repositry`; did you mean `repository`?"],
     ),
+    ("mail has a sender and a recipient", [(S, "title: test", "mail: {sender: ci@a.org, recipients: [ada@a.org]}")], []),
+    (
+        "mail has addresses that are none",
+        [(S, "title: test", "mail: {sender: ci, recipients: ['ada@a.org, grace@a.org', ada@a.org]}")],
+        [
+            "site.yaml:1:16: `mail.sender`: found `ci`, expected an address such as `ci@example.org`",
+            "site.yaml:1:33: `mail.recipients[0]`: found `ada@a.org, grace@a.org`, expected an address such as "
+            "`ci@example.org`",
+        ],
+    ),
+    (
+        "mail goes to nobody",
+        [(S, "title: test", "mail: {sender: ci@a.org, recipients: []}")],
+        ["site.yaml:1:26: `mail.recipients`: found nobody, expected at least one address"],
+    ),
     (
         "a night begins at no time of day",
         [(P, "  cmake:", "  nightly: 24:00\n  poll: 300\n  cmake:"), (S, "title: test", "worker_silence: 60")],
