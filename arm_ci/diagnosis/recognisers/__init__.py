@@ -1,0 +1,61 @@
+"""The words of tools: each recogniser knows one message and says what it means."""
+
+from __future__ import annotations
+
+from arm_ci.diagnosis.findings import Finding
+from arm_ci.diagnosis.foreign import english
+from arm_ci.diagnosis.recognisers import (
+    allocation,
+    builders,
+    compilers,
+    configuring,
+    disk,
+    ends,
+    linkers,
+    networks,
+    patches,
+    services,
+    testing,
+)
+from arm_ci.diagnosis.recognisers.recogniser import Recogniser
+from arm_ci.diagnosis.text import is_quoted_source, tools_own
+
+# The first that knows a line wins: the special before the general.
+RECOGNISERS: tuple[Recogniser, ...] = (
+    *builders.RECOGNISERS,
+    *ends.RECOGNISERS,
+    *disk.RECOGNISERS,
+    *allocation.RECOGNISERS,
+    *services.RECOGNISERS,
+    *patches.RECOGNISERS,
+    *networks.RECOGNISERS,
+    *testing.RECOGNISERS,
+    *configuring.RECOGNISERS,
+    *linkers.RECOGNISERS,
+    *compilers.RECOGNISERS,
+)
+
+
+def recognise(line: str) -> Finding | None:
+    """What a line of a log says, or None. The line is readable text; the finding has no line number yet."""
+    if is_quoted_source(line):
+        return None
+    text = tools_own(line)
+    found = _first(text)
+    if found is None and not text.isascii():
+        found = _first(english(text))
+    return found
+
+
+def _first(text: str) -> Finding | None:
+    lowered = text.lower()
+    for needs, pattern, meaning in RECOGNISERS:
+        for need in needs:
+            if need in lowered:
+                match = pattern.search(text)
+                if match is not None:
+                    found = meaning(match)
+                    if found is not None:
+                        return found
+                break
+    return None

@@ -1,0 +1,81 @@
+"""The verdict in one sentence, as a maintainer reads it in a build's summary line. Numbers only from evidence."""
+
+from __future__ import annotations
+
+from arm_ci.diagnosis.figures import size
+from arm_ci.diagnosis.verdict import Kind
+
+LONGEST_MESSAGE = 120
+
+_LINKING = ("ld", "mold", "collect2")
+_COMPILING = ("cc1", "cc1plus", "cc1obj", "lto1", "f951")
+
+
+def exact(count: int) -> str:
+    """`1,073,749,752 bytes`."""
+    return f"{count:,} byte" if count == 1 else f"{count:,} bytes"
+
+
+def doing(program: str, output: str, stage: str = "") -> str:
+    """` while linking bin/app`, ` while compiling x.o`, ` while making gen/tables.cpp`, or nothing."""
+    if not output:
+        return ""
+    if stage == "link" or program in _LINKING or program.startswith("ld."):
+        return f" while linking {output}"
+    if program in _COMPILING or output.endswith((".o", ".obj", ".lo", ".gch")):
+        return f" while compiling {output}"
+    return f" while making {output}"
+
+
+def who(program: str) -> str:
+    """The program, or what stands for one that is not known."""
+    return program or "a program"
+
+
+def killed(program: str, output: str, scope: str, held: int | None, had: int | None, asked: str = "") -> str:
+    """An OOM kill."""
+    text = f"oom-kill: {who(program)} was killed{doing(program, output)}"
+    figures = []
+    if held:
+        figures.append(f"it held {size(held)}")
+    if had:
+        whose = {"cgroup": "the cgroup's limit was", "system": "the machine has"}.get(scope, "there were")
+        figures.append(f"{whose} {size(had)}")
+    if figures:
+        return f"{text}: {', '.join(figures)}"
+    if asked:
+        return f"{text}: {asked}"
+    return text
+
+
+def refused(kind: Kind, program: str, output: str, asked: int | None, why: str) -> str:
+    """A request for memory that was refused."""
+    what = exact(asked) if asked else "memory"
+    return f"{kind}: {who(program)} could not get {what}{doing(program, output)}: {why}"
+
+
+def simple(kind: Kind, program: str, output: str, message: str) -> str:
+    """A failure that is not about memory: who, what, and the tool's own words."""
+    subject = {
+        "disk-full": f"{who(program)} could not write {output}"
+        if output
+        else f"{who(program)} could not write its output",
+        "missing-byproduct": f"{who(program)} knows no rule that makes {output}",
+        "compile-error": f"{output} does not compile" if output else f"{who(program)} found errors",
+        "link-error": f"{output} does not link" if output else f"{who(program)} failed",
+        "configure-error": f"{who(program)} could not set the build up",
+        "patch-failed": f"the patch does not apply to {output}"
+        if output
+        else f"{who(program)} could not apply a patch",
+        "test-failure": f"test {program} failed" if program else "tests failed",
+        "network": f"{who(program)} could not fetch {output}"
+        if output
+        else f"{who(program)} could not fetch something",
+        "compiler-crash": f"{who(program)} crashed{doing(program, output)}",
+        "worker-lost": "the worker was lost",
+    }.get(kind, f"{who(program)} failed")
+    return f"{kind}: {subject}: {_cut(message)}" if message else f"{kind}: {subject}"
+
+
+def _cut(message: str) -> str:
+    return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 3].rstrip() + "..."

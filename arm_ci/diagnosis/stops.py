@@ -1,0 +1,157 @@
+"""A build that was stopped because it took too long or was silent: swapping itself to death, or not for memory."""
+
+from __future__ import annotations
+
+from arm_ci.agent.report import Report, Samples
+from arm_ci.diagnosis.draft import Draft, Ended, Facts, from_log, from_report
+from arm_ci.diagnosis.figures import duration, size
+from arm_ci.diagnosis.findings import Finding
+from arm_ci.diagnosis.verdict import Evidence
+
+_LAST_SECONDS = 600.0
+_LEAST_SECONDS = 20.0
+_SWAPPED_PER_SECOND = 2 << 20
+"""Bytes in and out together: a board's card or disk does little else at that rate."""
+_STALLED = 0.3
+"""Part of the time in which every task waited for memory."""
+_LITTLE_FREE = 0.15
+
+
+def was_stopped(facts: Facts, said: Finding | None) -> bool:
+    """Whether somebody stopped the build: it was silent, took too long, or got a signal."""
+    if facts.ended.silent_seconds is not None or said is not None:
+        return True
+    if facts.signal in (1, 2, 9, 15):
+        return True
+    return facts.report is not None and bool(facts.report.outcome.stopped)
+
+
+def thrashing(facts: Facts, said: Finding | None) -> Draft | None:
+    """The verdict on a stopped build whose machine did nothing but swap; None when it did not, or nothing shows "
+    "it."""
+    report = facts.report
+    evidence = _stop_evidence(facts.ended, said)
+    if report is None:
+        return _by_words(facts.ended, said, evidence)
+    figures = _figures(report)
+    if figures is None:
+        return None
+    rate, stalled, free, seconds = figures
+    swaps = rate is not None and rate >= _SWAPPED_PER_SECOND and (free is None or free <= _LITTLE_FREE)
+    stalls = stalled is not None and stalled >= _STALLED
+    if not (swaps or stalls):
+        return None
+    if rate is not None:
+        evidence.append(
+            from_report(
+                f"{size(rate)} a second were swapped in and out over the last {duration(seconds)}",
+                "the disk did little else",
+            )
+        )
+    if stalled is not None:
+        evidence.append(
+            from_report(f"every task waited for memory in {stalled:.0%} of that time", "nothing else got done")
+        )
+    if free is not None:
+        evidence.append(from_report(f"{free:.0%} of the memory was free", "memory had run out"))
+    running = [edge for edge in report.edges if edge.end_seconds is None]
+    heaviest = max(running, key=lambda edge: edge.peak_anonymous_swap_bytes or edge.peak_rss_bytes or 0, default=None)
+    held = heaviest.peak_anonymous_swap_bytes if heaviest else None
+    had = report.limits.cgroup_limit_bytes or report.limits.memory_bytes or None
+    doing = f" over {heaviest.output}" if heaviest is not None and heaviest.output else ""
+    what = (
+        f"{size(rate)} a second" if swaps and rate is not None else f"waiting for memory {stalled or 0:.0%} of the time"
+    )
+    return Draft(
+        "thrashing",
+        "certain" if swaps and stalls else "likely",
+        f"thrashing: the machine was swapping ({what}){doing} until the build was stopped",
+        program=(heaviest.heaviest or heaviest.program) if heaviest else "",
+        output=heaviest.output if heaviest else "",
+        used_bytes=held,
+        had_bytes=had,
+        evidence=tuple(evidence),
+    )
+
+
+def stopped(facts: Facts, said: Finding | None) -> Draft:
+    """The verdict on a stopped build that was not swapping."""
+    evidence = _stop_evidence(facts.ended, said)
+    if facts.report is not None:
+        figures = _figures(facts.report)
+        if figures is not None and figures[2] is not None:
+            evidence.append(from_report(f"{figures[2]:.0%} of the memory was free at the end", "memory to spare"))
+    if facts.ended.silent_seconds is not None:
+        why = f"it was stopped after {duration(facts.ended.silent_seconds)} without output"
+    elif said is not None and said.means == "silent":
+        why = "it was stopped because it printed nothing for too long"
+    elif said is not None:
+        why = "it was stopped because it took too long or was cancelled"
+    elif facts.signal is not None:
+        why = f"it ended by signal {facts.signal}"
+    elif facts.report is not None and facts.report.outcome.stopped:
+        why = f"it was stopped by {facts.report.outcome.stopped}"
+    else:
+        why = "it was stopped"
+    return Draft(
+        "killed-other", "likely", f"killed-other: the build did not fail by itself: {why}", evidence=tuple(evidence)
+    )
+
+
+def _stop_evidence(ended: Ended, said: Finding | None) -> list[Evidence]:
+    return [from_log(said, "the build was stopped")] if said is not None else []
+
+
+def _by_words(ended: Ended, said: Finding | None, evidence: list[Evidence]) -> Draft | None:
+    if ended.silent_seconds is None and (said is None or said.means != "silent"):
+        return None
+    silent = (
+        f"{duration(ended.silent_seconds)} without output"
+        if ended.silent_seconds is not None
+        else "a long time without output"
+    )
+    return Draft(
+        "thrashing",
+        "possible",
+        f"thrashing: the build was stopped after {silent}; a machine that swaps looks so, but nothing shows that "
+        f"it did",
+        evidence=tuple(evidence),
+    )
+
+
+def _figures(report: Report) -> tuple[float | None, float | None, float | None, float] | None:
+    """Bytes swapped per second, part of the time stalled and part of RAM free over the last minutes; and how "
+    "many seconds."""
+    samples = report.samples
+    times = samples.column("seconds")
+    known = [(number, time) for number, time in enumerate(times) if time is not None]
+    if len(known) < 2:
+        return None
+    last, end = known[-1]
+    first, begin = next((each for each in known if each[1] >= end - _LAST_SECONDS), known[0])
+    seconds = end - begin
+    if seconds < _LEAST_SECONDS:
+        return None
+    swapped = [_growth(samples, name, first, last) for name in ("swapped_in_bytes", "swapped_out_bytes")]
+    moved = [each for each in swapped if each is not None]
+    stalled = _growth(samples, "pressure_full_seconds", first, last)
+    available = [each for each in samples.column("memory_available_bytes")[first : last + 1] if each is not None]
+    free = (
+        min(1.0, sorted(available)[len(available) // 2] / report.limits.memory_bytes)
+        if available and report.limits.memory_bytes
+        else None
+    )
+    return (
+        sum(moved) / seconds if moved else None,
+        stalled / seconds if stalled is not None else None,
+        free,
+        seconds,
+    )
+
+
+def _growth(samples: Samples, name: str, first: int, last: int) -> float | None:
+    column = samples.column(name)
+    if not column:
+        return None
+    begin, end = column[first], column[last]
+    return None if begin is None or end is None else max(0.0, end - begin)
