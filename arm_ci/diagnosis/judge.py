@@ -21,7 +21,7 @@ from arm_ci.diagnosis.others import judge_other, nothing_known, succeeded
 from arm_ci.diagnosis.refusals import crash_regime, judge_refusal, judge_too_large
 from arm_ci.diagnosis.sentences import killed
 from arm_ci.diagnosis.stops import stopped, thrashing, was_stopped
-from arm_ci.diagnosis.verdict import Verdict
+from arm_ci.diagnosis.verdict import MEMORY_KINDS, Verdict
 
 __all__ = ["Ended", "judge"]
 
