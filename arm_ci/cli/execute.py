@@ -14,21 +14,36 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from arm_ci.plan import Command
 
 LineTaker = Callable[[str], None]
 
+
+@dataclass(frozen=True)
+class End:
+    """How a command ended."""
+
+    text: str
+    """As `exit status 1`, or nothing when it ended well."""
+    exit_status: int | None = None
+    signal: int | None = None
+    silent_seconds: int | None = None
+    """It was stopped after so much silence."""
+
+
 _CHUNK_BYTES = 65536
 _LONGEST_LINE = 1_000_000
 _LOOK_SECONDS = 1.0
+_GRACE_SECONDS = 20.0
 
 
-def execute(command: Command, environment: Mapping[str, str], take: LineTaker) -> str:
-    """Runs a command, prints its output and hands each line to `take`.
+def execute(command: Command, environment: Mapping[str, str], take: LineTaker) -> End:
+    """Runs a command, prints its output and hands each line to `take`; returns how it ended.
 
-    Returns how it ended, as `exit status 1`, or nothing when it ended well. It and what it started are stopped when
-    it is silent for longer than the command allows, and when we are interrupted.
+    It and what it started are stopped when it is silent for longer than the command allows, and when we are
+    interrupted.
     """
     print(f"$ cd {command.directory} && {command.shell()}", flush=True)
     try:
@@ -44,7 +59,7 @@ def execute(command: Command, environment: Mapping[str, str], take: LineTaker) -
         )
     except OSError as error:
         # The number that a shell would give.
-        return f"exit status 127 ({error.filename}: {error.strerror})"
+        return End(f"exit status 127 ({error.filename}: {error.strerror})", exit_status=127)
     finished = False
     try:
         with process:
@@ -54,11 +69,13 @@ def execute(command: Command, environment: Mapping[str, str], take: LineTaker) -
     except BaseException:
         _kill(process)
         raise
+    status = process.returncode
     if not finished:
-        return f"silent for {command.timeout_seconds} seconds, stopped"
-    if process.returncode < 0:
-        return f"signal {-process.returncode}"
-    return f"exit status {process.returncode}" if process.returncode else ""
+        silent = command.timeout_seconds
+        return End(f"silent for {silent} seconds, stopped", silent_seconds=silent)
+    if status < 0:
+        return End(f"signal {-status}", signal=-status)
+    return End(f"exit status {status}" if status else "", exit_status=status)
 
 
 def _follow(process: subprocess.Popen[bytes], silence_seconds: float, take: LineTaker) -> bool:
@@ -91,7 +108,13 @@ def _follow(process: subprocess.Popen[bytes], silence_seconds: float, take: Line
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+    """Ends the command: the agent gets the time to end what it started, and to write its report."""
+    for number, patience_seconds in ((signal.SIGTERM, _GRACE_SECONDS), (signal.SIGKILL, None)):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            return
+        try:
+            process.wait(patience_seconds)
+        except subprocess.TimeoutExpired:
+            continue

@@ -14,12 +14,13 @@ from pathlib import Path
 
 from arm_ci.agent.probe import probe
 from arm_ci.cli import place
-from arm_ci.cli.execute import execute
 from arm_ci.cli.options import DONE, FAILED
 from arm_ci.cli.patch_option import GivenPatch
+from arm_ci.cli.watched_build import run_watched
+from arm_ci.diagnosis.verdict import EXHAUSTED
 from arm_ci.patches import diffs, engine, forced, transaction
 from arm_ci.patches.series import SeriesError
-from arm_ci.plan import Choices, Command, Facts, Headline, Places, Progress, Recipe, TestRun, missing, probe_request
+from arm_ci.plan import Choices, Command, Facts, Places, Recipe, TestRun, missing, probe_request
 from arm_ci.plan.commands import is_foreign
 from arm_ci.plan.patching import bundle_of, context_of, state_table
 from arm_ci.plan.requirements import THIS_MACHINE, missing_packages, notes, size_text, wanted_packages
@@ -111,10 +112,11 @@ class LocalBuild:
         place.make(self.places, self.keep)
         for file in self.recipe.files(self.places):
             Path(file.path).write_text(file.text, encoding="utf-8")
-        return self._run_all((*self.recipe.prepare(self.places), *self.recipe.configure(self.places)))
+        commands = (*self.recipe.prepare(self.places), *self.recipe.configure(self.places))
+        return self._run_all(commands, "configure")
 
     def build(self) -> str:
-        return self._run_all(self.recipe.build(self.places, self.choices))
+        return self._run_all(self.recipe.build(self.places, self.choices), "build")
 
     def tests(self) -> str:
         runs = self.recipe.tests(self.places, self.choices)
@@ -138,23 +140,19 @@ class LocalBuild:
         told = [name for name in names if not name.startswith(("LANG", "LC_"))]
         return [f"the build does not see {', '.join(told)} of your environment"] if told else []
 
-    def _run_all(self, commands: Sequence[Command]) -> str:
-        headline = Headline()
-
-        def take(line: str) -> None:
-            # What is being built may be named like an error.
-            if Progress.of_line(line) is None:
-                headline.feed(line)
-
-        for command in commands:
-            ended = execute(command, self.environment, take)
-            if ended:
-                return headline.text or f"`{command.argv[0]}` ended with {ended}"
-        return ""
+    def _run_all(self, commands: Sequence[Command], stage: str) -> str:
+        verdict, _ = run_watched(commands, self.places, stage, self.environment)
+        if verdict.kind == "ok":
+            return ""
+        for advice in verdict.advice:
+            print(f"advice: {advice.text} ({advice.because})")
+        return verdict.sentence
 
     def _run_test(self, run: TestRun) -> str:
         parser = parser_for(run.test.kind)
-        ended = execute(run.command, self.environment, parser.feed)
-        sentence, failed = judge(parser.finish(), ended)
+        verdict, ended = run_watched([run.command], self.places, "tests", self.environment, parser.feed)
+        sentence, failed = judge(parser.finish(), ended.text)
+        if ended.text and verdict.kind in EXHAUSTED:
+            sentence = f"{sentence}; {verdict.sentence}"
         print(f"{run.test.name}: {sentence}")
         return f"{run.test.name}: {sentence}" if failed else ""

@@ -30,6 +30,8 @@ Confidence = Literal["certain", "likely", "possible"]
 Source = Literal["log", "kernel log", "report"]
 
 MEMORY_KINDS = ("oom-kill", "address-space", "alloc-failed", "overcommit", "thrashing")
+EXHAUSTED = (*MEMORY_KINDS, "disk-full")
+"""The kinds that are about the machine, not about the sources."""
 
 
 @dataclass(frozen=True)

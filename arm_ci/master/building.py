@@ -76,6 +76,10 @@ class VariantBuild(Build):
         for step in steps:
             await self.master.data.updates.finishStep(step["stepid"], RETRY, False)
 
+    async def was_lost_before(self) -> bool:
+        """Whether this build is another try of one that was lost with its worker."""
+        return bool(await tries_of(self.master, self.requests[0].id))
+
     # -- losing the worker ------------------------------------------------------------------------------------
 
     def lostRemote(self, conn: Any = None) -> None:

@@ -5,7 +5,7 @@ A build is lost when its worker goes while it runs. The request is then built ag
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 MOST_BUILDS = 3
@@ -54,6 +54,11 @@ def again(tries: Sequence[str]) -> str:
     return f"worker lost: {tries[-1]}; built again, {len(tries) + 1} of {MOST_BUILDS}"
 
 
-def table(tries: Sequence[tuple[int, str]]) -> str:
-    """The log with every try: the build's number and how it was lost."""
-    return "".join(f"build {number}: {how}\n" for number, how in tries)
+def table(tries: Sequence[tuple[int, str]], found: Mapping[int, str]) -> str:
+    """The log with every try: the build's number, how it was lost, and what was `found` on the worker afterwards."""
+    lines = []
+    for number, how in tries:
+        lines.append(f"build {number}: {how}\n")
+        if number in found:
+            lines.append(f"  afterwards on the worker: {found[number]}\n")
+    return "".join(lines)

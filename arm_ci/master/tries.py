@@ -29,6 +29,25 @@ async def tries_of(master: Any, request_id: int) -> Tries:
     return tries
 
 
+async def found_after(master: Any, tries: Tries, build_id: int) -> dict[int, str]:
+    """What the builds after lost ones found on the worker, by the number of the lost build.
+
+    `build_id` is the newest build of the request.
+    """
+    # Imported late: most masters never lose a worker.
+    from arm_ci.plan.watching import LOST_BUILD_PROPERTY
+
+    request_id = (await master.data.get(("builds", build_id)))["buildrequestid"]
+    found = {}
+    numbers = [number for number, _ in tries]
+    for build in await master.data.get(("buildrequests", request_id, "builds")):
+        properties = await master.data.get(("builds", build["buildid"], "properties"))
+        before = [number for number in numbers if number < build["number"]]
+        if LOST_BUILD_PROPERTY in properties and before:
+            found[before[-1]] = str(properties[LOST_BUILD_PROPERTY][0])
+    return found
+
+
 async def add_step(master: Any, build_id: int, sentence: str, tries: Tries) -> None:
     """A last step that shows what is known; no worker is needed for it."""
     updates = master.data.updates
@@ -36,6 +55,6 @@ async def add_step(master: Any, build_id: int, sentence: str, tries: Tries) -> N
     await updates.startStep(step, locks_acquired=True)
     await updates.setStepStateString(step, sentence)
     log = await updates.addLog(step, LOG, "t")
-    await updates.appendLog(log, table(tries))
+    await updates.appendLog(log, table(tries, await found_after(master, tries, build_id)))
     await updates.finishLog(log)
     await updates.finishStep(step, FAILURE, False)

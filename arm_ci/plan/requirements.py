@@ -46,11 +46,21 @@ class Facts:
     packages: Mapping[str, bool] | None = None
     links: Mapping[str, bool] = field(default_factory=dict)
     may_install: bool = False
+    throttling: tuple[str, ...] = ()
+    """What the firmware says of power and heat: `undervoltage now`."""
+    unseen: tuple[tuple[str, str], ...] = ()
+    """What the agent cannot see there, and what would show it."""
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Facts:
         """Reads the probe's JSON; raises KeyError or TypeError when it is not one."""
-        return cls(**{name: value[name] for name in cls.__dataclass_fields__})
+        machine, sight = value["machine_facts"], value["sight"]
+        known = {name: value[name] for name in cls.__dataclass_fields__ if name not in ("throttling", "unseen")}
+        return cls(
+            **known,
+            throttling=tuple(machine.get("throttling", ())),
+            unseen=tuple((each["what"], each["cure"]) for each in sight["unseen"]),
+        )
 
     def program_version(self, name: str) -> str:
         found = self.programs.get(name)
@@ -160,6 +170,8 @@ def notes(recipe: Recipe, facts: Facts, where: str) -> tuple[str, ...]:
         )
     if facts.cores != board.cores:
         found.append(f"{where} has {facts.cores} cores, board `{board.name}` says {board.cores}")
+    found += [f"{where} is held back by its power or heat: {each}" for each in facts.throttling]
+    found += [f"the agent does not see the {what} on {where}; it would with {cure}" for what, cure in facts.unseen]
     return tuple(found)
 
 

@@ -9,19 +9,29 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from buildbot.process import logobserver
-from buildbot.process.buildstep import BuildStep, BuildStepCancelled, ShellMixin
+from buildbot.process.buildstep import BuildStep, BuildStepCancelled, BuildStepFailed, ShellMixin
 from buildbot.process.results import FAILURE, SKIPPED, SUCCESS, WARNINGS
 from buildbot.steps.worker import CompositeStepMixin
 from twisted.internet.error import ConnectionLost
 
 from arm_ci.plan import Choices, Command, Places, Recipe
 from arm_ci.plan.commands import is_foreign
+from arm_ci.shipping import Archive
 
 # A log that grows without end is a fault of the build (a loop in a makefile): stop it, keep the master alive.
 MOST_LINES = 2_000_000
 LONGEST_SENTENCE = 300
 # ninja's edges are process groups of their own: killed at once, it would leave them behind; told to end, it ends them.
-_GRACE_SECONDS = 10
+# The agent needs some seconds more, to write down how it went: on a machine that swaps everything takes long.
+_GRACE_SECONDS = 40
+_SHIP_SECONDS = 300
+# An archive counts as sent when it has its name, which it gets last; those of earlier versions go.
+_SETTLE = """\
+mv -f "$1.part" "$1" || exit
+for old in "$2"-????????????????.pyz "$2"-????????????????; do
+    case $old in "$1" | "${1%.pyz}") ;; *) rm -rf "$old" ;; esac
+done
+"""
 
 LineTaker = Callable[[str], None]
 
@@ -116,6 +126,17 @@ class RecipeStep(CompositeStepMixin, ShellMixin, BuildStep):
         """Writes a file on the worker, or fails the step."""
         await self.downloadFileContentToWorker(name, text, abandonOnFailure=True, workdir=directory)
 
+    async def ship(self, archive: Archive) -> None:
+        """Sees to it that the worker has an archive; sends it only when it has changed."""
+        support = self.places.support
+        if not await self.pathExists(str(support / archive.name)):
+            await self.write(str(support), f"{archive.name}.part", archive.data)
+            settle = ("sh", "-c", _SETTLE, "sh", archive.name, archive.package)
+            remote = await self.execute(Command(settle, support, _SHIP_SECONDS))
+            if remote.didFail():
+                self.say(f"{archive.name} cannot be written on {self.where}: {how_it_ended(remote)}")
+                raise BuildStepFailed
+
     # -- ending -----------------------------------------------------------------------------------------------
 
     def say(self, sentence: str) -> None:
@@ -135,9 +156,14 @@ class RecipeStep(CompositeStepMixin, ShellMixin, BuildStep):
         return {"step": sentence, "build": f"{self.name}: {sentence}" if self.sentence else self.name}
 
 
+def fell_silent(remote: Any) -> bool:
+    """Whether a remote command was stopped because it was silent for too long."""
+    return getattr(remote, "remote_failure_reason", None) in ("timeout", "timeout_without_output")
+
+
 def how_it_ended(remote: Any) -> str:
     """`exit status 1`, `signal 9`, or `no output for 3600 seconds`, for a finished remote shell command."""
-    if getattr(remote, "timed_out", False):
+    if fell_silent(remote):
         return f"silent for {remote.args.get('timeout')} seconds, stopped"
     if remote.rc is not None and remote.rc > 128:
         return f"exit status {remote.rc}, signal {remote.rc - 128}"

@@ -1,38 +1,25 @@
-"""Configure and build: the long steps, with live progress and the tool's own reason when they fail."""
+"""Configure and build: the long steps, under the agent, with live progress; the verdict says why they failed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from buildbot.process.results import SUCCESS
-
-from arm_ci.plan import Command, Headline, Progress, Recipe
-from arm_ci.steps.base import RecipeStep, how_it_ended
+from arm_ci.plan import Progress, Recipe
+from arm_ci.steps.watched import WatchedStep
 
 
-class CommandsStep(RecipeStep):
-    """Runs commands in order until one fails; its sentence is the line that says best why."""
+class ProgressStep(WatchedStep):
+    """Shows how far its command is."""
 
     def __init__(self, recipe: Recipe, **kwargs: Any) -> None:
         super().__init__(recipe, **kwargs)
-        self.headline = Headline()
         self.position: Progress | None = None
 
-    async def run_commands(self, commands: Sequence[Command]) -> int:
-        for command in commands:
-            remote = await self.execute(command, self.take)
-            if remote.didFail():
-                reason = self.headline.text or f"`{command.argv[0]}` ended with {how_it_ended(remote)}"
-                return self.fail(reason)
-        return int(SUCCESS)
-
     def take(self, line: str) -> None:
-        """Takes a line of output: progress or a reason."""
+        """Takes a line of output."""
         position = Progress.of_line(line)
-        if position is None:
-            self.headline.feed(line)
-        elif position.follows(self.position):
+        if position is not None and position.follows(self.position):
             self.position = position
             self.setProgress("edges", position.done)
             self.updateSummary()
@@ -41,7 +28,7 @@ class CommandsStep(RecipeStep):
         return {"step": f"{self.name} {self.position}" if self.position else self.name}
 
 
-class Configure(CommandsStep):
+class Configure(ProgressStep):
     """Makes an empty build tree and configures it."""
 
     name = "configure"
@@ -52,13 +39,12 @@ class Configure(CommandsStep):
         await self.runMkdir(str(places.build))
         for file in self.recipe.files(places):
             await self.write(str(file.path.parent), file.path.name, file.text)
-        result = await self.run_commands((*self.recipe.prepare(places), *self.recipe.configure(places)))
-        if result == SUCCESS:
-            self.say(f"configured for {self.recipe.variant.generator}")
-        return result
+        commands = (*self.recipe.prepare(places), *self.recipe.configure(places))
+        verdict = await self.run_watched(commands, self.name, self.take)
+        return self.end_with(verdict, f"configured for {self.recipe.variant.generator}")
 
 
-class Build(CommandsStep):
+class Build(ProgressStep):
     """Builds the targets."""
 
     name = "build"
@@ -66,8 +52,6 @@ class Build(CommandsStep):
 
     async def run(self) -> int:
         choices = self.choices
-        result = await self.run_commands(self.recipe.build(self.places, choices))
-        if result == SUCCESS:
-            done = f", {self.position.total} edges" if self.position and self.position.unit == "edges" else ""
-            self.say(f"built {' '.join(self.recipe.targets(choices))} with -j{choices.jobs}{done}")
-        return result
+        verdict = await self.run_watched(self.recipe.build(self.places, choices), self.name, self.take)
+        done = f", {self.position.total} edges" if self.position and self.position.unit == "edges" else ""
+        return self.end_with(verdict, f"built {' '.join(self.recipe.targets(choices))} with -j{choices.jobs}{done}")

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from buildbot.process.results import SUCCESS
+from twisted.internet.threads import deferToThread
 
-from arm_ci.agent import leftovers, probe
+from arm_ci.diagnosis.judge import Ended, judge
+from arm_ci.diagnosis.page import page
 from arm_ci.plan import Facts, Recipe, missing, probe_request
 from arm_ci.plan.commands import Command
 from arm_ci.plan.requirements import notes
-from arm_ci.steps.base import RecipeStep, how_it_ended
+from arm_ci.plan.watching import LOST_BUILD_PROPERTY
+from arm_ci.shipping import agent
+from arm_ci.steps.base import how_it_ended
+from arm_ci.steps.build import Build
+from arm_ci.steps.watched import WatchedStep
 
 _PROBE_TIMEOUT_SECONDS = 300
 _LEFTOVERS_TIMEOUT_SECONDS = 300
@@ -20,7 +25,7 @@ _LEFTOVERS_TIMEOUT_SECONDS = 300
 _NOT_FOUND = 127
 
 
-class CheckWorker(RecipeStep):
+class CheckWorker(WatchedStep):
     """Runs the agent's probe on the worker and judges what it found."""
 
     name = "check-worker"
@@ -32,12 +37,12 @@ class CheckWorker(RecipeStep):
 
     async def run(self) -> int:
         places = self.places
-        support = str(places.support)
+        await self.ship(agent())
         if problem := await self._end_leftovers():
             return self.fail(problem)
-        await self.write(support, "probe.py", Path(probe.__file__).read_text(encoding="utf-8"))
+        await self._look_at_lost_build()
         remote = await self.execute(
-            Command(("python3", "probe.py"), places.support, _PROBE_TIMEOUT_SECONDS),
+            Command(("python3", agent().name, "probe"), places.support, _PROBE_TIMEOUT_SECONDS),
             collectStdout=True,
             collectStderr=True,
             initialStdin=json.dumps(probe_request(self.recipe, places)),
@@ -54,9 +59,8 @@ class CheckWorker(RecipeStep):
         if not (mark := getattr(self.build, "mark", "")):
             return ""  # a builder that is not ours uses this step
         request = {"mark": mark, "repository": str(places.source / ".git")}
-        await self.write(str(places.support), "leftovers.py", Path(leftovers.__file__).read_text(encoding="utf-8"))
         remote = await self.execute(
-            Command(("python3", "leftovers.py"), places.support, _LEFTOVERS_TIMEOUT_SECONDS),
+            Command(("python3", agent().name, "leftovers"), places.support, _LEFTOVERS_TIMEOUT_SECONDS),
             collectStdout=True,
             collectStderr=True,
             initialStdin=json.dumps(request),
@@ -80,6 +84,18 @@ class CheckWorker(RecipeStep):
             return f"{self.where}: {_processes(found['remain'])} of an earlier build cannot be ended, see leftovers"
         self._ended = f"; ended {_processes(found['ended'])} of an earlier build" if found["ended"] else ""
         return ""
+
+    async def _look_at_lost_build(self) -> None:
+        """When the build before this one was lost with its worker: what its agent had written down until then."""
+        was_lost = getattr(self.build, "was_lost_before", None)
+        if was_lost is None or not await was_lost():
+            return
+        report = await self.report(Build.name)
+        if report is None:
+            return
+        verdict = await deferToThread(judge, None, report, (), Ended())
+        self.setProperty(LOST_BUILD_PROPERTY, verdict.sentence, self.name)
+        await self.addHTMLLog("lost-build", await deferToThread(page, verdict, report))
 
     async def _judge(self, facts: Facts) -> int:
         toolchain = self.recipe.toolchain(self.places)
@@ -106,7 +122,7 @@ class CheckWorker(RecipeStep):
 
 
 def _why(remote: Any) -> str:
-    """Why there is no answer of a finished `python3 probe.py` or `leftovers.py`."""
+    """Why there is no answer of a finished `python3 AGENT probe` or `leftovers`."""
     if remote.rc == _NOT_FOUND:
         return "python3 must be there"
     said = (remote.stdout + remote.stderr).strip().splitlines()

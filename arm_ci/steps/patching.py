@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from arm_ci.plan.commands import Command
+from arm_ci.shipping import patch_engine
 from arm_ci.steps.base import RecipeStep, how_it_ended
 
 _TIMEOUT_SECONDS = 1800
@@ -19,13 +20,11 @@ class PatchingStep(RecipeStep):
 
         None when it gave none: the step's sentence is then the reason, and the step has failed.
         """
-        # Imported late, see arm_ci.plan.patching.
-        from arm_ci.patches.shipping import ARCHIVE, archive
-
         support = self.places.support
-        await self.write(str(support), ARCHIVE, archive())
+        archive = patch_engine()
+        await self.ship(archive)
         await self.write(str(support), name, text)
-        words = ("python3", ARCHIVE, command, "--source", str(self.places.source), option, name, *more)
+        words = ("python3", archive.name, command, "--source", str(self.places.source), option, name, *more)
         remote = await self.execute(Command(words, support, _TIMEOUT_SECONDS), collectStdout=True, collectStderr=True)
         try:
             return json.loads(remote.stdout)

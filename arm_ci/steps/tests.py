@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from buildbot.process.results import SKIPPED, SUCCESS
 
+from arm_ci.diagnosis.verdict import EXHAUSTED
 from arm_ci.plan import TestResult, TestRun, TestSummary
 from arm_ci.plan.results import judge, parser_for
-from arm_ci.steps.base import RecipeStep, how_it_ended
+from arm_ci.steps.base import how_it_ended
+from arm_ci.steps.watched import WatchedStep
 
 # Buildbot's test results carry one number each: 1 when the test passed, 0 when not.
 _UNIT = "boolean"
@@ -14,7 +16,7 @@ _CATEGORY = "pass_fail"
 _NANOSECONDS = 1_000_000_000
 
 
-class Tests(RecipeStep):
+class Tests(WatchedStep):
     """Runs every test program of the variant, one after the other."""
 
     __test__ = False
@@ -47,7 +49,7 @@ class Tests(RecipeStep):
 
     async def _run_one(self, run: TestRun) -> tuple[str, tuple[TestResult, ...], bool]:
         parser = parser_for(run.test.kind)
-        remote = await self.execute(run.command, parser.feed)
+        verdict, report, remote = await self.run_one(run.command, self.name, parser.feed)
         results = parser.finish()
         result_set = await self.addTestResultSet(run.test.name, _CATEGORY, _UNIT)
         for result in results:
@@ -59,4 +61,7 @@ class Tests(RecipeStep):
                     duration_ns=int(result.duration_seconds * _NANOSECONDS),
                 )
         sentence, failed = judge(results, how_it_ended(remote) if remote.didFail() else "")
+        if remote.didFail() and verdict.kind in EXHAUSTED:
+            await self.publish(verdict, report)
+            sentence = f"{sentence}; {verdict.sentence}"
         return sentence, results, failed

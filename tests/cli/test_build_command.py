@@ -1,6 +1,7 @@
 """`arm-ci build` with compilers and build tools that are shell scripts: the real command line in milliseconds."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -43,6 +44,8 @@ def build(tmp_path):
         for name in ("sh", "basename", "dpkg", "dpkg-query"):
             if shutil.which(name) and not (tools / name).exists():
                 (tools / name).symlink_to(shutil.which(name))
+        if not (tools / "python3").exists():
+            (tools / "python3").symlink_to(sys.executable)
         command = [sys.executable, "-m", "arm_ci", "build", "--variant", variant, "--source", str(source), *more]
         # Not what the tests themselves were started with, by make for example.
         own = {name: value for name, value in os.environ.items() if not is_foreign(name)}
@@ -69,14 +72,17 @@ def test_stages_run_in_order_and_the_end_is_said(build):
     assert "hungry: 2 passed" in done.stdout
 
 
-def test_a_failed_build_ends_with_the_tools_own_line(build):
-    done = build(ninja="echo 'ninja: error: no rule'; exit 1")
-    assert (done.returncode, done.stderr) == (1, f"=== {VARIANT}: ninja: error: no rule\n")
+def test_a_failed_build_ends_with_the_verdict(build):
+    done = build(ninja="echo \"ninja: error: 'x.a', needed by 'app', missing and no known rule to make it\"; exit 1")
+    sentence = "missing-byproduct: ninja knows no rule that makes x.a: app needs it"
+    assert (done.returncode, done.stderr) == (1, f"=== {VARIANT}: {sentence}\n")
+    page = Path(re.findall(r"^verdict: (.*)$", done.stdout, re.M)[0])
+    assert "missing-byproduct" in page.read_text(encoding="utf-8")
 
 
 def test_what_is_built_is_not_taken_for_the_reason(build):
     done = build(ninja="echo '[1/1] Linking error: x'; exit 3")
-    assert (done.returncode, done.stderr) == (1, f"=== {VARIANT}: `ninja` ended with exit status 3\n")
+    assert (done.returncode, done.stderr) == (1, f"=== {VARIANT}: unknown: the command ended with exit status 3, and nothing says why\n")
 
 
 def test_output_that_the_terminal_cannot_show_is_no_error(build):

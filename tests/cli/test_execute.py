@@ -8,14 +8,14 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from arm_ci.cli.execute import execute
+from arm_ci.cli.execute import End, execute
 from arm_ci.plan import Command
 
 
 def run(script: str, timeout_seconds: int = 60) -> tuple[str, list[str]]:
     lines: list[str] = []
     command = Command(("sh", "-c", script), PurePosixPath("/"), timeout_seconds)
-    return execute(command, os.environ, lines.append), lines
+    return execute(command, os.environ, lines.append).text, lines
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,8 @@ def test_lines_and_the_end_are_told(script, ended, lines):
 
 def test_a_program_that_is_not_there_is_named():
     command = Command(("/no/such",), PurePosixPath("/"), 60)
-    assert execute(command, os.environ, lambda _: None) == "exit status 127 (/no/such: No such file or directory)"
+    ended = execute(command, os.environ, lambda _: None)
+    assert ended == End("exit status 127 (/no/such: No such file or directory)", exit_status=127)
 
 
 def test_silence_ends_a_command_and_what_it_started(tmp_path):

@@ -28,7 +28,11 @@ def test_the_third_ends_it_with_what_is_known():
 
 
 def test_the_log_names_every_build():
-    assert table([(7, FIRST), (9, SECOND)]) == f"build 7: {FIRST}\nbuild 9: {SECOND}\n"
+    assert table([(7, FIRST), (9, SECOND)], {}) == f"build 7: {FIRST}\nbuild 9: {SECOND}\n"
+    found = {7: "oom-kill: ld was killed"}
+    assert table([(7, FIRST), (9, SECOND)], found) == (
+        f"build 7: {FIRST}\n  afterwards on the worker: oom-kill: ld was killed\nbuild 9: {SECOND}\n"
+    )
 
 
 def test_durations_are_told_in_words_of_their_size():

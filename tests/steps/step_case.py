@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from typing import Any
 
-from buildbot.process.remotetransfer import StringFileReader
+from buildbot.process.remotetransfer import StringFileReader, StringFileWriter
 from buildbot.test.reactor import TestReactorMixin
-from buildbot.test.steps import ExpectDownloadFile, ExpectRemoteRef, ExpectShell, TestBuildStepMixin
+from buildbot.test.steps import (
+    ExpectDownloadFile,
+    ExpectRemoteRef,
+    ExpectShell,
+    ExpectStat,
+    ExpectUploadFile,
+    TestBuildStepMixin,
+)
 from twisted.internet import defer
 from twisted.trial import unittest
 
+from arm_ci.agent.report import Report
+from arm_ci.shipping import Archive, agent
 from arm_ci.steps.base import MOST_LINES
 
 ENVIRONMENT = {"LC_ALL": "C"}
@@ -22,6 +33,12 @@ class StepCase(TestReactorMixin, TestBuildStepMixin, unittest.TestCase):
     def setUp(self) -> Any:
         self.setup_test_reactor()
         yield self.setup_test_build_step()
+
+    def expect_verdict(self, kind: str) -> None:
+        """The verdict's machine form and the report must become build data."""
+        self.expect_build_data("verdict", VerdictOf(kind), "arm_ci")
+        self.expect_build_data("report", AnyReport(), "arm_ci")
+        self.expect_property("verdict", kind)
 
     def use(self, step: Any, **properties: Any) -> Any:
         step = self.setup_step(step)
@@ -54,3 +71,58 @@ def download(name: str, directory: str) -> ExpectDownloadFile:
     return ExpectDownloadFile(
         blocksize=32768, workerdest=name, workdir=directory, reader=ExpectRemoteRef(StringFileReader)
     )
+
+
+AGENT = f"/w/b/support/{agent().name}"
+
+
+def watched(argv: tuple[str, ...], directory: str, stage: str, timeout: int = 6 * 3600, **more: Any) -> ExpectShell:
+    """The remote shell command that a step must send for a command that the agent watches."""
+    words = ("python3", AGENT, "run", "--report", f"/w/b/support/report-{stage}.json", "--", *argv)
+    return shell(words, directory, timeout, **more)
+
+
+def report_of(stage: str, report: Report = Report()) -> ExpectUploadFile:  # noqa: B008 (it cannot be changed)
+    """The step asks for the agent's report, and gets this one."""
+    return _asked_for_report(stage).upload_string(json.dumps(report.to_json())).exit(0)
+
+
+def no_report_of(stage: str) -> ExpectUploadFile:
+    """The step asks for the agent's report, and there is none."""
+    return _asked_for_report(stage).exit(1)
+
+
+def _asked_for_report(stage: str) -> ExpectUploadFile:
+    return ExpectUploadFile(
+        blocksize=32 * 1024,
+        maxsize=None,
+        workersrc=f"/w/b/support/report-{stage}.json",
+        workdir="wkdir",
+        writer=ExpectRemoteRef(StringFileWriter),
+    )
+
+
+def shipped(archive: Archive) -> ExpectStat:
+    """The step looks whether the worker has an archive; it has."""
+    return ExpectStat(file=f"/w/b/support/{archive.name}", log_environ=False).exit(0)
+
+
+class VerdictOf:
+    """Equal to the build data of a verdict of this kind."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def __eq__(self, value: object) -> bool:
+        return isinstance(value, bytes) and json.loads(value)["kind"] == self.kind
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class AnyReport:
+    """Equal to the build data of any report."""
+
+    def __eq__(self, value: object) -> bool:
+        return isinstance(value, bytes) and bool(Report.from_text(gzip.decompress(value).decode()))
+
+    __hash__ = None  # type: ignore[assignment]

@@ -3,8 +3,9 @@
 import example
 from buildbot.process.results import CANCELLED, FAILURE, SUCCESS
 from buildbot.test.steps import ExpectMkdir, ExpectRmdir
-from step_case import StepCase, shell
+from step_case import AGENT, StepCase, VerdictOf, no_report_of, report_of, shell, watched
 
+from arm_ci.agent.report import Edge, Report
 from arm_ci.steps import Build, Configure
 
 BYPRODUCT = "ninja: error: 'lib/libledger.a', needed by 'hungry', missing and no known rule to make it"
@@ -17,7 +18,8 @@ class ConfigureTest(StepCase):
         self.expect_commands(
             ExpectRmdir(dir="/w/b/build", log_environ=False).exit(0),
             ExpectMkdir(dir="/w/b/build", log_environ=False).exit(0),
-            shell(recipe.configure(example.PLACES)[0].argv, "/w/b/build").exit(0),
+            watched(recipe.configure(example.PLACES)[0].argv, "/w/b/build", "configure").exit(0),
+            report_of("configure"),
         )
         self.expect_outcome(SUCCESS, "configured for ninja")
         return self.run_step()
@@ -28,13 +30,17 @@ class ConfigureTest(StepCase):
         self.expect_commands(
             ExpectRmdir(dir="/w/b/build", log_environ=False).exit(0),
             ExpectMkdir(dir="/w/b/build", log_environ=False).exit(0),
-            shell(recipe.configure(example.PLACES)[0].argv, "/w/b/build")
+            watched(recipe.configure(example.PLACES)[0].argv, "/w/b/build", "configure")
             .stderr("CMake Error at CMakeLists.txt:3 (message):\n  no zlib\n")
             .exit(1),
+            report_of("configure"),
         )
-        sentence = "CMake Error at CMakeLists.txt:3 (message): no zlib"
+        sentence = (
+            "configure-error: cmake could not set the build up: CMake Error at CMakeLists.txt:3 (message): no zlib"
+        )
         self.expect_outcome(FAILURE, sentence)
         self.expect_build_result_summary({"step": sentence, "build": f"configure: {sentence}"})
+        self.expect_verdict("configure-error")
         return self.run_step()
 
 
@@ -42,20 +48,68 @@ class BuildTest(StepCase):
     def test_ninjas_own_line_about_a_missing_byproduct_is_the_summary(self):
         self.use(Build(example.recipe()))
         self.expect_commands(
-            shell(("ninja", "-j8", "app", "unit_tests"), "/w/b/build").stdout(BYPRODUCT + "\n").exit(1)
+            watched(("ninja", "-j8", "app", "unit_tests"), "/w/b/build", "build").stdout(BYPRODUCT + "\n").exit(1),
+            report_of("build"),
         )
-        self.expect_outcome(FAILURE, BYPRODUCT)
+        self.expect_outcome(
+            FAILURE, "missing-byproduct: ninja knows no rule that makes lib/libledger.a: hungry needs it"
+        )
+        self.expect_verdict("missing-byproduct")
         return self.run_step()
 
-    def test_a_failure_without_a_word_is_told_by_its_exit_status(self):
+    def test_a_kill_without_a_word_is_told_as_such(self):
         self.use(Build(example.recipe()))
-        self.expect_commands(shell(("ninja", "-j8", "app", "unit_tests"), "/w/b/build").exit(137))
-        self.expect_outcome(FAILURE, "`ninja` ended with exit status 137, signal 9")
+        self.expect_commands(
+            watched(("ninja", "-j8", "app", "unit_tests"), "/w/b/build", "build").exit(137), report_of("build")
+        )
+        self.expect_outcome(FAILURE, "oom-kill: a program was killed: memory had run out")
+        self.expect_verdict("oom-kill")
+        return self.run_step()
+
+    def test_a_build_that_claims_success_and_is_broken_fails(self):
+        self.use(Build(example.recipe()), targets="app")
+        said = "/usr/bin/ld.bfd: error: app(.debug_info) is too large (0x96000000 bytes)\n"
+        self.expect_commands(
+            watched(("ninja", "-j8", "app"), "/w/b/build", "build").stderr(said).exit(0), report_of("build")
+        )
+        self.expect_outcome(
+            FAILURE,
+            "address-space: ld.bfd could not make app: a section of 2,516,582,400 bytes (2.3 GB) does not fit the linker's "
+            "32-bit address space",
+        )
+        self.expect_verdict("address-space")
+        return self.run_step()
+
+    def test_without_a_report_the_agent_is_asked_for_what_it_wrote_down_and_the_log_alone_is_judged(self):
+        self.use(Build(example.recipe()), targets="app")
+        said = "g++: fatal error: Killed signal terminated program cc1plus\n"
+        finish = ("python3", AGENT, "finish", "--report", "/w/b/support/report-build.json")
+        self.expect_commands(
+            watched(("ninja", "-j8", "app"), "/w/b/build", "build").stderr(said).exit(-1),
+            no_report_of("build"),
+            shell(finish, "/w/b/support", timeout=300).exit(1),
+        )
+        self.expect_outcome(
+            FAILURE,
+            "oom-kill: cc1plus was killed: a SIGKILL in a build is nearly always the kernel's, for want of memory",
+        )
+        self.expect_build_data("verdict", VerdictOf("oom-kill"), "arm_ci")
+        return self.run_step()
+
+    def test_a_good_build_shows_its_edges(self):
+        self.use(Build(example.recipe()), targets="app")
+        edge = Edge(0, ("g++", "-o", "app"), "/w/b/build", "g++", "app", "link", 0.0, 1.0, 0)
+        self.expect_commands(
+            watched(("ninja", "-j8", "app"), "/w/b/build", "build").exit(0),
+            report_of("build", Report(edges=(edge,))),
+        )
+        self.expect_outcome(SUCCESS, "built app with -j8")
+        self.expect_verdict("ok")
         return self.run_step()
 
     def test_an_interrupted_build_does_not_claim_to_have_built(self):
         self.use(Build(example.recipe()))
-        command = shell(("ninja", "-j8", "app", "unit_tests"), "/w/b/build").exit(-1)
+        command = watched(("ninja", "-j8", "app", "unit_tests"), "/w/b/build", "build").exit(-1)
         command.interrupted = True
         self.expect_commands(command)
         self.interrupt_nth_remote_command(0)
@@ -71,7 +125,10 @@ class BuildTest(StepCase):
     def test_targets_and_jobs_of_this_build_are_used_and_edges_counted(self):
         self.use(Build(example.recipe()), targets="app", jobs=2)
         self.expect_commands(
-            shell(("ninja", "-j2", "app"), "/w/b/build").stdout("[1/3] a\n[3/3] c\n[2/2] of a sub-build\n").exit(0)
+            watched(("ninja", "-j2", "app"), "/w/b/build", "build")
+            .stdout("[1/3] a\n[3/3] c\n[2/2] of a sub-build\n")
+            .exit(0),
+            report_of("build"),
         )
         self.expect_outcome(SUCCESS, "built app with -j2, 3 edges")
         return self.run_step()

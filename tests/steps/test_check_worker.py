@@ -5,9 +5,10 @@ from dataclasses import asdict
 
 import example
 from buildbot.process.results import FAILURE, SUCCESS
-from step_case import StepCase, download, shell
+from step_case import StepCase, shell, shipped
 
 from arm_ci.plan import probe_request
+from arm_ci.shipping import agent
 from arm_ci.steps import CheckWorker
 
 REQUEST = json.dumps(probe_request(example.recipe(), example.PLACES))
@@ -18,11 +19,17 @@ NOTHING = {"ended": [], "remain": [], "locks": []}
 
 
 def leftovers():
-    return shell(("python3", "leftovers.py"), "/w/b/support", timeout=300, initial_stdin=LEFTOVERS)
+    return shell(("python3", agent().name, "leftovers"), "/w/b/support", timeout=300, initial_stdin=LEFTOVERS)
 
 
 def probe():
-    return shell(("python3", "probe.py"), "/w/b/support", timeout=300, initial_stdin=REQUEST)
+    return shell(("python3", agent().name, "probe"), "/w/b/support", timeout=300, initial_stdin=REQUEST)
+
+
+def answer_with(facts, **machine):
+    """The probe's answer for these facts."""
+    unseen = [{"what": "memory pressure", "why": "", "cure": "psi=1 in cmdline.txt"}] if machine else []
+    return json.dumps({**asdict(facts), "machine_facts": machine, "sight": {"unseen": unseen}})
 
 
 class CheckWorkerTest(StepCase):
@@ -30,25 +37,34 @@ class CheckWorkerTest(StepCase):
         self.use(CheckWorker(example.recipe()))
         self.build.mark = "/w/b:1:2"
         self.expect_commands(
-            download("leftovers.py", "/w/b/support").exit(0),
+            shipped(agent()),
             leftovers().stdout(json.dumps(left or NOTHING)).exit(0),
-            download("probe.py", "/w/b/support").exit(0),
             answer,
         )
 
     def test_a_fit_worker_is_described(self):
-        self.check(probe().stdout(json.dumps(asdict(example.facts()))).exit(0))
+        self.check(probe().stdout(answer_with(example.facts())).exit(0))
         self.expect_outcome(SUCCESS, "pi-1: amd64, debian-12, g++ 12.2.0, ld.bfd 2.40")
         self.expect_property("compiler_version", "12.2.0")
         self.expect_property("os", "debian-12")
         return self.run_step()
 
     def test_what_is_missing_ends_the_build_with_what_to_install(self):
-        self.check(probe().stdout(json.dumps(asdict(example.facts(programs={"ld.bfd": None, "ninja": None})))).exit(0))
+        self.check(probe().stdout(answer_with(example.facts(programs={"ld.bfd": None, "ninja": None}))).exit(0))
         first = "linker `ld.bfd` is not on worker `pi-1` (debian-12): apt-get install binutils"
         self.expect_outcome(FAILURE, f"{first} (and 1 more, see findings)")
         self.expect_log_file(
             "findings", f"{first}\n`ninja` is not on worker `pi-1` (debian-12): apt-get install ninja-build\n"
+        )
+        return self.run_step()
+
+    def test_what_holds_a_board_back_and_what_the_agent_cannot_see_there_is_noted(self):
+        self.check(probe().stdout(answer_with(example.facts(), throttling=["undervoltage now"])).exit(0))
+        self.expect_outcome(SUCCESS, "pi-1: amd64, debian-12, g++ 12.2.0, ld.bfd 2.40")
+        self.expect_log_file(
+            "findings",
+            "note: worker `pi-1` is held back by its power or heat: undervoltage now\n"
+            "note: the agent does not see the memory pressure on worker `pi-1`; it would with psi=1 in cmdline.txt\n",
         )
         return self.run_step()
 
@@ -61,7 +77,7 @@ class CheckWorkerTest(StepCase):
 
     def test_what_an_earlier_build_left_over_is_ended_and_told(self):
         left = {"ended": [{"pid": 7, "command": "ninja -j4"}], "remain": [], "locks": ["index.lock"]}
-        self.check(probe().stdout(json.dumps(asdict(example.facts()))).exit(0), left)
+        self.check(probe().stdout(answer_with(example.facts())).exit(0), left)
         self.expect_outcome(
             SUCCESS, "pi-1: amd64, debian-12, g++ 12.2.0, ld.bfd 2.40; ended 1 process of an earlier build"
         )
@@ -72,9 +88,7 @@ class CheckWorkerTest(StepCase):
         self.use(CheckWorker(example.recipe()))
         self.build.mark = "/w/b:1:2"
         left = {"ended": [], "remain": [{"pid": 7, "command": "ld"}, {"pid": 8, "command": "ld"}], "locks": []}
-        self.expect_commands(
-            download("leftovers.py", "/w/b/support").exit(0), leftovers().stdout(json.dumps(left)).exit(0)
-        )
+        self.expect_commands(shipped(agent()), leftovers().stdout(json.dumps(left)).exit(0))
         self.expect_outcome(FAILURE, "worker `pi-1`: 2 processes of an earlier build cannot be ended, see leftovers")
         self.expect_log_file("leftovers", "does not end: 7 ld\ndoes not end: 8 ld\n")
         return self.run_step()
@@ -82,7 +96,7 @@ class CheckWorkerTest(StepCase):
     def refuse_to_build(self, answer, why):
         self.use(CheckWorker(example.recipe()))
         self.build.mark = "/w/b:1:2"
-        self.expect_commands(download("leftovers.py", "/w/b/support").exit(0), answer)
+        self.expect_commands(shipped(agent()), answer)
         self.expect_outcome(FAILURE, f"worker `pi-1` cannot say what is left over of earlier builds: {why}")
         return self.run_step()
 
@@ -105,9 +119,8 @@ class CheckWorkerTest(StepCase):
         self.use(CheckWorker(example.recipe()))
         self.build.mark = "/w/b:1:2"
         self.expect_commands(
-            download("leftovers.py", "/w/b/support").exit(0),
+            shipped(agent()),
             leftovers().stderr("sh: python3: not found\n").exit(127),
-            download("probe.py", "/w/b/support").exit(0),
             probe().stderr("sh: python3: not found\n").exit(127),
         )
         self.expect_outcome(FAILURE, "worker `pi-1` did not answer the probe: python3 must be there")

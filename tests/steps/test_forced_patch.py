@@ -6,16 +6,17 @@ import json
 import example
 from buildbot.process.results import FAILURE, SKIPPED, SUCCESS
 from buildbot.steps.source.git import Git
-from step_case import StepCase, download, shell
+from step_case import StepCase, download, shell, shipped
 from twisted.internet import defer
 from twisted.trial import unittest
 
+from arm_ci.shipping import patch_engine
 from arm_ci.steps import ForcedPatch
 from arm_ci.steps.forced_patch import keeps_exactly
 from arm_ci.steps.source import Source, source_step
 
 PATCH = b"--- a/x\n+++ b/x\n@@ -1 +1 @@\n-1\n+\xe4\n"
-ARGV = ("python3", "patches.pyz", "forced", "--source", "/w/b/source", "--patch", "forced.patch", "--strip", "2")
+ARGV = ("python3", patch_engine().name, "forced", "--source", "/w/b/source", "--patch", "forced.patch", "--strip", "2")
 
 
 class Stamp:
@@ -32,8 +33,7 @@ class ForcedPatchTest(StepCase):
         step = self.use(ForcedPatch(example.recipe()))
         self.build.getSourceStamp = lambda codebase="": stamp or Stamp((2, PATCH, ""))
         if command:
-            names = ("patches.pyz", "forced.patch")
-            self.expect_commands(*(download(name, "/w/b/support").exit(0) for name in names), command)
+            self.expect_commands(shipped(patch_engine()), download("forced.patch", "/w/b/support").exit(0), command)
         return step
 
     def test_what_was_applied_is_said_and_listed_beside_the_patch(self):

@@ -4,12 +4,13 @@ import json
 
 import example
 from buildbot.process.results import FAILURE, SUCCESS
-from step_case import StepCase, download, shell
+from step_case import StepCase, download, shell, shipped
 
+from arm_ci.shipping import patch_engine
 from arm_ci.steps import PatchSet
 
 ARGV = (
-    "python3", "patches.pyz", "apply", "--source", "/w/b/source", "--bundle", "patches.json",
+    "python3", patch_engine().name, "apply", "--source", "/w/b/source", "--bundle", "patches.json",
     "--architecture", "amd64", "--compiler", "gcc", "--compiler-version", "12.2.0", "--generator", "ninja",
     "--os", "debian-12",
 )  # fmt: skip
@@ -26,9 +27,7 @@ def patch(name, state, reason):
 class PatchSetTest(StepCase):
     def patch_set(self, command):
         self.use(PatchSet(example.recipe()), compiler_version="12.2.0", os="debian-12")
-        self.expect_commands(
-            download("patches.pyz", "/w/b/support").exit(0), download("patches.json", "/w/b/support").exit(0), command
-        )
+        self.expect_commands(shipped(patch_engine()), download("patches.json", "/w/b/support").exit(0), command)
 
     def test_states_are_counted_and_listed(self):
         patches = [patch("byproducts", "applies", "changes a"), patch("arm", "not needed", "needed for arm64")]

@@ -2,7 +2,7 @@
 
 import example
 from buildbot.process.results import FAILURE, SKIPPED, SUCCESS
-from step_case import StepCase, shell
+from step_case import StepCase, report_of, watched
 
 from arm_ci.steps import Tests
 
@@ -16,10 +16,14 @@ class TestsTest(StepCase):
     def test_results_of_every_program_are_counted_and_handed_over(self):
         self.use(Tests(example.recipe()))
         self.expect_commands(
-            shell(GTEST, "/w/b/build", timeout=3600)
+            watched(GTEST, "/w/b/build", "tests", timeout=3600)
             .stdout("[ RUN      ] A.one\n[       OK ] A.one (2 ms)\n[==========] 1 test from 1 test case ran. (2 ms)\n")
             .exit(0),
-            shell(CTEST, "/w/b/build", timeout=3600).stdout("1/1 Test #1: x ....   Passed    0.50 sec\n").exit(0),
+            report_of("tests"),
+            watched(CTEST, "/w/b/build", "tests", timeout=3600)
+            .stdout("1/1 Test #1: x ....   Passed    0.50 sec\n")
+            .exit(0),
+            report_of("tests"),
         )
         self.expect_test_result_sets([UNIT, ALL])
         self.expect_test_results(
@@ -32,7 +36,10 @@ class TestsTest(StepCase):
     def test_failed_names_stand_in_the_summary(self):
         self.use(Tests(example.recipe()), targets="unit_tests")
         self.expect_commands(
-            shell(GTEST, "/w/b/build", timeout=3600).stdout("[ RUN      ] A.one\n[  FAILED  ] A.one (2 ms)\n").exit(1)
+            watched(GTEST, "/w/b/build", "tests", timeout=3600)
+            .stdout("[ RUN      ] A.one\n[  FAILED  ] A.one (2 ms)\n")
+            .exit(1),
+            report_of("tests"),
         )
         self.expect_test_result_sets([UNIT])
         self.expect_test_results([(1000, "0", "A.one", None, None, 2_000_000)])
@@ -41,7 +48,7 @@ class TestsTest(StepCase):
 
     def test_a_program_that_runs_no_test_has_not_passed(self):
         self.use(Tests(example.recipe()), targets="unit_tests")
-        self.expect_commands(shell(GTEST, "/w/b/build", timeout=3600).exit(0))
+        self.expect_commands(watched(GTEST, "/w/b/build", "tests", timeout=3600).exit(0), report_of("tests"))
         self.expect_test_result_sets([UNIT])
         self.expect_outcome(FAILURE, "unit: no test ran, exit status 0")
         return self.run_step()
@@ -49,7 +56,8 @@ class TestsTest(StepCase):
     def test_a_program_that_dies_after_its_last_test_has_not_passed(self):
         self.use(Tests(example.recipe()), targets="unit_tests")
         self.expect_commands(
-            shell(GTEST, "/w/b/build", timeout=3600).stdout("[ RUN ] A.a\n[ OK ] A.a (0 ms)\n").exit(139)
+            watched(GTEST, "/w/b/build", "tests", timeout=3600).stdout("[ RUN ] A.a\n[ OK ] A.a (0 ms)\n").exit(139),
+            report_of("tests"),
         )
         self.expect_test_result_sets([UNIT])
         self.expect_test_results([(1000, "1", "A.a", None, None, 0)])

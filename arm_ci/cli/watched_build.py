@@ -1,0 +1,72 @@
+"""Commands of a build at a terminal, under the agent: as a step runs them on a worker, with the same verdict."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from arm_ci import shipping
+from arm_ci.agent.report import Report, ReportError
+from arm_ci.cli.execute import End, execute
+from arm_ci.diagnosis.judge import Ended, judge
+from arm_ci.diagnosis.log import LogScanner
+from arm_ci.diagnosis.page import page
+from arm_ci.diagnosis.verdict import Verdict
+from arm_ci.plan import Command, Places
+from arm_ci.plan.watching import agent_path, finish, report_path, watched
+
+_SIGNALS = range(129, 129 + 64)
+"""Exit statuses by which the agent passes a signal on."""
+
+
+def run_watched(
+    commands: Sequence[Command],
+    places: Places,
+    stage: str,
+    environment: Mapping[str, str],
+    take: Callable[[str], None] = lambda line: None,
+) -> tuple[Verdict, End]:
+    """Runs commands until one fails; the verdict on the last that ran, and how that ended.
+
+    The page of a failure lies beside the report, in the support directory. Raises OSError.
+    """
+    archive = Path(agent_path(places))
+    if not archive.is_file():
+        archive.write_bytes(shipping.agent().data)
+    for command in commands:
+        scanner = LogScanner()
+
+        def take_both(line: str, scanner: LogScanner = scanner) -> None:
+            scanner.feed(line.encode("utf-8", "replace") + b"\n")
+            take(line)
+
+        ended = execute(watched(command, places, stage), environment, take_both)
+        report = _report(places, stage, environment)
+        verdict = judge(scanner.finish(), report, (), _ended(ended))
+        if verdict.kind != "ok":
+            path = Path(report_path(places, stage)).with_suffix(".html")
+            path.write_text(page(verdict, report), encoding="utf-8")
+            print(f"verdict: {path}")
+            break
+    return verdict, ended
+
+
+def _ended(end: End) -> Ended:
+    passed_on = end.exit_status - 128 if end.exit_status in _SIGNALS else None
+    return Ended(end.exit_status, end.signal or passed_on, end.silent_seconds)
+
+
+def _report(places: Places, stage: str, environment: Mapping[str, str]) -> Report | None:
+    path = Path(report_path(places, stage))
+    try:
+        if path.is_file():
+            return Report.from_text(path.read_text(encoding="ascii"))
+        command = finish(places, stage)
+        done = subprocess.run(
+            command.argv, env=dict(environment), capture_output=True, timeout=command.timeout_seconds, check=False
+        )
+        return Report.from_text(done.stdout.decode())
+    except (ReportError, UnicodeDecodeError, OSError, subprocess.TimeoutExpired) as error:
+        print(f"note: there is no report of stage {stage}: {error}")
+        return None

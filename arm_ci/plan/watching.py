@@ -1,0 +1,35 @@
+"""How a recipe's command runs under the agent: the same words and places on a worker and at a terminal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from arm_ci import shipping
+from arm_ci.plan.commands import Command, Places
+
+LOST_BUILD_PROPERTY = "lost_build"
+"""Property of a build: what the lost build before it left in its report; the master shows it with the tries."""
+_FINISH_SECONDS = 300
+
+
+def agent_path(places: Places) -> PurePosixPath:
+    """Where the agent's archive lies on the machine that builds."""
+    return places.support / shipping.agent().name
+
+
+def report_path(places: Places, stage: str) -> PurePosixPath:
+    """Where the agent writes the report of a stage's command; a later command of the stage writes over it."""
+    return places.support / f"report-{stage}.json"
+
+
+def watched(command: Command, places: Places, stage: str) -> Command:
+    """The command run and watched by the agent; it ends as the command does."""
+    agent = ("python3", str(agent_path(places)), "run", "--report", str(report_path(places, stage)), "--")
+    return replace(command, argv=(*agent, *command.argv))
+
+
+def finish(places: Places, stage: str) -> Command:
+    """Prints the report when the agent could not write it: it was killed, or the disk is full."""
+    words = ("python3", str(agent_path(places)), "finish", "--report", str(report_path(places, stage)))
+    return Command(words, places.support, _FINISH_SECONDS)
