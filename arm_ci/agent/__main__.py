@@ -1,4 +1,4 @@
-"""The agent's commands: `probe`, `leftovers`, `run`, `finish`.
+"""The agent's commands: `probe`, `leftovers`, `run`, `finish`, `link-trial`.
 
 `python3 agent.pyz run --report FILE [--memory BYTES] [--swap BYTES] -- COMMAND...` runs and watches a command and ends
 with its exit status; `finish --report FILE` prints the report, also after the agent was killed.
@@ -10,7 +10,10 @@ import sys
 from typing import Dict, List, Optional, Tuple
 
 _USAGE = 2
-_HELP = "agent: expected `probe`, `leftovers`, `run --report FILE ... -- COMMAND...` or `finish --report FILE`"
+_HELP = (
+    "agent: expected `probe`, `leftovers`, `run --report FILE ... -- COMMAND...`, `finish --report FILE` "
+    "or `link-trial --report FILE --result FILE ...`"
+)
 
 
 class UsageError(Exception):
@@ -77,6 +80,10 @@ def main(argv: Optional[List[str]] = None) -> int:
             return _run(words[1:])
         if words[:1] == ["finish"]:
             return _finish(words[1:])
+        if words[:1] == ["link-trial"]:
+            from .trial_command import main as link_trial
+
+            return link_trial(words[1:])
         if words == ["probe"]:
             from .probe import main as probe
 

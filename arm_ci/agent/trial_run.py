@@ -1,0 +1,136 @@
+"""Runs one link under the agent, in a process of its own, and stops it at a time limit."""
+
+from __future__ import annotations
+
+import os
+import resource
+import select
+import shutil
+import signal
+import sys
+import time
+from typing import Callable, Dict, NamedTuple, NoReturn, Optional, Sequence, Tuple
+
+from .journal import JOURNAL, assemble
+from .link_command import LinkError
+from .report import Report, ReportError
+from .run import Options, _end_with_the_agent, main
+
+_LOG_BYTES = 16384
+_LOOK_SECONDS = 0.2
+# The agent gives what it stops some seconds to end; then it is killed itself.
+_GRACE_SECONDS = 20.0
+
+
+class Conditions(NamedTuple):
+    """What a link may have."""
+
+    seconds: float
+    memory_bytes: Optional[int] = None
+    """None: no other limit than there is anyway; so with the rest."""
+    swap_bytes: Optional[int] = None
+    rlimit_as_bytes: Optional[int] = None
+    rlimit_data_bytes: Optional[int] = None
+    rlimit_fsize_bytes: Optional[int] = None
+
+
+class Ran(NamedTuple):
+    """What came of it."""
+
+    report: Report
+    log: str
+    """The last of what it wrote."""
+    too_slow: bool
+
+
+def repeat(argv: Sequence[str], directory: str, place: str, asked: Conditions, stop: Callable[[], bool]) -> Ran:
+    """Runs a command under the agent, whose files go to `place`; `stop` is asked five times a second.
+
+    Raises LinkError where the agent cannot watch it, or cannot set its limits.
+    """
+    path = os.path.join(place, "report.json")
+    for old in (path, path + JOURNAL):
+        if os.path.exists(old):
+            os.unlink(old)
+    reading, writing = os.pipe2(os.O_CLOEXEC)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid == 0:
+        _child(argv, directory, path, asked, writing)
+    os.close(writing)
+    try:
+        log, too_slow = _wait(pid, reading, asked.seconds, stop)
+    finally:
+        os.close(reading)
+    try:
+        report = assemble(path + JOURNAL)
+    except (OSError, ReportError):
+        raise LinkError((log.strip().splitlines() or ["the agent could not begin"])[-1]) from None
+    return Ran(report, log, too_slow)
+
+
+def _child(argv: Sequence[str], directory: str, report: str, asked: Conditions, writing: int) -> NoReturn:
+    """The agent, in the process that was just made; never returns."""
+    status = 1
+    try:
+        _end_with_the_agent()
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(writing, 1)
+        os.dup2(writing, 2)
+        os.chdir(directory)
+        _lower_limits(asked)
+        name, program = os.path.basename(argv[0]), argv[0]
+        if os.path.isabs(program) and shutil.which(name) != program:
+            # The agent stands before what is found in PATH.
+            os.environ["PATH"] = "{}:{}".format(os.path.dirname(program), os.environ.get("PATH", os.defpath))
+        status = main(Options((name, *argv[1:]), report, asked.memory_bytes, asked.swap_bytes))
+    except Exception as error:  # noqa: BLE001  (whatever it is, the parent is to hear it and goes on)
+        os.write(2, "{}\n".format(error).encode("utf-8", "backslashreplace"))
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _lower_limits(asked: Conditions) -> None:
+    """The build's resource limits, where ours are higher (setrlimit(2))."""
+    for which, wanted in (
+        (resource.RLIMIT_AS, asked.rlimit_as_bytes),
+        (resource.RLIMIT_DATA, asked.rlimit_data_bytes),
+        (resource.RLIMIT_FSIZE, asked.rlimit_fsize_bytes),
+    ):
+        soft, hard = resource.getrlimit(which)
+        if wanted is not None and (soft == resource.RLIM_INFINITY or wanted < soft):
+            resource.setrlimit(which, (wanted, hard))
+
+
+def _wait(pid: int, reading: int, seconds: float, stop: Callable[[], bool]) -> Tuple[str, bool]:
+    """Takes what a process writes until it ends; tells it to end when it is too slow, or when asked to stop."""
+    log = b""
+    limit = time.monotonic() + seconds
+    stopping: Dict[str, float] = {}
+    told = 0.0
+    poll = select.poll()
+    poll.register(reading, select.POLLIN)
+    ended = 0
+    while True:
+        if poll.poll(0 if ended else _LOOK_SECONDS * 1000):
+            data = os.read(reading, 65536)
+            log = (log + data)[-_LOG_BYTES:]
+            if not data:
+                poll.unregister(reading)
+        elif ended:
+            return log.decode("utf-8", "replace"), "slow" in stopping
+        if ended:
+            continue
+        ended, _ = os.waitpid(pid, os.WNOHANG)
+        now = time.monotonic()
+        if now > limit:
+            stopping.setdefault("slow", now)
+        if stop():
+            stopping.setdefault("asked", now)
+        if stopping and not ended and now > told + 1.0:
+            # Again and again: it may not have been ready for the first.
+            told = now
+            grace_is_over = now > min(stopping.values()) + _GRACE_SECONDS
+            os.kill(pid, signal.SIGKILL if grace_is_over else signal.SIGTERM)
