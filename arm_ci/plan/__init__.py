@@ -5,7 +5,7 @@ of `arm_ci.steps` (through Buildbot) and of `arm_ci.cli.build` (on this machine)
 """
 
 from arm_ci.plan.commands import Choices, Command, File, Places, Recipe, TestRun
-from arm_ci.plan.progress import Headline, Progress
+from arm_ci.plan.progress import Progress
 from arm_ci.plan.requirements import Facts, missing, probe_request
 from arm_ci.plan.results import CtestParser, GtestParser, TestResult, TestSummary
 from arm_ci.plan.toolchain import Toolchain, toolchain_of
@@ -17,7 +17,6 @@ __all__ = [
     "Facts",
     "File",
     "GtestParser",
-    "Headline",
     "Places",
     "Progress",
     "Recipe",

@@ -101,7 +101,7 @@ def _with(places, line):
 
 def _commands(log):
     """The command lines of a step's log; Buildbot's header puts each in quotes of its own."""
-    return [line for line in log.splitlines() if re.match(r"^(cmake|ninja|ctest) ", line)]
+    return [line for line in log.splitlines() if re.match(r"^python3 .* -- (cmake|ninja|ctest) ", line)]
 
 
 def test_the_environment_is_not_in_the_logs(site, built):
@@ -114,7 +114,7 @@ def test_make_builds_the_sample_as_well(site):
     assert force(site, MAKE).returncode == 0
 
 
-def test_without_the_patch_set_ninjas_own_line_is_the_summary(site, tmp_path):
+def test_without_the_patch_set_the_missing_byproduct_is_the_summary(site, tmp_path):
     site.write_site(tmp_path)
     assert site.arm_ci("start").returncode == 0
     done = force(site, NINJA)
@@ -122,8 +122,8 @@ def test_without_the_patch_set_ninjas_own_line_is_the_summary(site, tmp_path):
     site.arm_ci("start")
     assert done.returncode == 1
     sentence = (
-        "failed build: ninja: error: 'third_party/ledger/lib/libledger.a', needed by 'hungry', "
-        "missing and no known rule to make it"
+        "failed build: missing-byproduct: ninja knows no rule that makes third_party/ledger/lib/libledger.a: "
+        "hungry needs it"
     )
     assert site.last_build(NINJA)["state_string"] == sentence
     assert sentence in done.stdout
