@@ -6,24 +6,13 @@ import math
 from collections.abc import Iterable, Sequence
 
 from arm_ci.agent.report import Samples
+from arm_ci.diagnosis.figures import usable
 
 Point = tuple[float, float]
 
-_MOST = 1 << 62
 _LONGEST_SECONDS = 1e8
 _SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 _MOST_MARKS = 7
-
-
-def usable(value: float | None, most: float = _MOST) -> float | None:
-    """The value, when it can be drawn: JSON holds Infinity and whole numbers without end too."""
-    if value is None:
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) and 0 <= number <= most else None
 
 
 def usable_seconds(value: float | None) -> float | None:

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import math
+
 _KIBIBYTE = 1024
+_LARGEST = 1 << 62
 # What people make swap and limits of.
 _ROUND_MEGABYTES = (128, 256, 512, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
+
+
+def usable(value: float | None, most: float = _LARGEST) -> float | None:
+    """The value, when it can be one: a report's JSON may hold Infinity and whole numbers without end too."""
+    if value is None:
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) and 0 <= number <= most else None
 
 
 def size(size_bytes: float) -> str:

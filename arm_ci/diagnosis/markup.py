@@ -12,11 +12,16 @@ _UNSHOWN = re.compile(
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")
 
 
+def harmless(text: str) -> str:
+    """The text without what a terminal or a browser would obey."""
+    return _UNSHOWN.sub("\ufffd", _ESCAPES.sub("", text))
+
+
 def escaped(text: str, longest: int = 0) -> str:
     """The text for HTML or XML, within an element or a quoted attribute; longer ones lose their end."""
     if longest and len(text) > longest:
         text = text[: longest - 1] + "…"
-    return html.escape(_UNSHOWN.sub("\ufffd", _ESCAPES.sub("", text)))
+    return html.escape(harmless(text))
 
 
 def escaped_path(path: str, longest: int) -> str:

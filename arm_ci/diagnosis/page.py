@@ -11,8 +11,7 @@ import signal as signals
 from collections.abc import Iterable, Sequence
 
 from arm_ci.agent.report import Edge, Limits, Report
-from arm_ci.diagnosis.curves import usable
-from arm_ci.diagnosis.figures import count, duration, size
+from arm_ci.diagnosis.figures import count, duration, size, usable
 from arm_ci.diagnosis.markup import escaped
 from arm_ci.diagnosis.page_style import STYLE
 from arm_ci.diagnosis.situation import culprit, held
@@ -107,7 +106,7 @@ def _edges(report: Report, failed: Edge | None) -> str:
     most = max((usable(held(edge)) or 0.0 for edge in largest), default=0.0) or 1.0
     rows = [_edge_row(edge, most) for edge in largest]
     marks = [edge.failed or edge is failed for edge in largest]
-    head = "<th>output</th><th>program</th><th>kind</th>" + "".join(
+    head = "<th>output, program and kind</th>" + "".join(
         f'<th class="number">{words}</th>'
         for words in ("wall", "CPU", "peak RSS", "anonymous + swap", "of it swap", "virtual")
     )
@@ -127,8 +126,8 @@ def _edge_row(edge: Edge, most: float) -> str:
         _size(edge.peak_virtual_bytes),
     ]
     return (
-        f"<td>{escaped(edge.output or ' '.join(edge.argv), _LONGEST_PATH)}</td>"
-        f"<td>{escaped(program, 80)}</td><td>{escaped(edge.kind, 80)}</td>"
+        f"<td>{escaped(edge.output or ' '.join(edge.argv), _LONGEST_PATH)}"
+        f"<small>{escaped(program, 40)}, {escaped(edge.kind, 40)}</small></td>"
         + "".join(f'<td class="number">{number}</td>' for number in numbers)
         + f'<td class="short">{escaped(ended(edge))}</td>'
     )
@@ -179,8 +178,8 @@ def _limits(report: Report) -> str:
     ]
     facts = [
         *host,
-        ("RAM", _size(limits.memory_bytes)),
-        ("swap", _size(limits.swap_bytes) + (f", {_size(limits.zram_bytes)} of it zram" if limits.zram_bytes else "")),
+        ("RAM", _size(limits.memory_bytes or None)),
+        ("swap", _swap(limits)),
         ("address space", _addresses(limits)),
         ("RLIMIT_AS", _size(limits.rlimit_as_bytes)),
         ("RLIMIT_DATA", _size(limits.rlimit_data_bytes)),
@@ -204,6 +203,11 @@ def _limits(report: Report) -> str:
         else "the report is not complete: the agent was killed, this is what it had until then"
     )
     return _section("The machine when it started", _list(facts), note)
+
+
+def _swap(limits: Limits) -> str:
+    zram = f", {_size(limits.zram_bytes)} of it zram" if limits.zram_bytes else ""
+    return _size(limits.swap_bytes) + zram if limits.swap_bytes else "none"
 
 
 def _addresses(limits: Limits) -> str:

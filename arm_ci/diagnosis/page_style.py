@@ -28,7 +28,9 @@ ol li{margin:0 0 8px;overflow-wrap:anywhere}
 ol li:first-child b{color:#1b5e20}
 li small,td small{color:#57606a;font-size:13px;display:block}
 table{border-collapse:collapse;width:100%;margin:0;color:inherit;background:none}
-th{text-align:left;font-weight:600;font-size:12.5px;color:#57606a;border-bottom:2px solid #dce1e6;padding:3px 12px 4px 0}
+th{text-align:left;font-weight:600;font-size:12.5px;color:#57606a;border-bottom:2px solid #dce1e6}
+th{padding:3px 12px 4px 0}
+th.number{white-space:normal;min-width:64px}
 td{vertical-align:top;border-top:1px solid #eaeef2;padding:4px 12px 4px 0;overflow-wrap:anywhere}
 tr.failed td{background:#fdeceb}
 td:first-child{padding-left:6px}

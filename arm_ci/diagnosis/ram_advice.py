@@ -148,7 +148,7 @@ def _estimated(situation: Situation, text: str, measure: str, ratio: float | Non
 def _fewer(situation: Situation) -> Iterable[Option]:
     running = situation.at_the_end
     if situation.report is None:
-        if situation.stage == "compile":
+        if situation.stage != "link":
             yield Option(
                 "Build with fewer edges at once (a smaller -jN).",
                 "The log does not say how many ran and what they held.",

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 
 from arm_ci.agent.report import Edge, Report
+from arm_ci.diagnosis.figures import usable
 from arm_ci.diagnosis.measured import Compiler, Linker
 from arm_ci.diagnosis.verdict import Verdict
 
@@ -176,8 +177,8 @@ class Situation:
         if self.in_cgroup:
             known = [value for value in (limits.cgroup_limit_bytes, self._record_limit()) if value]
             return min(known) if known else self.verdict.had_bytes
-        available = next((value for value in self.report.samples.column("memory_available_bytes") if value), None)
-        return int(available) if available else limits.memory_bytes or None
+        available = self._seen("memory_available_bytes")
+        return available[0] if available else limits.memory_bytes or None
 
     def _record_limit(self) -> int | None:
         records = self.report.kernel.records if self.report else ()
@@ -211,23 +212,26 @@ class Situation:
         """The largest Committed_AS that was seen."""
         if self.report is None:
             return 0
-        seen = [value for value in self.report.samples.column("committed_bytes") if value is not None]
-        return int(max(seen, default=self.report.limits.committed_bytes or 0))
+        return max(self._seen("committed_bytes"), default=self.report.limits.committed_bytes or 0)
 
     def least_free(self, column: str) -> int | None:
         """The least that a column of the samples showed."""
-        seen = [value for value in self.report.samples.column(column) if value is not None] if self.report else []
-        return int(min(seen)) if seen else None
+        return min(self._seen(column), default=None)
+
+    def _seen(self, column: str) -> list[int]:
+        """What of a column of the samples was seen."""
+        values = map(usable, self.report.samples.column(column)) if self.report else ()
+        return [int(value) for value in values if value is not None]
 
     @property
     def ran_out(self) -> bool:
         """Whether the last sample shows the machine without memory."""
-        if self.report is None or not self.report.samples.rows:
+        available, swapped = self._seen("memory_available_bytes"), self._seen("swap_used_bytes")
+        if self.report is None or not available:
             return False
-        available = self.report.samples.column("memory_available_bytes")[-1]
-        swapped = self.report.samples.column("swap_used_bytes")[-1] or 0
         limits = self.report.limits
-        return available is not None and available < limits.memory_bytes / 10 and swapped >= limits.swap_bytes * 9 / 10
+        swap_gone = not limits.swap_bytes or (bool(swapped) and swapped[-1] >= limits.swap_bytes * 9 / 10)
+        return swap_gone and available[-1] < limits.memory_bytes / 10
 
     @property
     def budget(self) -> int | None:
@@ -258,7 +262,7 @@ class Situation:
 
 def held(edge: Edge) -> int:
     """What an edge held in RAM and swap at most, as far as it was seen."""
-    return edge.peak_anonymous_swap_bytes or edge.peak_rss_bytes or 0
+    return int(usable(edge.peak_anonymous_swap_bytes) or usable(edge.peak_rss_bytes) or 0)
 
 
 def culprit(verdict: Verdict, report: Report | None) -> Edge | None:

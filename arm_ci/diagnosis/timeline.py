@@ -17,10 +17,9 @@ from arm_ci.diagnosis.curves import (
     size_step,
     thinned,
     time_step,
-    usable,
     usable_seconds,
 )
-from arm_ci.diagnosis.figures import duration, size
+from arm_ci.diagnosis.figures import duration, size, usable
 from arm_ci.diagnosis.markup import escaped, escaped_path
 from arm_ci.diagnosis.situation import Situation, held
 from arm_ci.diagnosis.verdict import Verdict
