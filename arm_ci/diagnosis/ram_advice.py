@@ -192,12 +192,12 @@ def _more(situation: Situation) -> Iterable[Option]:
         return
     if situation.verdict.kind != "thrashing":
         now = f" (now {size(situation.swap)})" if situation.swap else ""
-        yield Option(f"Add {size(round_up(missing))} of swap{now}.", because, True)
+        yield Option(f"Add at least {size(round_up(missing))} of swap{now}.", because, True)
     # Compressed pages stand in RAM too: what does not fit needs half as much again in zram.
     amount = round_up(missing * _ZRAM_RATIO / (_ZRAM_RATIO - 1))
     if situation.report is not None and not situation.report.limits.zram_bytes and amount <= ram:
         taken = f"it takes {size(amount / _ZRAM_RATIO)} of {size(ram)} of RAM, if memory compresses {_ZRAM_RATIO} times"
-        yield Option(f"Add {size(amount)} of zram, which is faster than swap on a card.", f"Full, {taken}.")
+        yield Option(f"Add at least {size(amount)} of zram, which is faster than swap on a card.", f"Full, {taken}.")
 
 
 def _higher_limit(situation: Situation, missing: float, because: str) -> Option:
@@ -205,12 +205,12 @@ def _higher_limit(situation: Situation, missing: float, because: str) -> Option:
     name = f"cgroup `{situation.cgroup}`" if situation.cgroup else "the cgroup"
     machine = situation.report.limits.memory_bytes if situation.report else 0
     if not machine or limit <= machine:
-        return Option(f"Raise the memory limit of {name} to {size(round_up(limit))}.", because, True)
+        return Option(f"Raise the memory limit of {name} to at least {size(round_up(limit))}.", because, True)
     there = situation.report.limits.swap_bytes if situation.report else 0
     if situation.swap + missing <= there:
-        return Option(f"Let {name} use {size(situation.swap + missing)} of swap.", because, True)
+        return Option(f"Let {name} use at least {size(situation.swap + missing)} of swap.", because, True)
     return Option(
-        f"Raise the memory limit of {name}, and add {size(round_up(limit - machine))} of swap to the machine.",
+        f"Raise the memory limit of {name}, and add at least {size(round_up(limit - machine))} of swap to the machine.",
         f"{because[:-1]}, and the machine has {size(machine)} of RAM.",
         True,
     )

@@ -20,8 +20,8 @@ _USES_LINKER = re.compile(r"-fuse-ld=(?:.*/)?(?:ld\.)?(bfd|gold|lld|mold)\b")
 _NAMED_LINKERS: tuple[Linker, ...] = ("gold", "lld", "mold")
 _AT_ONCE_SECONDS = 1.0
 """Edges whose ends are so near to a kill still held their memory then."""
-_GROWTH = 1.25
-"""A killed program would have grown on; how far is not known, so a quarter is counted."""
+_GROWTH = {"compile": 1.25, "link": 2.0}
+"""A killed program would have grown on; how far is not known. A link may still have had most of its input before it."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Situation:
         """What it would have needed to end well, a guess: a killed program would have grown on."""
         if self.needed is None:
             return None
-        return self.needed if self.verdict.kind == "thrashing" else self.needed * _GROWTH
+        return self.needed if self.verdict.kind == "thrashing" else self.needed * _GROWTH.get(self.stage, 1.25)
 
     @cached_property
     def at_the_end(self) -> tuple[Edge, ...]:

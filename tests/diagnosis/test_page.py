@@ -98,7 +98,10 @@ def test_advice_comes_with_its_figures_and_code_is_code():
     found, there = whole()
     text = page(found, there)
     assert "<li><b>Link with lld (-fuse-ld=lld), or with mold.</b><small>For mesos-execute 1.1.0 " in text
-    assert "<b>Raise the memory limit of cgroup <code>/build</code>, and add 1.0 GB of swap to the machine.</b>" in text
+    assert (
+        "<b>Raise the memory limit of cgroup <code>/build</code>, and add at least 2.0 GB of swap to the machine.</b>"
+        in text
+    )
 
 
 def test_the_largest_edges_have_every_figure_and_the_failed_one_is_marked():
