@@ -14,7 +14,9 @@ _FAR_LINES = 80
 """Lines between two messages that are no longer taken for one edge's."""
 _ENDS = ("killed", "terminated", "crashed", "file-limit", "linker-failed", "not-loaded")
 _SOURCE_ERRORS = ("compile", "driver", "link", "linker-failed", "configure", "test")
-_PASSES_ON = ("stopped", "exit-status", "lost", "silent", "timed-out", "oom-status", "kernel-kill")
+_PASSES_ON = ("stopped", "exit-status", "lost", "silent", "timed-out", "oom-status", "not-oom", "kernel-kill")
+_MOST_SIGNAL_STATUS = 128 + 65
+"""Below it, and over 128, an exit status is a signal that a shell passes on."""
 _NINJA = 1000
 """Depth of a ninja that a make started: deeper than any make."""
 
@@ -112,7 +114,7 @@ def _take(groups: list[list[Finding]], target: Finding) -> list[Finding]:
     if target.signal is not None:
         # make itself saw the signal: the tool had no words.
         return []
-    if target.status is not None and target.status > 128:
+    if target.status is not None and 128 < target.status < _MOST_SIGNAL_STATUS:
         near = [group for group in groups if group[-1].signal and target.line - group[-1].line <= 3]
         return _out_of(groups, near[-1:])
     nameless = [group for group in groups if not any(_names_another(each, target.output) for each in group)]

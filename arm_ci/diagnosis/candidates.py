@@ -59,7 +59,8 @@ _LATE = (
     b"cancel",
     b"shared libraries",
 )
-_BEFORE_137 = frozenset(b" =:('\"")
+_BEFORE_137 = frozenset(b" :('\"")
+_GIVEN_137 = (b"rc=", b"code=", b"tus=", b"exit=")
 _DIGITS = frozenset(b"0123456789.")
 
 
@@ -127,7 +128,9 @@ class Candidates:
 def _is_status(lowered: bytes, place: int) -> bool:
     before = lowered[place - 1] if place else 32
     after = lowered[place + 3] if place + 3 < len(lowered) else 32
-    return before in _BEFORE_137 and after not in _DIGITS
+    if after in _DIGITS:
+        return False
+    return before in _BEFORE_137 or lowered[max(0, place - 5) : place].endswith(_GIVEN_137)
 
 
 def _next_line(lowered: bytes, place: int) -> int:

@@ -12,14 +12,15 @@ from arm_ci.diagnosis.verdict import Kind
 
 # The lower, the more it explains: what killed a tool explains the errors of the others around it.
 _RANK: dict[Means, int] = {
-    "killed": 0,
-    "oom-status": 0,
-    "too-large": 1,
-    "disk-full": 2,
-    "refused": 2,
-    "fork-refused": 2,
-    "not-loaded": 2,
-    "file-limit": 3,
+    "not-oom": 0,
+    "killed": 1,
+    "oom-status": 1,
+    "too-large": 2,
+    "disk-full": 3,
+    "refused": 3,
+    "fork-refused": 3,
+    "not-loaded": 3,
+    "file-limit": 4,
     "crashed": 4,
     "terminated": 5,
     "missing": 6,
@@ -34,6 +35,7 @@ _RANK: dict[Means, int] = {
     "assembler": 13,
 }
 _KINDS: dict[Means, Kind] = {
+    "not-oom": "killed-other",
     "killed": "oom-kill",
     "oom-status": "oom-kill",
     "too-large": "address-space",
@@ -140,7 +142,8 @@ def _primary(findings: list[Finding], says: Finding | None) -> Finding | None:
             if each.means == "killed" and (each.command or (says is not None and each.line == says.line))
         ]
         known = [*ends, *tests]
-    return min(known, key=lambda each: (_RANK[each.means], each.line), default=None)
+    # A crash is best told by the line that names its signal.
+    return min(known, key=lambda each: (_RANK[each.means], each.signal is None, each.line), default=None)
 
 
 def _guess(failure: Failure) -> Cause | None:
@@ -199,9 +202,9 @@ def is_compiler(program: str) -> bool:
 
 def _output(kind: Kind, primary: Finding, findings: list[Finding], output: str, command: str) -> str:
     if kind in ("missing-byproduct", "patch-failed", "network"):
-        return primary.output or next(
-            (each.output for each in findings if each.output and each.means == primary.means), ""
-        )
+        # Of several names for one thing the one within the tree.
+        named = [each.output for each in (primary, *findings) if each.output and each.means == primary.means]
+        return next((each for each in named if not each.startswith("/")), named[0] if named else "")
     if kind in ("configure-error", "test-failure"):
         return ""
     arguments = next((each.command for each in findings if each.means == "crashed" and each.command), "")

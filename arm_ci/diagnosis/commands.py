@@ -45,6 +45,10 @@ _CLONING = re.compile(rb"(?:^|\n)[^\n]{0,100}Cloning into (?:bare repository )?'
 _PATCHING = re.compile(
     rb"(?:^|\n)[^\n]{0,100}(?:patching file|Checking patch) '?([^'\n]{1,500}?)'?(?:\.\.\.)?(?= \(|\n|$)"
 )
+_INCLUDED = re.compile(
+    rb"(?:\n|^)[^\n]{0,60}\b(?:included )?from ([^\s:]{1,500}\.(?:c|cc|cpp|cxx|C|cu|m|mm)):\d+[:,]"
+)
+_SPEAKER = re.compile(r"^([\w.+-]+): .*(?:error|failed|fatal).*:$")
 _PARTS = re.compile(r"\s*(?:&&|;|\|\|)\s*")
 _COMPILERS = re.compile(r"^(?:[\w.]+-)*(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+|cpp|gfortran)(?:-[\d.]+)?$")
 _LINKERS = re.compile(r"^(?:[\w.]+-)*(?:ld|ld\.\w+|mold|lld|gold|collect2)$")
@@ -94,6 +98,19 @@ def named_before(window: Window, place: int, finding: Finding) -> str:
     pattern = _CLONING if finding.program == "git" and finding.means == "network" else _PATCHING
     names = pattern.findall(window.text, max(0, place - 4096), place)
     return readable(names[-1]) if names else ""
+
+
+def includer(window: Window, place: int) -> str:
+    """The source that includes the header which an error at this place is in, as the lines before say."""
+    names = _INCLUDED.findall(window.text, max(0, place - 8192), place)
+    return readable(names[-1]) if names else ""
+
+
+def speaker_before(window: Window, place: int) -> str:
+    """The program whose message the line at this place continues: `dpkg: unrecoverable fatal error, aborting:`."""
+    start = window.text.rfind(b"\n", 0, max(0, place - 1)) + 1
+    match = _SPEAKER.match(tools_own(readable(window.text[start : min(place, start + 400)])))
+    return match[1] if match else ""
 
 
 def is_command(text: str) -> bool:

@@ -71,6 +71,8 @@ def edge_of(cause: Cause, report: Report | None) -> Edge | None:
         if named:
             return next((edge for edge in named if edge.failed), named[-1])
     proper = [edge for edge in failed if program_name(edge.program) not in _PASSES_ON]
+    if len(proper) == 1 and proper[0].failed:
+        return proper[0]
     alike = [edge for edge in proper if edge.failed and same_program(edge.heaviest or edge.program, cause.program)]
     return alike[0] if len(alike) == 1 else None
 

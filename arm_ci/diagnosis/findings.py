@@ -17,6 +17,7 @@ Means = Literal[
     "not-loaded",
     # Somebody else says that memory ran out, or that time did.
     "oom-status",
+    "not-oom",
     "silent",
     "timed-out",
     "lost",

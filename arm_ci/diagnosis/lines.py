@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-LONGEST_LINE = 4096
-"""Bytes of a longer line that are looked at, around the place that counts."""
+LONGEST_LINE = 1500
+"""Bytes before and after the place that counts, of a longer line, that are looked at."""
 
 
 class Window:
@@ -45,22 +45,6 @@ class Window:
         self._known = (place, number)
         return number
 
-    def start_of(self, number: int) -> int:
-        """Where in the text the line with this number begins; 0 when it is before it."""
-        place = 0
-        if number <= self._first:
-            return 0
-        known, at = self._known
-        if at > number:
-            known, at = 0, self._first
-        place = known
-        while at < number:
-            place = self.text.find(b"\n", place) + 1
-            if place == 0:
-                return len(self.text)
-            at += 1
-        return place
-
     def line(self, place: int) -> tuple[int, int]:
         """Start and end of the line at this place; of a very long one the part around the place.
 
@@ -92,4 +76,15 @@ class Window:
         if end == 0 and len(places) < most:
             places.append(0)
         places.reverse()
+        return places
+
+    def lines_after(self, place: int, most: int) -> list[int]:
+        """Where the lines after the one at this place begin, at most so many, in their order."""
+        text = self.text
+        places: list[int] = []
+        start = text.find(b"\n", max(0, place)) + 1 if place >= 0 else 0
+        while len(places) < most and (start > 0 or place < 0) and start < len(text):
+            places.append(start)
+            place = start
+            start = text.find(b"\n", start) + 1
         return places

@@ -7,6 +7,7 @@ at with care. What is found does not depend on how the bytes are cut into pieces
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 
 from arm_ci.agent.oom_records import OomRecord, parse_oom_records
@@ -14,9 +15,10 @@ from arm_ci.diagnosis import commands
 from arm_ci.diagnosis.candidates import Budget, Candidates
 from arm_ci.diagnosis.findings import Finding, LogFindings
 from arm_ci.diagnosis.kept import Kept
-from arm_ci.diagnosis.lines import Window
+from arm_ci.diagnosis.lines import LONGEST_LINE, Window
 from arm_ci.diagnosis.outputs import Rebuilt
 from arm_ci.diagnosis.recognisers import recognise
+from arm_ci.diagnosis.status_lines import next_status
 from arm_ci.diagnosis.text import readable, shortened, tools_own
 
 BLOCK_BYTES = 1 << 18
@@ -28,9 +30,12 @@ CONTEXT_LINES = 14
 BLOCK_LINES = 60
 """Lines of a failed edge of ninja that are all looked at, from its command on."""
 MOST_KILLS = 50
+LINES_BELOW = 4
+_GOES_ON = ("refused", "crashed", "disk-full")
+"""LLVM names the program only below its error."""
 LONGEST_COMMAND = 4000
 
-_STATUS = re.compile(rb"^(?:\x1b\[[0-9;]*m)*\[ *\d+[/%\]]|^ninja: ", re.MULTILINE)
+_HEADERS = (".h", ".hh", ".hpp", ".hxx", ".inc", ".tcc", ".ipp")
 _DONE = re.compile(
     r"^\[ *(?P<n>\d+)/(?P=n)\] |^\[100%\] Built target |^ninja: no work to do|^Finished: SUCCESS|^BUILD SUCCESS"
     r"|^Build succeeded"
@@ -57,7 +62,10 @@ class LogScanner:
         self._rebuilt = Rebuilt()
         self._edge: Finding | None = None
         self._edge_lines = 0
+        self._edge_end = 0
+        self._fragments = Budget(first=200, per_block=1)
         self._looked: set[int] = set()
+        self._waiting: list[int] = []
         self._bits32 = ""
         self._kernel: list[OomRecord] = []
         self._bytes = 0
@@ -105,143 +113,137 @@ class LogScanner:
         window.append(block)
         self._looked = {place for place in self._looked if place >= window.offset}
         self._candidates.new_block()
-        self._contexts.new_block()
-        self._lookups.new_block()
+        for budget in (self._contexts, self._lookups, self._fragments):
+            budget.new_block()
         begin = window.begin
         if self._edge is not None:
-            self._follow_edge(begin, first=True)
-        hits = self._candidates.find(window.text, begin)
-        for place in hits:
-            self._look(place)
-        if self._edge is not None:
-            self._close_edge(len(window.text))
+            self._follow(begin)
+        self._look(self._candidates.find(window.text, begin))
+        self._close_edge(len(window.text))
+        self._look_at_waiting()
         if last:
-            for place in window.lines_before(len(window.text), TAIL_LINES):
-                self._look(place)
-            for place in self._candidates.find_late(window.text):
-                self._look(place)
-            if self._edge is not None:
-                self._close_edge(len(window.text))
-                self._end_edge(window.lines)
+            self._look(window.lines_before(len(window.text), TAIL_LINES))
+            self._look(self._candidates.find_late(window.text))
+            self._end_edge(window.lines)
+            self._look_at_waiting()
         self._rebuilt.look(window, begin)
 
-    def _look(self, place: int) -> None:
-        """Looks at the line that holds this place of the window."""
+    def _look(self, places: Iterable[int]) -> None:
+        """Looks at the lines that hold these places of the window, and at those that they lead to."""
+        self._look_at_waiting()
+        for place in places:
+            if self._edge is not None and place >= self._window.begin:
+                # The status line itself is looked for to its end.
+                self._close_edge(self._window.line(place)[1])
+            self._look_at(place)
+            self._look_at_waiting()
+
+    def _look_at_waiting(self) -> None:
+        while self._waiting:
+            self._look_at(self._waiting.pop())
+
+    def _look_at(self, place: int) -> None:
         window = self._window
         start, stop = window.line(place)
         if window.offset + start in self._looked:
             return
-        self._looked.add(window.offset + start)
-        if self._edge is not None and start >= window.begin:
-            self._close_edge(start)
-        text = readable(window.text[start:stop])
-        if not text:
+        if stop - start > LONGEST_LINE and not self._fragments.take():
             return
-        found = recognise(text)
+        self._looked.add(window.offset + start)
+        text = readable(window.text[start:stop])
+        if start and window.text[start - 1] not in b"\r\n":
+            # The middle of a long line is not the beginning of a message.
+            text = "... " + text
+        found = recognise(text) if text else None
         if found is not None:
             self._found(found, text, start, stop)
 
     def _found(self, found: Finding, text: str, start: int, stop: int) -> None:
         window = self._window
         number = window.number(start)
-        command = found.command
-        if found.means == "edge-failed":
-            command = self._open_edge(number, stop)
-        elif found.means == "target-failed":
-            self._around(start)
-            if self._lookups.take():
-                command = commands.command_of(window, found.output, start)
-        nearby = ""
-        if found.means not in ("edge-failed", "target-failed") and not command and self._lookups.take():
-            nearby = commands.command_before(window, start)
-        if not found.output and found.means in ("network", "patch"):
-            found = replace(found, output=commands.named_before(window, start, found))
-        if found.means == "linker-failed":
-            self._around(start)
-        if found.means in ("refused", "too-large", "not-loaded") and not self._bits32:
-            self._bits32 = _bits32(window.text)
-        if found.means == "kernel-kill" and len(self._kernel) < MOST_KILLS:
-            self._read_kernel(start, number)
-        finding = replace(
-            found,
-            line=number,
-            text=shortened(tools_own(text)),
-            command=shortened(command, LONGEST_COMMAND),
-            nearby=shortened(nearby, LONGEST_COMMAND),
-        )
+        finding = replace(found, line=number, text=shortened(tools_own(text)))
         if finding.means == "edge-failed":
-            self._edge = finding
-            self._edge_lines = 0
-            self._follow_edge(stop)
-        else:
-            self._kept.add(finding)
-        if finding.means in ("edge-failed", "target-failed"):
+            self._open_edge(finding, stop)
+            return
+        if finding.means == "target-failed":
             self._rebuilt.failed(finding.output, number)
+            if self._lookups.take():
+                command = commands.command_of(window, finding.output, start)
+                finding = replace(finding, command=shortened(command, LONGEST_COMMAND))
+        elif not finding.command and self._lookups.take():
+            finding = replace(finding, nearby=shortened(commands.command_before(window, start), LONGEST_COMMAND))
+        if not finding.output and finding.means in ("network", "patch"):
+            finding = replace(finding, output=commands.named_before(window, start, finding))
+        if finding.source.endswith(_HEADERS):
+            finding = replace(finding, source=commands.includer(window, start) or finding.source)
+        if finding.means == "fork-refused" and not finding.program:
+            finding = replace(finding, program=commands.speaker_before(window, start))
+        if finding.means in ("refused", "too-large", "not-loaded") and not self._bits32:
+            self._bits32 = _bits32(window.text)
+        if finding.means == "kernel-kill" and len(self._kernel) < MOST_KILLS:
+            self._read_kernel(start, number)
+        if finding.means in ("target-failed", "linker-failed"):
+            self._await(window.lines_before(start, CONTEXT_LINES))
+        if finding.means in _GOES_ON:
+            self._await(window.lines_after(stop, LINES_BELOW))
+        self._kept.add(finding)
+
+    def _await(self, places: list[int]) -> None:
+        if self._contexts.take():
+            self._waiting.extend(reversed(places))
 
     # An edge of ninja: `FAILED: out`, its command, what it printed, until the next status line.
 
-    def _open_edge(self, number: int, stop: int) -> str:
-        window = self._window
-        if self._edge is not None:
-            self._end_edge(number - 1)
-        start = stop + 1
-        end = window.text.find(b"\n", start)
-        line = window.text[start : end if end >= 0 else len(window.text)]
-        return readable(line[:65536]).strip()
-
-    def _follow_edge(self, place: int, first: bool = False) -> None:
-        """Looks at all lines of the edge's output, up to a number."""
-        if not first and not self._contexts.take():
-            return
+    def _open_edge(self, edge: Finding, stop: int) -> None:
         text = self._window.text
-        close = _STATUS.search(text, max(0, place - 1) if place else 0)
-        end = close.start() if close else len(text)
-        while self._edge_lines < BLOCK_LINES and place < end:
-            self._edge_lines += 1
-            edge = self._edge
-            self._look_inside(place)
-            if self._edge is not edge:
-                return
-            next_line = text.find(b"\n", place)
-            if next_line < 0:
-                return
-            place = next_line + 1
+        self._rebuilt.failed(edge.output, edge.line)
+        end = stop if edge.command else text.find(b"\n", stop + 1)
+        if not edge.command:
+            line = text[stop + 1 : min(end if end >= 0 else len(text), stop + (1 << 16))]
+            edge = replace(edge, command=shortened(readable(line).strip(), LONGEST_COMMAND))
+        if self._edge is not None and edge.line < self._edge.line:
+            self._kept.add(replace(edge, last_line=self._edge.line - 1))
+            return
+        self._end_edge(edge.line - 1)
+        self._edge = edge
+        self._edge_lines = 0
+        # Its own command is no status line, and may hold what looks like one.
+        self._edge_end = self._window.offset + (end if end >= 0 else len(text))
+        self._follow(stop + 1)
 
-    def _look_inside(self, place: int) -> None:
-        edge, self._edge = self._edge, None
-        try:
-            self._look(place)
-        finally:
-            if self._edge is None:
-                self._edge = edge
+    def _follow(self, place: int) -> None:
+        """Looks at all lines of the edge's output from this place on, up to a number."""
+        text = self._window.text
+        places = self._window.lines_after(place - 1, BLOCK_LINES - self._edge_lines)
+        if places:
+            close = next_status(text, place, places[-1] + LONGEST_LINE)
+            places = [each for each in places if close < 0 or each < close]
+        self._edge_lines += len(places)
+        self._await(places)
 
     def _close_edge(self, place: int) -> None:
         """Ends the open edge when a status line stands before this place."""
         window = self._window
+        if self._edge is None:
+            return
         edge = self._edge
-        if edge is None:
+        begin = max(window.begin, self._edge_end - window.offset)
+        if begin >= place:
             return
-        begin = max(window.begin, window.start_of(edge.line + 1))
-        close = _STATUS.search(window.text, begin, place)
-        if close is None:
+        close = next_status(window.text, begin, place)
+        self._edge_end = window.offset + place
+        if close < 0:
             return
-        number = window.number(close.start())
-        for each in window.lines_before(close.start(), CONTEXT_LINES):
-            if window.number(each) > edge.line:
-                self._look_inside(each)
-        if self._edge is edge:
-            self._end_edge(number - 1)
+        number = window.number(close)
+        self._end_edge(number - 1)
+        if number - edge.line > BLOCK_LINES:
+            # The end of a long output, where a tool says how it ended.
+            self._await(window.lines_before(close, CONTEXT_LINES))
 
     def _end_edge(self, last_line: int) -> None:
-        edge = self._edge
-        if edge is not None:
-            self._kept.add(replace(edge, last_line=last_line))
+        if self._edge is not None:
+            self._kept.add(replace(self._edge, last_line=last_line))
             self._edge = None
-
-    def _around(self, start: int) -> None:
-        if self._contexts.take():
-            for place in self._window.lines_before(start, CONTEXT_LINES):
-                self._look_inside(place)
 
     def _read_kernel(self, start: int, number: int) -> None:
         window = self._window

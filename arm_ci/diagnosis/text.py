@@ -16,6 +16,10 @@ _PREFIX = re.compile(
     r"\[\d+\]\(https?://[^)\s]*\)"  # a line number of a web page
     r"|\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[^\s\]]*\]?(?=\s|\[|$)"
     r"|\[?\d\d?:\d\d:\d\d(?:[.,]\d+)?\]?(?=\s|$)"
+    r"|\d+:\d\d\.\d+(?=\s)"  # mach
+    r"|Step \#\d+:(?=\s)"
+    r"|default:(?=\s)"  # vagrant
+    r"|= note:(?=\s)"  # rustc
     r"|\#\d+ \d+\.\d+(?=\s)"  # docker's buildkit
     r"|\d+\.\d+ (?=\[)"
     r"|\[(?:ERROR|WARN|WARNING|INFO|DEBUG|ALL|EXTRA|CFG|FILE|exec|build)\s*\](?=\s)"

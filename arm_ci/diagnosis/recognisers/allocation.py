@@ -14,7 +14,7 @@ _REFUSED = (
 )
 _ALLOCATING = re.compile(r"^(?:\S+: )??(?P<program>[^\s:]+): out of memory allocating (?P<bytes>\d+) bytes")
 _EXHAUSTED = re.compile(
-    r"^(?:(?P<program>[^\s:]+): )?(?:fatal error: )?virtual memory exhausted(?:: Cannot allocate memory)?$"
+    r"^(?:(?P<program>[^\s:]+): )?(?:fatal error: )?virtual memory exhausted(?:: +Cannot allocate memory)?$"
 )
 _GOLD_OUTPUT = re.compile(
     rf"^(?P<program>{LINKER}): fatal error: (?P<output>[^\s:]+): .*?failed to allocate (?P<bytes>\d+) bytes"
@@ -40,15 +40,17 @@ _BAD_ALLOC = re.compile(
 _RUST = re.compile(r"^memory allocation of (?P<bytes>\d+) bytes failed")
 _JAVA = re.compile(
     r"java\.lang\.OutOfMemoryError|There is insufficient memory for the Java Runtime|JavaScript heap out of memory"
+    r"|Fatal javascript OOM"
     r"|core\.exception\.OutOfMemoryError|^heap exhausted|^MemoryError(?::|$)"
     r"|^(?:fatal error: )?runtime: (?:out of memory|cannot allocate)"
 )
 _JAVA_BYTES = re.compile(r"failed to (?:map|allocate) (?P<bytes>\d+) bytes")
 # What starts processes, and has no memory for one more.
 _FORK = re.compile(
-    r"(?i)^(?!.*\btests?\b)(?:(?P<program>[\w./+-]+): )?(?:.*\b(?:v?fork|posix_spawn|clone|spawn|create process"
-    r"|exec\w*)\b.*|.*Cannot run program .*)"
-    r"(?:Cannot allocate memory|error=12\b|errno[= ]12\b|not enough memory|out of memory)"
+    r"^(?!.*\btests?\b)(?:(?P<program>[\w./+-]+)(?:\[\d+\])?: )?"
+    r".{0,120}?(?:\b(?:v?fork|posix_spawn|clone|spawn|create process|exec\w{0,4})\b|Cannot run program ).{0,160}?"
+    r"(?:Cannot allocate memory|error=12\b|errno[= ]12\b|not enough memory|out of memory)",
+    re.IGNORECASE,
 )
 _LOADER = re.compile(
     r"^(?P<program>[^\s:]+): error while loading shared libraries: (?P<library>[^\s:]+): (?:failed to map segment"
@@ -64,7 +66,8 @@ _TOOLS = (
 _TOOL = re.compile(
     rf"^(?:\S*/)?(?P<program>{_TOOLS}|{DRIVER})(?:-[\d.]+)?(?:\[\d+\])?: (?:.*?[: ])??{_REFUSED}(?:$|[.:]|\s\()"
 )
-_COMPILER = re.compile(rf"^(?P<source>[^\s:]+):(?:\d+:)*(?:\d+:)? (?:fatal )?error: (?:.*: )?{_REFUSED}$")
+_ANY_TOOL = re.compile(r"^(?P<program>[\w./+-]*[\w+-]): [Cc]annot allocate memory$")
+_COMPILER = re.compile(rf"^(?P<source>[^\s:]+):(?:\d+:)* (?:fatal )?error: (?!.*assert)(?:.*: )?{_REFUSED}$")
 _PYTHON = re.compile(r"^OSError: \[Errno 12\] Cannot allocate memory")
 _ASSEMBLER = re.compile(rf"^\S+: (?:Fatal error|Error): (?:.*: )?{_REFUSED}")
 
@@ -79,6 +82,11 @@ def _named(match: re.Match[str]) -> Finding:
         source=groups.get("source") or "",
         bytes=int(asked) if asked else None,
     )
+
+
+def _gold(match: re.Match[str]) -> Finding:
+    # gold's own words, under whichever name it was started.
+    return Finding("refused", program="ld.gold", output=match["output"], bytes=int(match["bytes"]))
 
 
 def _too_large(match: re.Match[str]) -> Finding:
@@ -133,7 +141,7 @@ RECOGNISERS = (
     Recogniser(("ftruncate failed",), _MOLD_TRUNCATE, _mold_truncate),
     Recogniser(("loading shared libraries",), _LOADER, _loader),
     Recogniser(("virtual memory exhausted",), _EXHAUSTED, _named),
-    Recogniser(("failed to allocate",), _GOLD_OUTPUT, _named),
+    Recogniser(("failed to allocate",), _GOLD_OUTPUT, _gold),
     Recogniser(("cannot allocate memory",), _LLD_OUTPUT, _named),
     Recogniser(("fork", "spawn", "cannot run program", "clone", "create process", "exec"), _FORK, _fork),
     Recogniser(("memory",), _LINKER, _named),
@@ -142,9 +150,10 @@ RECOGNISERS = (
     Recogniser(("bad_alloc",), _BAD_ALLOC, _unnamed),
     Recogniser(("memory allocation of",), _RUST, _named),
     Recogniser(("failed to map", "failed to allocate"), _JAVA_BYTES, _named),
-    Recogniser(("memory", "heap"), _JAVA, _unnamed),
+    Recogniser(("memory", "heap", "oom in"), _JAVA, _unnamed),
     Recogniser(("memory",), _ASSEMBLER, _assembler),
     Recogniser(("memory",), _COMPILER, _named),
     Recogniser(("errno 12",), _PYTHON, _python),
     Recogniser(("memory",), _TOOL, _named),
+    Recogniser(("cannot allocate memory",), _ANY_TOOL, _named),
 )

@@ -15,7 +15,7 @@ _MAKE = re.compile(
     r"\[(?P<target>[^\[\]]+)\] (?P<words>.+)$"
 )
 # Since make 4.0 with the place of the rule: `Makefile:5: heavy.o`; in Chinese with full-width colons.
-_RULE = re.compile(r"^.*?[:：]\d+[:：] ?(?=\S)")
+_RULE = re.compile(r"^.*?[:：]\d+ ?[:：] ?(?=\S)")
 _SCONS = re.compile(r"^scons: \*\*\* \[(?P<target>[^\]]+)\] (?P<words>.+)$")
 _NUMBER = re.compile(r"(\d+)\s*(?:\(|$)")
 _NO_RULE = re.compile(
@@ -26,10 +26,8 @@ _NINJA_MISSING = re.compile(
     r"^ninja: error: '(?P<missing>[^']+)', needed by '(?P<by>[^']+)', missing and no known rule to make it"
 )
 _NINJA_FAILED = re.compile(r"^FAILED: (?:\[code=(?P<status>-?\d+)\] )?(?P<outputs>\S.*)$")
-_BAZEL = re.compile(
-    r"^ERROR: \S+: (?P<what>.+?) failed:? .*?\(Exit (?P<status>\d+)\)|^ERROR: \S+: .*?\bfailed: \((?:Killed"
-    r"|Exit 137)\)"
-)
+_SAMURAI = re.compile(r"^ninja: job failed: (?P<command>.+)$")
+_WRITES = re.compile(r"\s-o ?(\S+)")
 # pytest and gtest print FAILED as well.
 _NOT_NINJA = re.compile(r"\S+\.py(?:::|\b)|\(|errors?=|failures?=|\S+::|.* (?:ms|sec)\b")
 
@@ -67,7 +65,20 @@ def _ninja_failed(match: re.Match[str]) -> Finding | None:
     if _NOT_NINJA.match(match["outputs"]):
         return None
     status = int(match["status"]) if match["status"] else None
-    return Finding("edge-failed", output=match["outputs"].split()[0], status=status)
+    outputs = match["outputs"]
+    if " -" in outputs:
+        # ninja before 1.7 named the command alone.
+        return Finding("edge-failed", output=_output(outputs), status=status, command=outputs)
+    return Finding("edge-failed", output=outputs.split()[0], status=status)
+
+
+def _output(command: str) -> str:
+    named = _WRITES.findall(command)
+    return named[-1].strip("'\"") if named else ""
+
+
+def _samurai(match: re.Match[str]) -> Finding:
+    return Finding("edge-failed", output=_output(match["command"]), command=match["command"])
 
 
 def _interrupted(match: re.Match[str]) -> Finding:
@@ -84,6 +95,7 @@ RECOGNISERS = (
     Recogniser(("scons: ***",), _SCONS, _scons),
     Recogniser(("missing and no known",), _NINJA_MISSING, _ninja_missing),
     Recogniser(("failed: ",), _NINJA_FAILED, _ninja_failed),
+    Recogniser(("ninja: job failed",), _SAMURAI, _samurai),
     Recogniser(
         ("interrupted by user",), re.compile(r"^(?P<program>ninja): build stopped: interrupted by user"), _interrupted
     ),

@@ -9,21 +9,22 @@ from arm_ci.diagnosis.recognisers.recogniser import LINKER, Recogniser, program_
 
 _FULL = r"(?:No space left on device|no space left on device|Disk quota exceeded|disk quota exceeded)"
 _LINKER = re.compile(
-    rf"^(?P<program>{LINKER}): (?:(?:fatal )?error: |fatal: )?(?:final link failed|cannot .*?|failed to .*?"
-    rf"|(?P<output>[^\s:]+))"
-    rf".*?: {_FULL}"
+    rf"^(?P<program>{LINKER}) ?: (?:(?:fatal )?error: |fatal: )?(?:final link failed"
+    rf"|(?:cannot open output file|failed to open|failed to write(?: to)?(?: the output file)?) (?P<opened>[^\s:]+)"
+    rf"|(?P<output>[^\s:]+)(?=: )|[^:]+).*?: {_FULL}"
 )
 _ASSEMBLER = re.compile(
     rf"^(?:\S+: )?Fatal error: can't (?:write \d+ bytes to section \S+ of|close|write(?: to)?"
     rf"|create) (?P<output>[^:]+): '?{_FULL}"
 )
 _COMPILER = re.compile(
-    rf"^(?P<source>[^\s:]+(?::\d+)*|<built-in>|\w+): (?:fatal |catastrophic )?error: .*?{_FULL}", re.IGNORECASE
+    rf"^(?P<source>[^\s:]+(?::\d+)*|<built-in>|\w+): (?:fatal |catastrophic )?error: (?!.*assert).*?{_FULL}",
+    re.IGNORECASE,
 )
 _MOLD = re.compile(r"^(?P<program>mold|ld\.mold): .*\bDisk full\?")
+# Not within quotes: that is somebody who speaks of it.
 _OTHER = re.compile(
-    rf"^(?!\s*(?:\"|//|\*|\+|-\s|case |return |#))(?:(?P<program>[\w./+-]+?)(?:\[\d+\])?: )?(?!.*\b(?:assert"
-    rf"|EXPECT|expected)).*?{_FULL}"
+    rf"^(?:(?P<program>[\w./+-]+?)(?:\[\d+\])?: )?(?!.*\b(?:assert|EXPECT|expected|echo)\b)[^\"'`]*?{_FULL}(?![\"'`\w])"
 )
 _PLACE = re.compile(
     r"(?:^E: You don't have enough free space in (?P<where>\S+?)\.?$"
@@ -34,7 +35,7 @@ _FILE_LIMIT = re.compile(rf"^(?P<program>{LINKER}|\S+): .*?: File too (?:large|b
 
 
 def _linker(match: re.Match[str]) -> Finding:
-    return Finding("disk-full", program=program_name(match["program"]), output=match["output"] or "")
+    return Finding("disk-full", program=program_name(match["program"]), output=match["output"] or match["opened"] or "")
 
 
 def _assembler(match: re.Match[str]) -> Finding:
@@ -43,6 +44,9 @@ def _assembler(match: re.Match[str]) -> Finding:
 
 def _compiler(match: re.Match[str]) -> Finding:
     source = match["source"]
+    if "catastrophic" in match[0]:
+        # Edison's front end, within nvcc or icc.
+        return Finding("disk-full")
     if source == "fatal":
         # clang: `fatal error: error in backend: IO failure on output stream: ...`.
         return Finding("disk-full")

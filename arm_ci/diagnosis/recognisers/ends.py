@@ -34,10 +34,25 @@ _ZSH = re.compile(
     r"^zsh: (?P<word>killed|terminated|segmentation fault|abort|bus error) +(?:\(core dumped\) +)?(?P<command>\S.*)$"
 )
 _ALONE = re.compile(r"^(?P<word>[^\W\d_][^:,.;=<>\"']{2,50}?(?:: 9)?)$")
+_ENDED = r"(?:terminated|killed|failed|exited|died|stopped|crashed|received|caught|got)"
 _BY_NUMBER = re.compile(
-    r"(?:(?:terminated|killed|failed|exited|died|stopped|crashed) (?:by|with|on|due to|from) (?:<Signals\."
-    r"|signal:? ?\(?)?"
-    r"|\(signal: |[Ss]ignal |code=(?:killed|dumped), status=)(?P<signal>SIG[A-Z]+|\d{1,2}\b)"
+    rf"(?:^|(?<=\s))(?:(?P<program>[\w.+-]+):? (?:was )?)?{_ENDED} (?:(?:by|with|on|due to|from) )?(?:a )?"
+    r"(?:signal:? ?\(?|<Signals\.|(?=SIG))(?P<signal>SIG[A-Z]+|\d{1,2}\b)"
+    r"|\(signal: (?P<cargo>\d{1,2})\b|\bcode=(?:killed|dumped), status=(?P<systemd>\d{1,2})\b"
+)
+_NO_PROGRAMS = (
+    "process",
+    "child",
+    "job",
+    "command",
+    "it",
+    "subprocess",
+    "error",
+    "program",
+    "task",
+    "and",
+    "has",
+    "exit",
 )
 _NEGATIVE = re.compile(r"(?:exit (?:status|code)|returned|returncode|rc)[:= ]+-(?P<signal>\d{1,2})\b")
 _STATUS = re.compile(
@@ -148,9 +163,13 @@ def _alone(match: re.Match[str]) -> Finding | None:
 
 
 def _by_number(match: re.Match[str]) -> Finding | None:
-    name = match["signal"]
+    groups = match.groupdict()
+    name = next(each for each in (groups["signal"], groups.get("cargo"), groups.get("systemd")) if each)
     signal = _NAMES.get(name) if name.startswith("SIG") else int(name)
-    return None if signal is None or not 0 < signal < 65 else _end(signal)
+    if signal is None or not 0 < signal < 65:
+        return None
+    program = groups.get("program") or ""
+    return _end(signal, "" if program.lower() in _NO_PROGRAMS else program)
 
 
 def _status(match: re.Match[str]) -> Finding | None:

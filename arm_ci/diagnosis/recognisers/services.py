@@ -13,6 +13,7 @@ _OOM_STATUS = re.compile(
     r"|Failed with result 'oom-kill'|has been killed by the OOM killer|\bStatus:?\s+OOMKilled"
     r"|The node was low on resource: memory"
 )
+_NOT_OOM = re.compile(r"\"?OOMKilled\"?\s*[:=]\s*false")
 _LOST = re.compile(
     r"The runner has received a shutdown signal|^.{0,200}runner: .*lost communication with the server"
     r"|runner lost communication with the server|We stopped hearing from agent"
@@ -42,6 +43,10 @@ def _oom_status(match: re.Match[str]) -> Finding:
     return Finding("oom-status")
 
 
+def _not_oom(match: re.Match[str]) -> Finding:
+    return Finding("not-oom")
+
+
 def _lost(match: re.Match[str]) -> Finding:
     return Finding("lost")
 
@@ -55,6 +60,7 @@ def _timed_out(match: re.Match[str]) -> Finding:
 
 
 RECOGNISERS = (
+    Recogniser(("oomkilled",), _NOT_OOM, _not_oom),
     Recogniser(("oomkilled", "oom-kill", "oom killer", "low on resource"), _OOM_STATUS, _oom_status),
     Recogniser(
         (
