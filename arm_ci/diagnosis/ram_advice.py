@@ -12,8 +12,6 @@ from arm_ci.diagnosis.situation import Situation
 
 _ZRAM_RATIO = 3
 """How far zram compresses what compilers hold: RAM has to suffice for this part of it."""
-_READ_AGAIN = 2
-"""Input files that are so many times larger than RAM are read again and again."""
 _NAMED = 4
 _COLLECTING = "--param ggc-min-expand=10 --param ggc-min-heapsize=32768"
 
@@ -73,10 +71,10 @@ def _other_linker(situation: Situation, now: Linker | None) -> Option:
     """lld, or mold; without debug information where their input would be read again and again."""
     cost, words = LINKS["lld"], ""
     measure = ", ".join(f"{name} {each.anonymous:,}" for name, each in LINKS.items())
-    read = (situation.needed or 0) * cost.resident / LINKS[now or "bfd"].anonymous
-    if situation.ram and read > _READ_AGAIN * situation.ram:
+    read = (situation.needed_whole or 0) * cost.resident / LINKS[now or "bfd"].anonymous
+    if situation.ram and read > situation.ram:
         cost, words = STRIPPED["lld"], " -Wl,-S"
-        measure += f", lld without debug information {cost.anonymous:,}"
+        measure += f", lld without debug information {cost.anonymous:,} ({measured.LLD_ON_A_SMALL_MACHINE})"
     also = "" if now == "mold" else ", or with mold"
     return _estimated(
         situation,

@@ -97,7 +97,7 @@ def test_evidence_has_its_source_line_and_reason():
 def test_advice_comes_with_its_figures_and_code_is_code():
     found, there = whole()
     text = page(found, there)
-    assert "<li><b>Link with lld (-fuse-ld=lld), or with mold.</b><small>For mesos-execute 1.1.0 " in text
+    assert "<li><b>Link with lld (-fuse-ld=lld -Wl,-S), or with mold.</b><small>For mesos-execute 1.1.0 " in text
     assert (
         "<b>Raise the memory limit of cgroup <code>/build</code>, and add at least 2.0 GB of swap to the machine.</b>"
         in text
