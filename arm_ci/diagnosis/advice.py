@@ -18,6 +18,8 @@ from arm_ci.diagnosis.verdict import Advice, Verdict
 _ASK_THE_MACHINE = (
     "ulimit -v; getconf LONG_BIT; cat /proc/sys/vm/overcommit_memory; grep -E 'Mem|Swap|Commit' /proc/meminfo"
 )
+_PLENTY = 2
+"""So many times what a program held was free: it was not RAM that refused it more."""
 _MOST = 6
 _CLEAR = ("disk-full", "address-space", "overcommit")
 """Kinds that no better view would change."""
@@ -61,6 +63,17 @@ def _better_view(situation: Situation) -> Iterable[Option]:
 
 
 def _alloc_failed(situation: Situation) -> Iterable[Option]:
+    free = situation.least("memory_available_bytes")
+    limits = situation.report.limits if situation.report else None
+    unlimited = limits is not None and limits.rlimit_as_bytes is None and limits.overcommit_mode != 2
+    if unlimited and free is not None and free > _PLENTY * (situation.needed or 0):
+        yield Option(
+            "Look for a limit that the build sets itself, such as a `ulimit -v` in its rules.",
+            f"{situation.program or 'The program'} held {size(situation.needed or 0)}, and {size(free)} of RAM were "
+            "free all the time; the command itself began without such a limit.",
+        )
+        yield from address_advice.options_of_both_regimes(situation)
+        return
     yield Option(
         f"Find out which limit it was, on the machine that built: `{_ASK_THE_MACHINE}`.",
         "A number from the first is a limit of addresses, 32 from the second a small address space, 2 from the third "
@@ -111,7 +124,7 @@ def _disk_full(situation: Situation) -> Iterable[Option]:
         yield Option(
             "Lift the limit of a file's size: `ulimit -f unlimited`.", f"A file may have at most {limit} here."
         )
-    tree, temporary = situation.least_free("free_disk_bytes"), situation.least_free("free_temporary_bytes")
+    tree, temporary = situation.least("free_disk_bytes"), situation.least("free_temporary_bytes")
     asked = f", and {size(situation.verdict.bytes)} more were to be written" if situation.verdict.bytes else ""
     if temporary is not None and temporary < _SMALL_BYTES and (tree is None or tree > temporary):
         tree_words = f", {size(tree)} where the build tree is" if tree is not None else ""

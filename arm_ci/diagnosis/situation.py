@@ -214,7 +214,7 @@ class Situation:
             return 0
         return max(self._seen("committed_bytes"), default=self.report.limits.committed_bytes or 0)
 
-    def least_free(self, column: str) -> int | None:
+    def least(self, column: str) -> int | None:
         """The least that a column of the samples showed."""
         return min(self._seen(column), default=None)
 

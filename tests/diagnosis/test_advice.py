@@ -334,6 +334,14 @@ def test_a_refusal_without_a_cause_says_how_to_find_it():
     ]
 
 
+def test_a_refusal_with_memory_to_spare_comes_from_a_limit_of_the_builds_own():
+    roomy = report((link(100 * MB),), samples=samples(60)._replace(rows=samples(60).rows[:30]))
+    assert pairs(verdict("alloc-failed", program="ld", output="bin/app"), roomy)[0] == (
+        "Look for a limit that the build sets itself, such as a `ulimit -v` in its rules.",
+        "ld held 100 MB, and 430 MB of RAM were free all the time; the command itself began without such a limit.",
+    )
+
+
 def test_what_could_not_be_seen_is_advised_where_it_would_settle_the_cause():
     view = (
         "For a surer verdict the next time: cgroup_enable=memory cgroup_memory=1 in cmdline.txt (memory cgroup); "
