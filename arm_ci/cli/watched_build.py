@@ -16,9 +16,6 @@ from arm_ci.diagnosis.verdict import Verdict
 from arm_ci.plan import Command, Places
 from arm_ci.plan.watching import agent_path, finish, report_path, watched
 
-_SIGNALS = range(129, 129 + 64)
-"""Exit statuses by which the agent passes a signal on."""
-
 
 def run_watched(
     commands: Sequence[Command],
@@ -53,7 +50,8 @@ def run_watched(
 
 
 def _ended(end: End) -> Ended:
-    passed_on = end.exit_status - 128 if end.exit_status in _SIGNALS else None
+    # The agent passes a signal on as a shell does.
+    passed_on = end.exit_status - 128 if end.exit_status is not None and 128 < end.exit_status <= 192 else None
     return Ended(end.exit_status, end.signal or passed_on, end.silent_seconds)
 
 

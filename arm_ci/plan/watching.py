@@ -11,6 +11,8 @@ from arm_ci.plan.commands import Command, Places
 LOST_BUILD_PROPERTY = "lost_build"
 """Property of a build: what the lost build before it left in its report; the master shows it with the tries."""
 _FINISH_SECONDS = 300
+# A single link may take that long on a board that swaps; the trial says a line after each.
+_TRIAL_SILENCE_SECONDS = 2 * 3600
 
 
 def agent_path(places: Places) -> PurePosixPath:
@@ -33,3 +35,15 @@ def finish(places: Places, stage: str) -> Command:
     """Prints the report when the agent could not write it: it was killed, or the disk is full."""
     words = ("python3", str(agent_path(places)), "finish", "--report", str(report_path(places, stage)))
     return Command(words, places.support, _FINISH_SECONDS)
+
+
+def trial_path(places: Places) -> PurePosixPath:
+    """Where the agent writes the result of a link trial."""
+    return places.support / "link-trial.json"
+
+
+def trial(places: Places, stage: str, output: str) -> Command:
+    """Repeats the link of a stage that makes `output`, in every way that this machine can."""
+    words = ("python3", str(agent_path(places)), "link-trial", "--report", str(report_path(places, stage)))
+    argv = (*words, "--result", str(trial_path(places)), "--output", output)
+    return Command(argv, places.support, _TRIAL_SILENCE_SECONDS)

@@ -29,6 +29,8 @@ REPORT = "report"
 """Build data: the agent's report as gzipped JSON."""
 VERDICT_PROPERTY = "verdict"
 """Property of the build: the kind of its verdict."""
+FAILED_LINK_PROPERTY = "failed_link"
+"""Property of the build: the output of the link that the verdict is about, if it is about one."""
 _SOURCE = "arm_ci"
 
 
@@ -44,6 +46,13 @@ def how_ended(remote: Any) -> Ended:
 
 def _silence(remote: Any) -> int | None:
     return int(remote.args["timeout"]) if fell_silent(remote) else None
+
+
+def failed_link(verdict: Verdict, report: Report | None) -> str:
+    """The output of the link that the verdict is about; empty when it is about something else."""
+    edges = report.edges if report else ()
+    links = [edge.output for edge in edges if edge.kind == "link" and edge.exit_status != 0]
+    return next((output for output in links if output == verdict.output), "")
 
 
 class WatchedStep(RecipeStep):
@@ -94,6 +103,8 @@ class WatchedStep(RecipeStep):
             await self.addHTMLLog(VERDICT, await deferToThread(page, verdict, report))
         await self.setBuildData(VERDICT, json.dumps(verdict.to_json()).encode(), _SOURCE)
         self.setProperty(VERDICT_PROPERTY, verdict.kind, self.name)
+        if link := failed_link(verdict, report):
+            self.setProperty(FAILED_LINK_PROPERTY, link, self.name)
         if report is not None:
             packed = gzip.compress(json.dumps(report.to_json(), separators=(",", ":")).encode(), 6)
             await self.setBuildData(REPORT, packed, _SOURCE)

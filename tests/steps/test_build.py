@@ -74,8 +74,8 @@ class BuildTest(StepCase):
         )
         self.expect_outcome(
             FAILURE,
-            "address-space: ld.bfd could not make app: a section of 2,516,582,400 bytes (2.3 GB) does not fit the linker's "
-            "32-bit address space",
+            "address-space: ld.bfd could not make app: a section of 2,516,582,400 bytes (2.3 GB) does not fit the "
+            "linker's 32-bit address space",
         )
         self.expect_verdict("address-space")
         return self.run_step()
