@@ -334,13 +334,13 @@ def _judged(row: TrialRow, ran: Ran, output: str) -> TrialRow:
             for each in report.kernel.records
             if each.pid in edge.pids
         ]
-        seen = [each for each in (edge.peak_anonymous_swap_bytes, *killed) if each is not None]
+        seen = [each for each in (edge.peak_anonymous_swap_bytes, ran.peaks.anonymous_swap_bytes, *killed) if each]
         row = row._replace(
             cpu_seconds=edge.cpu_seconds,
             peak_rss_bytes=edge.peak_rss_bytes,
             peak_anonymous_swap_bytes=max(seen) if seen else None,
-            peak_swap_bytes=edge.peak_swap_bytes,
-            peak_virtual_bytes=edge.peak_virtual_bytes,
+            peak_swap_bytes=max(edge.peak_swap_bytes or 0, ran.peaks.swap_bytes) if seen else None,
+            peak_virtual_bytes=max(edge.peak_virtual_bytes or 0, ran.peaks.virtual_bytes) or None,
         )
     ended, why = FAILED, ""
     if ran.too_slow:

@@ -1,4 +1,8 @@
-"""Runs one link under the agent, in a process of its own, and stops it at a time limit."""
+"""Runs one link under the agent, in a process of its own, and stops it at a time limit.
+
+The agent looks at a build as seldom as costs nothing. A trial is there to measure, and a link may be short: this looks
+more often.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +17,14 @@ from typing import Callable, Dict, NamedTuple, NoReturn, Optional, Sequence, Tup
 
 from .journal import JOURNAL, assemble
 from .link_command import LinkError
+from .process_tree import ProcessTree, held
 from .report import Report, ReportError
 from .run import Options, _end_with_the_agent, main
 
 _LOG_BYTES = 16384
-_LOOK_SECONDS = 0.2
+_LOOK_SECONDS = 0.03
+# A look may cost this part of the time, at most.
+_LOOK_SHARE = 1 / 20
 # The agent gives what it stops some seconds to end; then it is killed itself.
 _GRACE_SECONDS = 20.0
 
@@ -34,6 +41,27 @@ class Conditions(NamedTuple):
     rlimit_fsize_bytes: Optional[int] = None
 
 
+class Peaks(NamedTuple):
+    """The most that the command's processes held, as often as it was looked."""
+
+    anonymous_swap_bytes: int = 0
+    """Of all together."""
+    swap_bytes: int = 0
+    virtual_bytes: int = 0
+    """Of the largest."""
+
+    def and_now(self, pid: int) -> Peaks:
+        """With what is held now by all that the children of a process started; those only wait."""
+        tree = ProcessTree()
+        pids = [below for child in tree.children(pid) for below in tree.below(child)]
+        found = [each for each in map(held, pids) if each is not None]
+        return Peaks(
+            max(self.anonymous_swap_bytes, sum(each.anonymous_bytes + each.swap_bytes for each in found)),
+            max(self.swap_bytes, sum(each.swap_bytes for each in found)),
+            max([self.virtual_bytes, *(each.virtual_bytes for each in found)]),
+        )
+
+
 class Ran(NamedTuple):
     """What came of it."""
 
@@ -41,10 +69,11 @@ class Ran(NamedTuple):
     log: str
     """The last of what it wrote."""
     too_slow: bool
+    peaks: Peaks
 
 
 def repeat(argv: Sequence[str], directory: str, place: str, asked: Conditions, stop: Callable[[], bool]) -> Ran:
-    """Runs a command under the agent, whose files go to `place`; `stop` is asked five times a second.
+    """Runs a command under the agent, whose files go to `place`; `stop` is asked several times a second.
 
     Raises LinkError where the agent cannot watch it, or cannot set its limits.
     """
@@ -60,14 +89,14 @@ def repeat(argv: Sequence[str], directory: str, place: str, asked: Conditions, s
         _child(argv, directory, path, asked, writing)
     os.close(writing)
     try:
-        log, too_slow = _wait(pid, reading, asked.seconds, stop)
+        log, too_slow, peaks = _wait(pid, reading, asked.seconds, stop)
     finally:
         os.close(reading)
     try:
         report = assemble(path + JOURNAL)
     except (OSError, ReportError):
         raise LinkError((log.strip().splitlines() or ["the agent could not begin"])[-1]) from None
-    return Ran(report, log, too_slow)
+    return Ran(report, log, too_slow, peaks)
 
 
 def _child(argv: Sequence[str], directory: str, report: str, asked: Conditions, writing: int) -> NoReturn:
@@ -104,8 +133,8 @@ def _lower_limits(asked: Conditions) -> None:
             resource.setrlimit(which, (wanted, hard))
 
 
-def _wait(pid: int, reading: int, seconds: float, stop: Callable[[], bool]) -> Tuple[str, bool]:
-    """Takes what a process writes until it ends; tells it to end when it is too slow, or when asked to stop."""
+def _wait(pid: int, reading: int, seconds: float, stop: Callable[[], bool]) -> Tuple[str, bool, Peaks]:
+    """Takes what a process writes until it ends, and looks at it; ends it when it is too slow or when asked to."""
     log = b""
     limit = time.monotonic() + seconds
     stopping: Dict[str, float] = {}
@@ -113,6 +142,8 @@ def _wait(pid: int, reading: int, seconds: float, stop: Callable[[], bool]) -> T
     poll = select.poll()
     poll.register(reading, select.POLLIN)
     ended = 0
+    peaks = Peaks()
+    next_look = 0.0
     while True:
         if poll.poll(0 if ended else _LOOK_SECONDS * 1000):
             data = os.read(reading, 65536)
@@ -120,11 +151,14 @@ def _wait(pid: int, reading: int, seconds: float, stop: Callable[[], bool]) -> T
             if not data:
                 poll.unregister(reading)
         elif ended:
-            return log.decode("utf-8", "replace"), "slow" in stopping
+            return log.decode("utf-8", "replace"), "slow" in stopping, peaks
         if ended:
             continue
         ended, _ = os.waitpid(pid, os.WNOHANG)
         now = time.monotonic()
+        if now >= next_look and not ended:
+            peaks = peaks.and_now(pid)
+            next_look = now + max(_LOOK_SECONDS, (time.monotonic() - now) / _LOOK_SHARE)
         if now > limit:
             stopping.setdefault("slow", now)
         if stop():
