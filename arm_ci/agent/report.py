@@ -306,6 +306,7 @@ def _list(value: Any, where: str) -> List[Any]:
 
 
 _SCALARS: Dict[str, Tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
+_LARGEST_NUMBER = 1 << 63
 _WORDS = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false"}
 
 
@@ -316,6 +317,8 @@ def _scalar(declared: str, value: Any, where: str) -> Any:
     word = declared[len("Optional[") : -1] if optional else declared
     if value is None and optional:
         return None
-    if not isinstance(value, _SCALARS[word]) or (isinstance(value, bool) and word != "bool"):
+    fits = isinstance(value, _SCALARS[word]) and (word == "bool" or not isinstance(value, bool))
+    # JSON of Python has NaN and Infinity, and numbers of any length.
+    if not fits or (word in ("int", "float") and not -_LARGEST_NUMBER < value < _LARGEST_NUMBER):
         raise ReportError("{}: {} was expected{}".format(where, _WORDS[word], ", or null" if optional else ""))
     return value

@@ -18,7 +18,7 @@ _GCC = re.compile(r"(?:^|-)(?:cc1|cc1plus|cc1obj|gcc|g\+\+)(?:[-.]|$)")
 _CLANG = re.compile(r"(?:^|[-.])clang(?:\+\+)?(?:[-.]|$)")
 _USES_LINKER = re.compile(r"-fuse-ld=(?:.*/)?(?:ld\.)?(bfd|gold|lld|mold)\b")
 _NAMED_LINKERS: tuple[Linker, ...] = ("gold", "lld", "mold")
-_AT_ONCE_SECONDS = 1.0
+_AT_ONCE_SECONDS = 0.2
 """Edges whose ends are so near to a kill still held their memory then."""
 _GROWTH = {"compile": 1.25, "link": 2.0}
 """A killed program would have grown on; how far is not known. A link may still have had most of its input before it."""
