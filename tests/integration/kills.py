@@ -57,7 +57,7 @@ class Watch(threading.Thread):
             for process, mark in marked(self.directory).items():
                 command = _command(process)
                 # The one command that may meet another build's: it ends them.
-                if command and "leftovers.py" not in command:
+                if command and "leftovers" not in command:
                     at_work.setdefault(mark.rsplit(":", 2)[0], {})[mark] = command
             self.overlaps += [f"{builder}: {marks}" for builder, marks in at_work.items() if len(marks) > 1]
 
