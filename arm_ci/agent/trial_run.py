@@ -107,6 +107,7 @@ def _child(argv: Sequence[str], directory: str, report: str, asked: Conditions, 
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(writing, 1)
         os.dup2(writing, 2)
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace")
         os.chdir(directory)
         _lower_limits(asked)
         name, program = os.path.basename(argv[0]), argv[0]
