@@ -46,7 +46,7 @@ def _ordinary() -> Iterator[bytes]:
         if number % 10 == 9:
             return f"/home/user/{name}:12:7: warning: unused variable 'error' [-Wunused-variable]\n   12 |   int error;"
         return (
-            f"[{number}/40000] /usr/bin/c++ -DOOM_KILL=137 -DUSE_MEMORYWATCHER=1 -Werror -Wall {includes} -O2 -g -std=c++17 "
+            f"[{number}/40000] /usr/bin/c++ -DOOM_KILL=137 -DUSE_MEMORYWATCHER=1 -Werror -Wall {includes} -O2 -g "
             f"-MD -MT CMakeFiles/x.dir/{name}.o -o CMakeFiles/x.dir/{name}.o -c /home/user/{name}"
         )
 

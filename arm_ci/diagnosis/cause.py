@@ -13,26 +13,26 @@ from arm_ci.diagnosis.verdict import Kind
 # The lower, the more it explains: what killed a tool explains the errors of the others around it.
 _RANK: dict[Means, int] = {
     "not-oom": 0,
-    "killed": 1,
     "oom-status": 1,
-    "too-large": 2,
-    "disk-full": 3,
-    "refused": 3,
-    "fork-refused": 3,
-    "not-loaded": 3,
-    "file-limit": 4,
-    "crashed": 4,
-    "terminated": 5,
-    "missing": 6,
-    "network": 7,
-    "patch": 7,
-    "test": 8,
-    "configure": 9,
-    "link": 10,
-    "compile": 10,
-    "driver": 11,
-    "linker-failed": 12,
-    "assembler": 13,
+    "killed": 2,
+    "too-large": 3,
+    "disk-full": 4,
+    "refused": 4,
+    "fork-refused": 4,
+    "not-loaded": 4,
+    "file-limit": 5,
+    "crashed": 6,
+    "terminated": 7,
+    "missing": 8,
+    "network": 9,
+    "patch": 9,
+    "test": 10,
+    "configure": 11,
+    "link": 12,
+    "compile": 12,
+    "driver": 13,
+    "linker-failed": 14,
+    "assembler": 15,
 }
 _KINDS: dict[Means, Kind] = {
     "not-oom": "killed-other",
@@ -142,8 +142,12 @@ def _primary(findings: list[Finding], says: Finding | None) -> Finding | None:
             if each.means == "killed" and (each.command or (says is not None and each.line == says.line))
         ]
         known = [*ends, *tests]
-    # A crash is best told by the line that names its signal.
-    return min(known, key=lambda each: (_RANK[each.means], each.signal is None, each.line), default=None)
+    # A crash is best told by the line that names its signal, a missing symbol not by the function that lacks it.
+    return min(
+        known,
+        key=lambda each: (_RANK[each.means], each.signal is None, ": in function " in each.text, each.line),
+        default=None,
+    )
 
 
 def _guess(failure: Failure) -> Cause | None:

@@ -49,6 +49,7 @@ _INCLUDED = re.compile(
     rb"(?:\n|^)[^\n]{0,60}\b(?:included )?from ([^\s:]{1,500}\.(?:c|cc|cpp|cxx|C|cu|m|mm)):\d+[:,]"
 )
 _SPEAKER = re.compile(r"^([\w.+-]+): .*(?:error|failed|fatal).*:$")
+_PLAIN = re.compile(r"^[a-z./][\w./+-]*(?: [^\s:]+)*? \S*[./]\S*(?: [^\s:]+)*$")
 _PARTS = re.compile(r"\s*(?:&&|;|\|\|)\s*")
 _COMPILERS = re.compile(r"^(?:[\w.]+-)*(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+|cpp|gfortran)(?:-[\d.]+)?$")
 _LINKERS = re.compile(r"^(?:[\w.]+-)*(?:ld|ld\.\w+|mold|lld|gold|collect2)$")
@@ -63,12 +64,21 @@ def command_of(window: Window, output: str, place: int) -> str:
     for _ in range(12):
         end = window.text.rfind(name, 0, end)
         if end < 0:
-            return ""
+            break
         start = window.text.rfind(b"\n", 0, end) + 1
         stop = window.text.find(b"\n", end)
         text = tools_own(readable(window.text[start : min(stop if stop >= 0 else place, start + 65536)]))
         end = start
         if is_command(text):
+            return text
+    return _just_before(window, place)
+
+
+def _just_before(window: Window, place: int) -> str:
+    """A command right above that names no output at all: of a rule like `gen 5 > $@` or `python3 gen.py`."""
+    for each in reversed(window.lines_before(place, 2)):
+        text = tools_own(readable(window.text[slice(*window.line(each))]))
+        if _PLAIN.match(text) and not _NOT_COMMAND.match(text) and not output(text):
             return text
     return ""
 

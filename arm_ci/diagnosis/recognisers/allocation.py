@@ -53,7 +53,8 @@ _FORK = re.compile(
     re.IGNORECASE,
 )
 _LOADER = re.compile(
-    r"^(?P<program>[^\s:]+): error while loading shared libraries: (?P<library>[^\s:]+): (?:failed to map segment"
+    r"^(?P<program>[^\s:]+): error while loading shared libraries: (?P<library>[^\s:]+): "
+    r"(?!.*(?:Operation not permitted|Permission denied))(?:failed to map segment"
     r"|cannot (?:create|allocate|map|apply|change|enable|make)|.*Cannot allocate memory)"
 )
 _TOOLS = (
@@ -69,7 +70,7 @@ _TOOL = re.compile(
 _ANY_TOOL = re.compile(r"^(?P<program>[\w./+-]*[\w+-]): [Cc]annot allocate memory$")
 _COMPILER = re.compile(rf"^(?P<source>[^\s:]+):(?:\d+:)* (?:fatal )?error: (?!.*assert)(?:.*: )?{_REFUSED}$")
 _PYTHON = re.compile(r"^OSError: \[Errno 12\] Cannot allocate memory")
-_ASSEMBLER = re.compile(rf"^\S+: (?:Fatal error|Error): (?:.*: )?{_REFUSED}")
+_ASSEMBLER = re.compile(rf"^(?:\{{[^}}]*\}}|\S+): (?:Fatal error|Error): (?:.*: )?{_REFUSED}")
 
 
 def _named(match: re.Match[str]) -> Finding:

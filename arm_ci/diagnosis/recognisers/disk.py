@@ -24,7 +24,8 @@ _COMPILER = re.compile(
 _MOLD = re.compile(r"^(?P<program>mold|ld\.mold): .*\bDisk full\?")
 # Not within quotes: that is somebody who speaks of it.
 _OTHER = re.compile(
-    rf"^(?:(?P<program>[\w./+-]+?)(?:\[\d+\])?: )?(?!.*\b(?:assert|EXPECT|expected|echo)\b)[^\"'`]*?{_FULL}(?![\"'`\w])"
+    rf"^(?:(?P<program>[\w./+-]+?)(?:\[\d+\])?: )?(?!.*\b(?:assert|EXPECT|expected|echo)\b)"
+    rf".*?(?<![\"'`]){_FULL}(?![\"'`\w\\])"
 )
 _PLACE = re.compile(
     r"(?:^E: You don't have enough free space in (?P<where>\S+?)\.?$"

@@ -56,9 +56,10 @@ _NO_PROGRAMS = (
 )
 _NEGATIVE = re.compile(r"(?:exit (?:status|code)|returned|returncode|rc)[:= ]+-(?P<signal>\d{1,2})\b")
 _STATUS = re.compile(
-    r"(?:exit(?:ed|Code)?[\"']?(?: with)?(?: an?)?(?: non-?zero)?(?: (?:status|code|value))?|status|returned(?: a)?"
-    r"(?: non-?zero)?(?: exit)?(?: (?:status|code|value))?|\brc|\bcode|Error|Exit|Fehler|Erreur)[\"']?\s*[:= ]\s*"
-    r"(?:code[:= ]+|status[:= ]+)?\(?(?P<status>1(?:29|3[0-9]|43|53))\b(?!\.|%|,\d|:\d)"
+    r"\b(?:exit ?code|exit(?:ed)?|returned|status|code|rc|error|fehler|erreur)\b[\"']?"
+    r"(?: (?:with|an?|non-?zero|exit|status|code|value|is|was)\b)*[\"']?\s*[:= ]\s*"
+    r"\(?(?P<status>1(?:29|3[0-9]|43|53))\b(?!\.\d|%|,\d|:\d)",
+    re.IGNORECASE,
 )
 _KERNEL = re.compile(r"\bKill(?:ed)? process \d+ \((?P<program>[^)]+)\)(?:.* total-vm:|.* score \d|, UID)")
 _NAMES = {

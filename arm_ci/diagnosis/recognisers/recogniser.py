@@ -29,5 +29,6 @@ _TRIPLET = re.compile(r"^(?:[\w.]+-)+(?=(?:ld(?:\.\w+)?|as|ar|ranlib|strip)$)")
 def program_name(path: str) -> str:
     """A program as labels name it: without directory, `.exe` and (for binutils) the triplet; mold by one name."""
     name = path.replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".exe").removesuffix(".real")
-    name = _TRIPLET.sub("", name)
+    # A login shell calls itself `-bash`.
+    name = _TRIPLET.sub("", name.removeprefix("-"))
     return {"ld.mold": "mold", "gold": "ld.gold", "lld": "ld.lld"}.get(name, name)
