@@ -14,19 +14,10 @@ import time
 from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Tuple
 
 from . import elf, link_command, linkers
+from .journal import SampleKeeper
 from .link_command import Link, LinkError
 from .report import Edge, Limits, Report, Samples
-from .trial_result import (
-    BROKEN,
-    FAILED,
-    FITS,
-    REFUSED,
-    TOO_SLOW,
-    TrialLimits,
-    TrialLink,
-    TrialResult,
-    TrialRow,
-)
+from .trial_result import BROKEN, FAILED, FITS, REFUSED, TOO_SLOW, TrialLimits, TrialLink, TrialResult, TrialRow
 from .trial_run import Conditions, Ran, repeat
 from .watching import limits_here
 
@@ -35,6 +26,8 @@ SECONDS = 1200.0
 _DIRECTORY = ".link-trial"
 _LONGEST_LINE = 60000
 _SAME_MEMORY = 0.05
+# Of each row that did not fit; there may be a dozen of twenty minutes.
+_MOST_SAMPLES = 200
 _NOT_KNOWN = re.compile(
     r".*(?:unrecognized (?:command-line )?option|unknown (?:command line )?(?:option|argument)"
     r"|invalid linker name|cannot find 'ld'|unsupported option).*",
@@ -83,7 +76,7 @@ def choose_link(report: Report, options: TrialOptions) -> Edge:
         chosen = [edge for edge in lost if edge.failed] or [edge for edge in lost if edge.end_seconds is None]
         what = "no link failed"
     if chosen:
-        return chosen[0]
+        return next((edge for edge in chosen if edge.failed), chosen[0])
     if not links:
         raise LinkError("the report has no link")
     named = ", ".join("{} (number {})".format(edge.output, edge.number) for edge in links[:20])
@@ -360,8 +353,15 @@ def _judged(row: TrialRow, ran: Ran, output: str) -> TrialRow:
         seconds=outcome.seconds,
         output_bytes=os.path.getsize(output) if ended == FITS else None,
         log=ran.log,
-        report=report._replace(samples=Samples()) if ended == FITS else report,
+        report=report._replace(samples=Samples() if ended == FITS else _thinned(report.samples)),
     )
+
+
+def _thinned(samples: Samples) -> Samples:
+    keeper = SampleKeeper(_MOST_SAMPLES)
+    for row in samples.rows:
+        keeper.add(row)
+    return keeper.samples()
 
 
 def _fault(output: str, log: str) -> str:
