@@ -81,9 +81,9 @@ def limits_words(limits: TrialLimits) -> str:
 def trial_table(result: TrialResult) -> str:
     """The trial as text, with its figures and what there is to know about them."""
     fitting = sum(row.ended == FITS for row in result.rows)
+    fit = {0: "none fits", 1: "1 fits"}.get(fitting, f"{fitting} fit")
     lines = [
-        f"Link of {result.link.output}: {count(len(result.rows), 'way')} tried, {fitting} "
-        f"{'fits' if fitting == 1 else 'fit'}.",
+        f"Link of {result.link.output}: {count(len(result.rows), 'way')} tried, {fit}.",
         f"Each alone, with {limits_words(result.limits)}, at most {duration(result.limits.seconds)}.",
         "",
         *_aligned([_HEAD, *(_cells(row) for row in sorted_rows(result))]),
