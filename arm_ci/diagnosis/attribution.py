@@ -99,7 +99,8 @@ def _continues(group: list[Finding], each: Finding) -> bool:
     last = group[-1]
     if each.line - last.line > _FAR_LINES:
         return False
-    if last.means in _ENDS:
+    # LLVM's crash report is followed by whoever saw the signal.
+    if last.means in _ENDS and (last.means != "crashed" or last.signal is not None):
         # clang's driver and lto-wrapper say in a second line what the first was about.
         second = each.means in ("linker-failed", "crashed", "link", "assembler") or each.program.startswith("clang")
         return second and each.line - last.line <= 2 and each.means != last.means

@@ -45,9 +45,7 @@ _CLONING = re.compile(rb"(?:^|\n)[^\n]{0,100}Cloning into (?:bare repository )?'
 _PATCHING = re.compile(
     rb"(?:^|\n)[^\n]{0,100}(?:patching file|Checking patch) '?([^'\n]{1,500}?)'?(?:\.\.\.)?(?= \(|\n|$)"
 )
-_INCLUDED = re.compile(
-    rb"(?:\n|^)[^\n]{0,60}\b(?:included )?from ([^\s:]{1,500}\.(?:c|cc|cpp|cxx|C|cu|m|mm)):\d+[:,]"
-)
+_INCLUDED = re.compile(rb"(?:\n|^)[^\n]{0,60}\b(?:included )?from ([^\s:]{1,500}\.(?:c|cc|cpp|cxx|C|cu|m|mm)):\d+[:,]")
 _SPEAKER = re.compile(r"^([\w.+-]+): .*(?:error|failed|fatal).*:$")
 _PLAIN = re.compile(r"^[a-z./][\w./+-]*(?: [^\s:]+)*? \S*[./]\S*(?: [^\s:]+)*$")
 _PARTS = re.compile(r"\s*(?:&&|;|\|\|)\s*")
@@ -78,7 +76,8 @@ def _just_before(window: Window, place: int) -> str:
     """A command right above that names no output at all: of a rule like `gen 5 > $@` or `python3 gen.py`."""
     for each in reversed(window.lines_before(place, 2)):
         text = tools_own(readable(window.text[slice(*window.line(each))]))
-        if _PLAIN.match(text) and not _NOT_COMMAND.match(text) and not output(text):
+        is_prose = text.endswith((".", ":", ",")) or _NOT_COMMAND.match(text)
+        if not is_prose and _PLAIN.match(text) and not output(text):
             return text
     return ""
 

@@ -50,8 +50,8 @@ SENTENCES = [
     (
         "FAILED: bin/app\nclang++ -fuse-ld=lld a.o -o bin/app\nclang: error: unable to execute command: Bus error\n"
         "clang: error: linker command failed due to signal (use -v to see invocation)\n",
-        "disk-full: ld.lld could not write bin/app: it ended by SIGBUS, as a linker does that maps its output on a full "
-        "disk",
+        "disk-full: ld.lld could not write bin/app: it ended by SIGBUS, as a linker does that maps its output on a "
+        "full disk",
         "likely",
     ),
     (
@@ -109,7 +109,8 @@ SENTENCES = [
     ),
     (
         "./gen out.txt\nmake: *** [Makefile:3: out.txt] Illegal instruction\n",
-        "killed-other: gen was ended while making out.txt by an illegal instruction (SIGILL): code for another processor",
+        "killed-other: gen was ended while making out.txt by an illegal instruction (SIGILL): code for "
+        "another processor",
         "certain",
     ),
     (
@@ -269,7 +270,8 @@ def test_bfd_that_claims_success_is_not_believed():
 @pytest.mark.parametrize(
     "log",
     [
-        "[ RUN      ] Oom.Kill\n[ 1.5] Out of memory: Killed process 4 (cc1plus) total-vm:9kB, anon-rss:8kB, file-rss:0kB\n"
+        "[ RUN      ] Oom.Kill\n"
+        "[ 1.5] Out of memory: Killed process 4 (cc1plus) total-vm:9kB, anon-rss:8kB, file-rss:0kB\n"
         "[  FAILED  ] Oom.Kill (1 ms)\nmake: *** [check] Error 1\n",
         "terminate called after throwing an instance of 'std::bad_alloc'\n[  FAILED  ] Oom.Alloc (1 ms)\n",
         "virtual memory exhausted: Cannot allocate memory\nFAIL: oom-test\nmake[1]: *** [test-suite.log] Error 1\n",
@@ -361,8 +363,8 @@ def test_nothing_but_the_commands_signal_is_a_possible_oom_kill():
 def test_a_silent_build_that_was_stopped_is_possibly_thrashing():
     verdict = judged("[1/9] CXX a.o\n", ended=Ended(silent_seconds=1200.0))
     assert verdict.sentence == (
-        "thrashing: the build was stopped after 20 min without output; a machine that swaps looks so, but nothing shows "
-        "that it did"
+        "thrashing: the build was stopped after 20 min without output; a machine that swaps looks so, but nothing "
+        "shows that it did"
     )
     assert verdict.confidence == "possible"
 
