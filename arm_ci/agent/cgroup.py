@@ -166,12 +166,14 @@ class Cgroup:
         return [int(word) for word in (read_text(self.found.directory + "/cgroup.procs") or "").split()]
 
     def remove(self) -> None:
-        """Removes it; what still runs in it goes back to where we are."""
-        for pid in self.processes():
-            try:
-                _write(os.path.dirname(self.found.directory) + "/cgroup.procs", str(pid))
-            except OSError:
-                pass
+        """Removes it; what still runs in it goes to where we are."""
+        ours = hierarchy()
+        if ours is not None:
+            for pid in self.processes():
+                try:
+                    _write(ours.directory + "/cgroup.procs", str(pid))
+                except OSError:
+                    pass
         limit = time.monotonic() + _EMPTY_SECONDS
         while True:
             try:
@@ -204,6 +206,14 @@ def make() -> Tuple[Optional[Cgroup], str]:
         return made, ""
     made.remove()
     return None, "{} has no memory controller".format(found.directory)
+
+
+def could_be_delegated() -> bool:
+    """Whether a cgroup that systemd makes for this user would have a memory controller: version 2, switched on."""
+    mounts, found = _mounts(), hierarchy()
+    if 2 not in mounts or (found is not None and found.version == 1):
+        return False
+    return "memory" in (read_text(mounts[2][0] + "/cgroup.controllers") or "").split()
 
 
 def _is_systemds(found: Hierarchy) -> bool:

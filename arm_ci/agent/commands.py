@@ -7,7 +7,8 @@ import re
 from typing import List, Sequence, Tuple
 
 PROGRAMS = re.compile(
-    r"(?:[A-Za-z0-9_]+-)*(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+|gfortran|(?:gcc-|llvm-)?ar)(?:-[0-9]+(?:\.[0-9]+)*)?"
+    r"(?:[A-Za-z0-9_]+-)*(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+|gfortran|(?:gcc-|llvm-)?ar"
+    r"|ld|ld\.bfd|ld\.gold|ld\.lld|ld\.mold)(?:-[0-9]+(?:\.[0-9]+)*)?"
 )
 """Names of the programs whose runs are edges, with a target's triplet before and a version behind."""
 
@@ -18,7 +19,8 @@ _WITH_VALUE = frozenset(
     "-Xassembler -T -u -z -target -arch -e".split()
 )
 # A compiler run with one of these makes no object and no program.
-_NO_OUTPUT = frozenset(["-E", "-M", "-MM", "-fsyntax-only", "--version", "-v", "-dumpversion", "-dumpmachine"])
+_NO_OUTPUT = frozenset(["-E", "-M", "-MM", "-fsyntax-only", "--version", "--help", "-dumpversion", "-dumpmachine"])
+_LONGEST_RESPONSE_FILE = 1 << 20
 # The trials of configure scripts and of CMake: they fail on purpose.
 _TRIAL = re.compile(r"(?:^|/)(?:conftest|CMakeFiles/cmTC_|cmTC_)")
 _TRIAL_DIRECTORY = re.compile(r"/CMakeFiles/(?:CMakeScratch|CMakeTmp|[0-9.]+/CompilerId|_CMakeLTOTest)")
@@ -34,15 +36,19 @@ def is_trial(output: str, directory: str) -> bool:
     return bool(_TRIAL.search(output) or _TRIAL_DIRECTORY.search(directory))
 
 
-def describe(argv: Sequence[str]) -> Tuple[str, str]:
-    """Kind and output of a command; the output is empty where it makes none."""
+def describe(argv: Sequence[str], directory: str = "") -> Tuple[str, str]:
+    """Kind and output of a command run in `directory`; the output is empty where it makes none."""
     name = os.path.basename(argv[0])
     if _ARCHIVER.fullmatch(name):
         return _archive(list(argv[1:]))
     words = list(argv[1:])
-    if any(word in _NO_OUTPUT or word.startswith("-print-") for word in words):
-        return "other", _value_of("-o", words)
     output = _value_of("-o", words)
+    if not output:
+        # The option may stand in a response file.
+        words = _expanded(words, directory)
+        output = _value_of("-o", words)
+    if any(word in _NO_OUTPUT or word.startswith("-print-") for word in words):
+        return "other", output
     inputs = _inputs(words)
     if "-c" in words or "-S" in words:
         suffix = ".o" if "-c" in words else ".s"
@@ -52,6 +58,23 @@ def describe(argv: Sequence[str]) -> Tuple[str, str]:
     if not inputs and not any(word.startswith("@") for word in words):
         return "other", output
     return "link", output or "a.out"
+
+
+def _expanded(words: List[str], directory: str) -> List[str]:
+    """The words with those of response files in their places, as far as the files can be read."""
+    found: List[str] = []
+    for word in words:
+        if word.startswith("@"):
+            import shlex
+
+            try:
+                with open(os.path.join(directory, word[1:]), encoding="utf-8", errors="replace") as file:
+                    found += shlex.split(file.read(_LONGEST_RESPONSE_FILE))
+                    continue
+            except (OSError, ValueError):
+                pass
+        found.append(word)
+    return found
 
 
 def _value_of(option: str, words: List[str]) -> str:

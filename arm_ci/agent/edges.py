@@ -1,17 +1,24 @@
-"""The edges that run right now: begun and ended by launchers, and what their processes hold, sampled in between."""
+"""The edges that run right now: begun and ended by launchers, and what their processes hold, sampled in between.
+
+What runs without a launcher, called by its absolute path, becomes an edge when it holds much memory.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional
 
-from .commands import describe, is_trial
-from .process_tree import Held, ProcessTree, address_bits, command_line, held
+from .commands import describe, is_edge_program, is_trial
+from .process_tree import Held, ProcessTree, address_bits, age_seconds, command_line, held
 from .report import Edge
 
 _MOST_PIDS = 200
 _NOTEWORTHY_BYTES = 20 << 20
-"""A process that no launcher stands before becomes an edge of kind `other` when it holds so much."""
+"""A process that no launcher stands before becomes an edge when it holds so much."""
+_PAUSES = (0.04, 0.05, 0.06, 0.08, 0.1, 0.15, 0.2)
+"""Seconds before the first looks at an edge: a short one is to be seen too."""
+_PAUSE = 0.25
+_KILLED = 9
 
 
 class _Peaks:
@@ -54,8 +61,26 @@ class RunningEdge:
     def __init__(self, edge: Edge, pid: int) -> None:
         self.edge = edge
         self.pid = pid
-        """The launcher's process, or the process itself where there is no launcher."""
+        """The launcher's process, or the edge's own first process where there is no launcher."""
         self.peaks = _Peaks()
+        self.look_at = edge.start_seconds + _PAUSES[0]
+        self._looks = 0
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether it is not worth a word: a compiler that makes nothing, or what a configuration tries out."""
+        edge = self.edge
+        return (edge.kind == "other" and not edge.output) or is_trial(edge.output, edge.directory)
+
+    def look(self, tree: ProcessTree, seconds: float) -> None:
+        """Looks at its processes."""
+        self._looks += 1
+        self.look_at = seconds + (_PAUSES[self._looks] if self._looks < len(_PAUSES) else _PAUSE)
+        self.peaks.take([found for found in map(held, tree.below(self.pid)) if found is not None])
+
+    def begun(self) -> Dict[str, Any]:
+        """What it is, as the report's fields."""
+        return dict(self.edge._asdict(), argv=list(self.edge.argv), pids=[self.pid])
 
     def figures(self) -> Dict[str, Any]:
         """What is known of it so far, as the report's fields."""
@@ -68,98 +93,130 @@ class RunningEdge:
             "peak_virtual_bytes": peaks.virtual,
             "heaviest": peaks.heaviest,
             "address_bits": peaks.bits,
-            "pids": list(peaks.pids),
+            "pids": [self.pid, *(pid for pid in peaks.pids if pid != self.pid)],
         }
 
 
 class Edges:
     """Every running edge; hands what the journal is to hold to `note(kind, value)`."""
 
-    def __init__(self, note: Any, directory: str, ignore: Tuple[int, ...] = ()) -> None:
+    def __init__(self, note: Callable[[str, Any], None], directory: str) -> None:
         self._note = note
         self._directory = directory
-        self._ignore = ignore
         self._count = 0
-        self._running: Dict[Any, RunningEdge] = {}
+        self._running: Dict[int, RunningEdge] = {}
         self._others: Dict[int, RunningEdge] = {}
 
     def __len__(self) -> int:
-        return len(self._running)
+        return len(self._running) + len(self._others)
 
     @property
     def held_bytes(self) -> int:
         """Anonymous memory and swap of all that run, at the last look."""
-        everything = [*self._running.values(), *self._others.values()]
-        return sum(each.peaks.now for each in everything)
+        return sum(each.peaks.now for each in self._all())
 
-    def begin(self, key: Any, pid: int, directory: str, argv: List[str], seconds: float) -> None:
-        """A launcher says what it is about to run."""
-        kind, output = describe(argv)
-        # A compiler that makes nothing is asked about itself; what configuration tries out fails on purpose.
-        edge = Edge(self._count, tuple(argv), directory, os.path.basename(argv[0]), output, kind, seconds)
+    @property
+    def look_at(self) -> Optional[float]:
+        """When the next edge is to be looked at; None: none runs."""
+        return min((each.look_at for each in self._running.values()), default=None)
+
+    def _all(self) -> List[RunningEdge]:
+        return [*self._running.values(), *self._others.values()]
+
+    def _new(self, argv: List[str], directory: str, kind: str, output: str, seconds: float) -> Edge:
         self._count += 1
-        self._running[key] = RunningEdge(edge, pid)
-        if not self._is_passing(edge):
-            document = dict(edge._asdict(), argv=argv, pids=[pid])
-            self._note("edge", document)
+        program = os.path.basename(argv[0])
+        return Edge(self._count - 1, tuple(argv), directory, program, output, kind, round(seconds, 3))
 
-    @staticmethod
-    def _is_passing(edge: Edge) -> bool:
-        return (edge.kind == "other" and not edge.output) or is_trial(edge.output, edge.directory)
+    def begin(self, key: int, pid: int, directory: str, argv: List[str], seconds: float) -> None:
+        """A launcher, known by `key`, says what it is about to run."""
+        if key in self._running:
+            return
+        kind, output = describe(argv, directory)
+        running = RunningEdge(self._new(argv, directory, kind, output, seconds), pid)
+        self._running[key] = running
+        if not running.is_passing:
+            self._note("edge", running.begun())
 
-    def end(self, key: Any, seconds: float, status: Optional[int], cpu_seconds: Optional[float], rss: Any) -> None:
-        """A launcher says how it ended, or is gone without a word (all None)."""
+    def end(self, key: int, seconds: float, status: int, cpu_seconds: float, rss_bytes: int) -> None:
+        """A launcher says how it ended: the status of wait(2), and what it took."""
+        signal = (status & 0x7F) or None
+        exit_status = None if signal else status >> 8
+        figures = {"exit_status": exit_status, "signal": signal, "cpu_seconds": cpu_seconds}
+        self._end(key, seconds, figures, rss_bytes)
+
+    def lost(self, key: int, seconds: float) -> None:
+        """A launcher is gone without a word. Only SIGKILL does that, and who started it sees just that."""
+        self._end(key, seconds, {"signal": _KILLED}, None)
+
+    def _end(self, key: int, seconds: float, figures: Dict[str, Any], rss_bytes: Optional[int]) -> None:
         running = self._running.pop(key, None)
         if running is None:
             return
-        signal = None if status is None else (status & 0x7F) or None
-        if self._is_passing(running.edge):
-            if signal != 9:
+        if running.is_passing:
+            if figures["signal"] != _KILLED:
                 return
             # A trial fails by its exit status; one that was killed is news.
-            self._note("edge", dict(running.edge._asdict(), argv=list(running.edge.argv), pids=[running.pid]))
-        found = running.figures()
-        found.update(end_seconds=seconds, cpu_seconds=cpu_seconds, signal=signal)
-        found["exit_status"] = None if status is None or signal else status >> 8
-        if rss is not None:
-            found["peak_rss_bytes"] = max(rss, running.peaks.rss or 0)
+            self._note("edge", running.begun())
+        found = dict(running.figures(), end_seconds=round(seconds, 3), **figures)
+        if rss_bytes is not None:
+            found["peak_rss_bytes"] = max(rss_bytes, running.peaks.rss or 0)
         self._note("end", found)
 
-    def sample(self, tree: ProcessTree) -> None:
-        """Looks at the processes of every edge."""
-        for running in self._running.values():
-            pids = tree.below(running.pid)
-            running.peaks.take([found for found in map(held, pids) if found is not None])
+    def forget(self, key: int) -> None:
+        """A launcher could not start the program: it was none."""
+        running = self._running.pop(key, None)
+        if running is not None and not running.is_passing:
+            self._note("drop", running.edge.number)
 
-    def sample_others(self, tree: ProcessTree, root: int, seconds: float) -> None:
-        """Looks at every other process below `root`: what holds much becomes an edge of kind `other`."""
+    def look(self, tree: ProcessTree, seconds: float) -> None:
+        """Looks at the edges whose turn it is."""
+        for running in self._running.values():
+            if running.look_at <= seconds:
+                running.look(tree, seconds)
+
+    def look_at_others(self, tree: ProcessTree, root: int, seconds: float) -> None:
+        """Looks at every process below `root` that no launcher stands before."""
         launchers = tuple(running.pid for running in self._running.values())
-        pids = [pid for pid in tree.below(root, without=launchers) if pid not in self._ignore]
-        seen = set()
-        for found in map(held, pids):
+        seen: Dict[int, List[Held]] = {pid: [] for pid in self._others}
+        for found in map(held, tree.below(root, without=launchers, of_threads=True)):
             if found is None:
                 continue
-            seen.add(found.pid)
-            running = self._others.get(found.pid)
-            if running is None and found.anonymous_bytes + found.swap_bytes >= _NOTEWORTHY_BYTES:
-                running = self._others[found.pid] = self._unannounced(found, seconds)
-            if running is not None:
-                running.peaks.take([found])
-        for pid in [pid for pid in self._others if pid not in seen]:
-            self._finish_other(self._others.pop(pid), seconds)
+            lineage = tree.lineage(found.pid)
+            owner = next((pid for pid in lineage if pid in self._others), None)
+            if owner is None and found.anonymous_bytes + found.swap_bytes >= _NOTEWORTHY_BYTES:
+                owner = self._unannounced(lineage, seconds)
+                seen[owner] = []
+            if owner is not None:
+                seen[owner].append(found)
+        for pid, processes in seen.items():
+            if processes:
+                self._others[pid].peaks.take(processes)
+            else:
+                running = self._others.pop(pid)
+                self._note("end", dict(running.figures(), end_seconds=round(seconds, 3)))
 
-    def _unannounced(self, found: Held, seconds: float) -> RunningEdge:
-        argv = command_line(found.pid) or [found.name]
-        edge = Edge(self._count, tuple(argv), self._directory, os.path.basename(argv[0]), "", "other", seconds)
-        self._count += 1
-        self._note("edge", dict(edge._asdict(), argv=argv, pids=[found.pid]))
-        return RunningEdge(edge, found.pid)
-
-    def _finish_other(self, running: RunningEdge, seconds: float) -> None:
-        self._note("end", dict(running.figures(), end_seconds=seconds))
+    def _unannounced(self, lineage: List[int], seconds: float) -> int:
+        """Makes an edge of a process, or of the compiler above it that started it; that one's process id."""
+        commands = ((pid, command_line(pid)) for pid in lineage)
+        drivers = ((pid, argv) for pid, argv in commands if argv and is_edge_program(os.path.basename(argv[0])))
+        pid, argv = next(drivers, (lineage[0], command_line(lineage[0]) or ["?"]))
+        directory = self._directory
+        try:
+            directory = os.readlink("/proc/{}/cwd".format(pid))
+        except OSError:
+            pass
+        kind, output = ("other", "")
+        if is_edge_program(os.path.basename(argv[0])):
+            kind, output = describe(argv, directory)
+        started = max(0.0, seconds - age_seconds(pid))
+        running = RunningEdge(self._new(argv, directory, kind, output, started), pid)
+        self._others[pid] = running
+        self._note("edge", running.begun())
+        return pid
 
     def note_running(self) -> None:
         """Writes down what is known of the edges that run: should everything end now, that is what remains."""
-        for running in [*self._running.values(), *self._others.values()]:
-            if not self._is_passing(running.edge):
+        for running in self._all():
+            if not running.is_passing or running.pid in self._others:
                 self._note("end", running.figures())

@@ -6,13 +6,12 @@ What the kernel has done since the agent began is read again: the kill may be th
 from __future__ import annotations
 
 import os
-from typing import Optional
+from typing import Any, Dict
 
-from . import host
 from .journal import JOURNAL, assemble, read
-from .kernel_log import KernelLog
+from .kernel_counts import since_killed
 from .leftovers import MARK, end_this_build
-from .report import Kernel, Report, parse_oom_records
+from .report import Report
 from .write import write_report
 
 
@@ -23,17 +22,7 @@ def finish(path: str) -> Report:
         end_this_build(mark)
     report = assemble(path + JOURNAL)
     if not report.outcome.complete:
-        before = {}
-        for kind, value in read(path + JOURNAL):
-            if kind == "before":
-                before = value
-                break
-        report = report._replace(kernel=_kernel(report.kernel, before.get("oom_kill"), before.get("uptime", 0.0)))
+        counts: Dict[str, Any] = next((value for kind, value in read(path + JOURNAL) if kind == "before"), {})
+        report = report._replace(kernel=since_killed(counts))
     write_report(report, path)
     return report
-
-
-def _kernel(known: Kernel, oom_kills_before: Optional[int], since: float) -> Kernel:
-    after = host.counters().get("oom_kill")
-    kills = None if after is None or oom_kills_before is None else after - oom_kills_before
-    return known._replace(oom_kills=kills, records=tuple(parse_oom_records(KernelLog(since=since).lines())))

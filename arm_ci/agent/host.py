@@ -15,7 +15,9 @@ from .report import Limits
 
 _KIBIBYTE = 1024
 _THERMAL = "/sys/class/thermal"
-_THROTTLED = "/sys/devices/platform/soc/soc:firmware/get_throttled"
+_PLATFORM = "/sys/devices/platform"
+PAGE_BYTES = resource.getpagesize()
+"""4 KB, or 16 KB on a Raspberry Pi 5."""
 # Bits of the Raspberry Pi firmware's get_throttled (raspberrypi/documentation, vcgencmd).
 _THROTTLED_BITS = (
     (0, "undervoltage now"),
@@ -67,8 +69,8 @@ def address_top_bytes(maps: Optional[str] = None) -> Optional[int]:
     """End of the highest user mapping of this process: the size of the address space of a process of our kind."""
     top = None
     for line in (maps if maps is not None else read_text("/proc/self/maps") or "").splitlines():
-        if line.endswith("[vsyscall]"):
-            continue
+        if line.endswith(("[vsyscall]", "[vectors]")):
+            continue  # pages of the kernel above all of the program's (x86-64, 32-bit ARM)
         try:
             end = int(line.split()[0].partition("-")[2], 16)
         except (IndexError, ValueError):
@@ -151,6 +153,22 @@ def temperature_celsius() -> Optional[float]:
     return max(degrees) if degrees else None
 
 
+def get_throttled(platform_devices: str = _PLATFORM) -> Optional[int]:
+    """The Raspberry Pi firmware's word about power and heat since boot; None on other boards."""
+    try:
+        names = [name for name in os.listdir(platform_devices) if name.startswith("soc")]
+    except OSError:
+        return None
+    for name in names:
+        # `soc/soc:firmware` on boards up to the fourth, `soc@107c000000/soc@107c000000:firmware` on the fifth.
+        text = read_text("{0}/{1}/{1}:firmware/get_throttled".format(platform_devices, name))
+        try:
+            return int((text or "").strip(), 16)
+        except ValueError:
+            continue
+    return None
+
+
 def throttling(value: Optional[int]) -> List[str]:
     """The Raspberry Pi firmware's word about power and heat, as words."""
     return [words for bit, words in _THROTTLED_BITS if value is not None and value >> bit & 1]
@@ -159,14 +177,13 @@ def throttling(value: Optional[int]) -> List[str]:
 def describe() -> Dict[str, Any]:
     """The machine in words, for the report's `host`."""
     model = (read_text("/proc/device-tree/model") or "").strip("\0\n ")
-    raw = read_text(_THROTTLED)
-    firmware = int(raw.strip() or "0", 16) if raw and _is_hexadecimal(raw.strip()) else None
+    firmware = get_throttled()
     found = {
         "machine": platform.machine(),
         "kernel": platform.release(),
         "bits": struct.calcsize("P") * 8,
         "cores": len(os.sched_getaffinity(0)),
-        "page_bytes": resource.getpagesize(),
+        "page_bytes": PAGE_BYTES,
         "python": platform.python_version(),
     }  # type: Dict[str, Any]
     if model:
@@ -177,7 +194,3 @@ def describe() -> Dict[str, Any]:
     if firmware is not None:
         found["throttling"] = throttling(firmware)
     return found
-
-
-def _is_hexadecimal(text: str) -> bool:
-    return bool(text) and all(letter in "0123456789abcdefABCDEF" for letter in text)

@@ -5,16 +5,18 @@ Space is reserved ahead, so that a full disk does not stop the journal. A line t
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from .report import SAMPLE_COLUMNS, Edge, Kernel, Outcome, Report, ReportError, Samples
+from .report import SAMPLE_COLUMNS, Kernel, Outcome, Report, ReportError, Samples
 
 JOURNAL = ".journal"
 """Added to the report's path."""
 _RESERVE_BYTES = 1 << 20
 _REFILL_BYTES = 1 << 18
+_LAST_BYTES = 1 << 16
 _LONGEST_COMMAND = 1000
 MOST_SAMPLES = 3600
 """Rows of a report's samples; a longer run is thinned to half as often as it passes."""
@@ -24,37 +26,50 @@ class JournalWriter:
     """Appends to the journal. What cannot be written is dropped, and counted: the build goes on."""
 
     def __init__(self, path: str) -> None:
-        """Raises OSError when the file cannot be made."""
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         self._at = 0
         self._reserved = 0
+        self._is_full = False
         self.dropped = 0
+        self.refusal = ""
+        """Why there is no journal at all, when there is none."""
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            self._file = -1
+            self.refusal = "{}: {}".format(path, error.strerror)
 
     def _reserve(self) -> None:
         try:
             os.posix_fallocate(self._file, 0, self._at + _RESERVE_BYTES)
             self._reserved = self._at + _RESERVE_BYTES
+        except OSError as error:
+            self._is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+    def write(self, kind: str, value: Any, is_last: bool = False) -> None:
+        """One line: its kind and its value. Where space has run out, the last lines still have what was kept."""
+        data = (json.dumps({kind: value}, separators=(",", ":")) + "\n").encode("ascii")
+        end = self._at + len(data)
+        if end + _REFILL_BYTES > self._reserved:
+            self._reserve()
+        if self._is_full and not is_last and self._reserved - _LAST_BYTES < end <= self._reserved:
+            self.dropped += 1
+            return
+        try:
+            if os.pwrite(self._file, data, self._at) == len(data):
+                self._at += len(data)
+                return
         except OSError:
             pass
-
-    def write(self, kind: str, value: Any) -> None:
-        """One line: its kind and its value."""
-        data = (json.dumps({kind: value}, separators=(",", ":")) + "\n").encode("ascii")
-        if self._at + len(data) + _REFILL_BYTES > self._reserved:
-            self._reserve()
-        try:
-            os.pwrite(self._file, data, self._at)
-            self._at += len(data)
-        except OSError:
-            self.dropped += 1
+        self.dropped += 1
 
     def close(self) -> None:
         """Cuts the reserve off."""
-        try:
-            os.ftruncate(self._file, self._at)
-        except OSError:
-            pass
-        os.close(self._file)
+        if self._file >= 0:
+            try:
+                os.ftruncate(self._file, self._at)
+            except OSError:
+                pass
+            os.close(self._file)
 
 
 def read(path: str) -> Iterator[Tuple[str, Any]]:
@@ -157,8 +172,3 @@ def _shortened(edge: Dict[str, Any]) -> Dict[str, Any]:
             break
         kept.append(word)
     return dict(edge, argv=kept)
-
-
-def edge_document(edge: Edge) -> Dict[str, Any]:
-    """An edge as a journal has it."""
-    return dict(edge._asdict(), argv=list(edge.argv), pids=list(edge.pids))

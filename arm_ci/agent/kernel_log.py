@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import List, Optional
+from typing import Dict, Iterator, List, NamedTuple, Optional
 
 _LONGEST_RECORD = 8192
 _MOST_LINES = 20000
 _DMESG_SECONDS = 10
+_PROGRAMS: Dict[str, List[str]] = {
+    "dmesg": ["dmesg"],
+    "journal": ["journalctl", "--dmesg", "--quiet", "--output=short-monotonic"],
+}
+
+
+class Mark(NamedTuple):
+    """The end of the kernel's log at a moment. Its clock is not that of the rest of the system: it is not compared."""
+
+    source: str
+    last: float
+    """Number of the last record for `kmsg`, stamp of the last line for the others; -1 in an empty log."""
 
 
 def _run(argv: List[str]) -> Optional[str]:
@@ -33,87 +45,79 @@ def _run(argv: List[str]) -> Optional[str]:
 class KernelLog:
     """Lines of the kernel since a moment. `source` is `kmsg`, `dmesg`, `journal`, or empty: unreadable."""
 
-    def __init__(self, device: str = "/dev/kmsg", since: Optional[float] = None) -> None:
-        """`since` in seconds after boot; None: from now on."""
+    def __init__(self, device: str = "/dev/kmsg", mark: Optional[Mark] = None) -> None:
+        """`mark`: the end of the log at an earlier moment; None: from now on."""
         self.source = ""
         self.refusal = ""
         """Why there is none, when there is none."""
         self._lines: List[str] = []
         self._file = -1
-        self._since = uptime_seconds() if since is None else since
         try:
             self._file = os.open(device, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            os.lseek(self._file, 0, os.SEEK_END if since is None else os.SEEK_SET)
         except OSError as error:
-            self._give_up_device(error)
+            self.refusal = "{}: {}".format(device, error.strerror)
             self._choose_program()
-            return
-        self.source = "kmsg"
-
-    def _give_up_device(self, error: OSError) -> None:
-        self.refusal = "/dev/kmsg: {}".format(error.strerror)
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        else:
+            self.source = "kmsg"
+        self.mark = mark if mark and mark.source == self.source else self._end()
 
     def _choose_program(self) -> None:
-        if _run(["dmesg"]):
-            self.source = "dmesg"
-        elif _run(["journalctl", "--dmesg", "--lines=1", "--quiet"]):
-            self.source = "journal"
+        for source in _PROGRAMS:
+            if _run(_PROGRAMS[source]):
+                self.source = source
+                return
 
-    def fileno(self) -> int:
-        """To be told when there is something new; -1 when the kernel cannot tell."""
-        return self._file
+    def _end(self) -> Mark:
+        """The mark of the last line that there is."""
+        if self.source == "kmsg":
+            last = -1
+            for record in self._records():
+                last = max(last, _sequence(record))
+            return Mark("kmsg", last)
+        stamps = [_stamp(line) for line in self._program_lines()]
+        return Mark(self.source, max(stamps, default=-1.0))
 
-    def read_new(self) -> None:
-        """Takes what is there."""
-        while self._file >= 0:
+    def _records(self) -> Iterator[str]:
+        """Takes what the device has."""
+        while True:
             try:
                 record = os.read(self._file, _LONGEST_RECORD)
-            except BlockingIOError:
-                return
             except OSError as error:
                 if error.errno == errno.EPIPE:
                     continue  # the kernel has overwritten what we had not read yet
                 return
             if not record:
                 return
-            text = record.decode("utf-8", "replace").rstrip("\n")
-            if not self._is_older(text):
-                self._lines.append(text)
-            if len(self._lines) > _MOST_LINES:
-                del self._lines[: _MOST_LINES // 2]
+            yield record.decode("utf-8", "replace").rstrip("\n")
 
-    def _is_older(self, record: str) -> bool:
-        # `6,1234,98765432,-;text`: level, number, microseconds since boot (Documentation/ABI/testing/dev-kmsg).
-        stamp = record.partition(";")[0].split(",")[2:3]
-        return bool(stamp) and stamp[0].isdigit() and int(stamp[0]) / 1e6 < self._since
+    def _program_lines(self) -> List[str]:
+        return (_run(_PROGRAMS[self.source]) or "").splitlines() if self.source else []
+
+    def read_new(self) -> None:
+        """Takes what is there, before the kernel overwrites it."""
+        if self._file < 0:
+            return
+        self._lines += [record for record in self._records() if _sequence(record) > self.mark.last]
+        if len(self._lines) > _MOST_LINES:
+            del self._lines[: _MOST_LINES // 2]
 
     def lines(self) -> List[str]:
         """Every line since the start."""
         if self.source == "kmsg":
             self.read_new()
             return list(self._lines)
-        if self.source == "dmesg":
-            return [line for line in (_run(["dmesg"]) or "").splitlines() if self._is_new(line)]
-        if self.source == "journal":
-            text = _run(["journalctl", "--dmesg", "--quiet", "--output=short-monotonic"]) or ""
-            return [line for line in text.splitlines() if self._is_new(line)]
-        return []
-
-    def _is_new(self, line: str) -> bool:
-        stamp = line.partition("]")[0].strip("[ ")
-        try:
-            return float(stamp) >= self._since
-        except ValueError:
-            return False
+        return [line for line in self._program_lines() if _stamp(line) > self.mark.last]
 
 
-def uptime_seconds() -> float:
-    """Seconds since boot, as the kernel's log counts them; 0 where nobody says."""
+def _sequence(record: str) -> int:
+    # `6,1234,98765432,-;text`: level, number, microseconds since boot (Documentation/ABI/testing/dev-kmsg).
+    number = record.partition(";")[0].split(",")[1:2]
+    return int(number[0]) if number and number[0].isdigit() else -1
+
+
+def _stamp(line: str) -> float:
+    # `[ 1234.567890] text`
     try:
-        with open("/proc/uptime", encoding="ascii") as file:
-            return float(file.read().split()[0])
-    except (OSError, ValueError, IndexError):
-        return 0.0
+        return float(line.partition("]")[0].strip("[ "))
+    except ValueError:
+        return -1.0

@@ -15,30 +15,82 @@ if False:  # for the type checker alone
 AGENT = b"ARM_CI_AGENT"
 """Environment variable: the name of the agent's abstract Unix socket."""
 _NOT_FOUND = 127
+_NOT_EXECUTABLE = 126
+_NO_SUCH_FILE = 2  # ENOENT
+_NO_FORMAT = 8  # ENOEXEC
 # What Python ignores at its start, and a compiler must not.
 _PYTHON_IGNORES = (13, 25)  # SIGPIPE, SIGXFSZ
-_FORWARDED = (1, 2, 15)  # SIGHUP, SIGINT, SIGTERM
+_FORWARDED = (1, 2, 3, 15)  # SIGHUP, SIGINT, SIGQUIT, SIGTERM
+_PATIENCE_SECONDS = 30
+_SEND_TIMEOUT = (1, 21)  # SOL_SOCKET, SO_SNDTIMEO of the kernel's generic ABI, which x86 and ARM have
 
 
-def real_program(name: bytes, directory: bytes, path: bytes) -> "bytes | None":
-    """The first program of that name in PATH that is not in the masquerade directory; None when there is none."""
+def places_of(path: bytes, invoked: bytes) -> "tuple[list[bytes], list[bytes]]":
+    """The directories of PATH without the one that we were started from: those behind it, and all.
+
+    Those behind it are all where it is not in PATH. It is known by what it is, for it may be spelt in many ways.
+    """
+    behind: "list[bytes]" = []
+    every: "list[bytes]" = []
+    own = posix.stat(invoked.rpartition(b"/")[0] or b".")
+    is_behind = False
     for place in path.split(b":"):
-        if place and place != directory:
-            found = place + b"/" + name
-            try:
-                if posix.access(found, 1):
-                    return found
-            except OSError:
-                continue
-    return None
+        try:
+            found = posix.stat(place or b".")
+        except OSError:
+            found = None
+        if found is not None and (found.st_ino, found.st_dev) == (own.st_ino, own.st_dev):
+            is_behind = True
+            continue
+        every.append(place)
+        if is_behind:
+            behind.append(place)
+    return (behind if is_behind else every), every
 
 
-def environment_without(directory: bytes) -> "dict[bytes, bytes]":
+def real_program(name: bytes, places: "list[bytes]", known: bytes) -> bytes:
+    """The first program of that name in these directories, otherwise the one that was known to the agent."""
+    for place in places:
+        found = (place or b".") + b"/" + name
+        try:
+            if posix.access(found, posix.X_OK) and posix.stat(found).st_mode & 0o170000 == 0o100000:
+                return found
+        except OSError:
+            continue
+    return known
+
+
+def given_locale() -> "bytes | None":
+    """LC_CTYPE as we were given it: in a C locale Python sets it (PEP 538), and compilers would speak otherwise."""
+    now = posix.environ.get(b"LC_CTYPE")
+    if now not in (b"C.UTF-8", b"C.utf8", b"UTF-8"):
+        return now
+    try:
+        file = posix.open(b"/proc/self/environ", posix.O_RDONLY)
+        given = b"\0"
+        while True:
+            part = posix.read(file, 1 << 20)
+            if not part:
+                break
+            given += part
+        posix.close(file)
+    except OSError:
+        return now
+    start = given.find(b"\0LC_CTYPE=")
+    return None if start < 0 else given[start + 10 : given.find(b"\0", start + 1)]
+
+
+def environment_with(places: "list[bytes]") -> "dict[bytes, bytes]":
     """The environment for the real program: what it starts is part of the same edge."""
     variables = dict(posix.environ)
     variables.pop(AGENT, None)
-    places = variables.get(b"PATH", b"").split(b":")
-    variables[b"PATH"] = b":".join(place for place in places if place != directory)
+    if b"PATH" in variables:
+        variables[b"PATH"] = b":".join(places)
+    locale = given_locale()
+    if locale is not None:
+        variables[b"LC_CTYPE"] = locale
+    else:
+        variables.pop(b"LC_CTYPE", None)
     return variables
 
 
@@ -46,6 +98,9 @@ def connect(name: bytes) -> "socket | None":
     """A connection to the agent, or None when it is gone."""
     connection = socket(AF_UNIX, SOCK_STREAM)
     try:
+        # An agent that hangs must not hang the build. The value is a struct timeval: two longs.
+        size = 8 if sys.maxsize > 1 << 32 else 4
+        connection.setsockopt(*_SEND_TIMEOUT, _PATIENCE_SECONDS.to_bytes(size, sys.byteorder) + bytes(size))
         connection.connect(b"\0" + name)
     except OSError:
         return None
@@ -62,19 +117,32 @@ def send(connection: socket, words: "list[bytes]") -> bool:
     return True
 
 
-def spawn(program: bytes, argv: "list[bytes]", environment: "dict[bytes, bytes]") -> int:
-    """Starts the real program; returns its process id."""
+def spawn(program: bytes, argv: "list[bytes]", environment: "dict[bytes, bytes]", mask: "set[int]") -> int:
+    """Starts the real program with this mask of blocked signals; returns its process id. Raises OSError."""
     if hasattr(posix, "posix_spawn"):
-        return posix.posix_spawn(program, argv, environment, setsigdef=_PYTHON_IGNORES)
+        return posix.posix_spawn(program, argv, environment, setsigdef=_PYTHON_IGNORES, setsigmask=mask)
     pid = posix.fork()
     if pid == 0:
         try:
-            for number in _PYTHON_IGNORES:
-                _signal.signal(number, _signal.SIG_DFL)
-            posix.execve(program, argv, environment)
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+            become(program, argv, environment)
         finally:
             posix._exit(_NOT_FOUND)
     return pid
+
+
+def become(program: bytes, argv: "list[bytes]", environment: "dict[bytes, bytes]") -> int:
+    """Takes the place of the real program; where that cannot be, the exit status that a shell would give."""
+    for number in _PYTHON_IGNORES:
+        _signal.signal(number, _signal.SIG_DFL)
+    try:
+        posix.execve(program, argv, environment)
+    except OSError as error:
+        if error.errno == _NO_FORMAT:
+            # A script without a first line that names its interpreter.
+            posix.execve(b"/bin/sh", [b"/bin/sh", program, *argv[1:]], environment)
+        posix.write(2, program + b": " + str(error.strerror).encode() + b"\n")
+        return _NOT_FOUND if error.errno == _NO_SUCH_FILE else _NOT_EXECUTABLE
 
 
 def die_by(number: int) -> None:
@@ -85,6 +153,7 @@ def die_by(number: int) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if number != 9:
         _signal.signal(number, _signal.SIG_DFL)
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (number,))
     posix.kill(posix.getpid(), number)
     posix._exit(128 + number)
 
@@ -113,28 +182,30 @@ def wait(pid: int) -> "tuple[int, resource.struct_rusage]":
             continue
 
 
-def main(invoked: bytes) -> int:
-    """Runs the real program for `invoked`, the path by which we were started."""
-    directory, _, name = invoked.rpartition(b"/")
-    environment = environment_without(directory)
-    program = real_program(name, directory, posix.environ.get(b"PATH", b"/usr/local/bin:/usr/bin:/bin"))
-    if program is None:
-        posix.write(2, name + b": command not found\n")
-        return _NOT_FOUND
-    arguments = [_encode(word) for word in sys.argv[1:]]
-    argv = [program, *arguments]
+def main(invoked: bytes, known: bytes) -> int:
+    """Runs the real program for `invoked`, the path by which we were started; `known` is where the agent found it."""
+    # Until the real program runs, a signal that ends it ends us, without a word of Python's.
+    mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, _FORWARDED)
+    if _signal.getsignal(2) != _signal.SIG_IGN:
+        _signal.signal(2, _signal.SIG_DFL)
+    behind, every = places_of(posix.environ.get(b"PATH", b"/usr/local/bin:/usr/bin:/bin"), invoked)
+    environment = environment_with(every)
+    program = real_program(invoked.rpartition(b"/")[2], behind, known)
+    argv = [program, *map(_encode, sys.argv[1:])]
     agent = posix.environ.get(AGENT)
     connection = connect(agent) if agent else None
-    if connection is None or not send(connection, [b"begin", posix.getcwdb(), *argv]):
-        for number in _PYTHON_IGNORES:
-            _signal.signal(number, _signal.SIG_DFL)
-        posix.execve(program, argv, environment)
+    if connection is None or not send(connection, [b"begin", _directory(), *argv]):
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+        return become(program, argv, environment)
     try:
-        pid = spawn(program, argv, environment)
-    except OSError as error:
-        posix.write(2, name + b": " + str(error.strerror).encode() + b"\n")
-        return 126
+        pid = spawn(program, argv, environment, mask)
+    except OSError:
+        # No room for one process more, or no program: it is no edge that we could speak of.
+        send(connection, [b"forget"])
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+        return become(program, argv, environment)
     forward(pid)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
     status, used = wait(pid)
     figures = (status, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
     send(connection, [b"end"] + [repr(figure).encode() for figure in figures])
@@ -142,6 +213,13 @@ def main(invoked: bytes) -> int:
     if status & 0x7F:
         die_by(status & 0x7F)
     return status >> 8
+
+
+def _directory() -> bytes:
+    try:
+        return posix.getcwdb()
+    except OSError:
+        return b""  # it has been removed
 
 
 def _encode(word: str) -> bytes:

@@ -1,60 +1,64 @@
-"""Makes the masquerade directory: for every compiler and archiver in PATH a link to the launcher, under its name.
+"""Makes the masquerade directory: for every compiler and archiver in PATH a launcher under its name.
 
 With that directory first in PATH, make, ninja, configure scripts and the sub-builds that they start all run the
-launcher, whatever they are. What is called by its absolute path is not caught.
+launcher, whatever they are. It needs nothing but itself: CMake remembers the compilers that it found here, and builds
+with them also when there is no agent. What is called by its absolute path is not caught.
 """
 
 from __future__ import annotations
 
-import errno
 import os
-import sys
-from typing import Dict, List, Set
+from typing import Dict
 
 from .commands import is_edge_program
+from .unpack import interpreter
 
 DIRECTORY = "masquerade"
-_SCRIPT = "launch"
+_MODULE = ".launcher"
 # Longest line that the oldest kernels read after `#!`.
 _LONGEST_SHEBANG = 127
 
 
-def programs(path: str, own: str) -> List[str]:
-    """Names of the compilers and archivers in PATH; `own` is our directory, which does not count."""
-    names: Set[str] = set()
+def programs(path: str, own: str) -> Dict[str, str]:
+    """The compilers and archivers in PATH: name -> absolute path; `own` is our directory, which does not count."""
+    found: Dict[str, str] = {}
     for directory in path.split(":"):
-        if not directory or directory == own:
+        if not os.path.isabs(directory) or _is_same(directory, own):
             continue
         try:
-            found = os.listdir(directory)
+            names = os.listdir(directory)
         except OSError:
             continue
-        names.update(name for name in found if is_edge_program(name) and os.access(os.path.join(directory, name), 1))
-    return sorted(names)
+        for name in filter(is_edge_program, names):
+            place = os.path.join(directory, name)
+            if name not in found and os.path.isfile(place) and os.access(place, os.X_OK):
+                found[name] = place
+    return found
 
 
-def _interpreter() -> str:
-    # That of a virtual environment would read its configuration at every start.
-    return os.path.realpath(sys.executable)
+def _is_same(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False
 
 
-def _launcher_directory() -> str:
-    return os.path.dirname(os.path.abspath(__file__))
-
-
-def _script() -> bytes:
-    start = "{} -IS".format(_interpreter())
-    head = "#!{}\n".format(start)
-    if len(head) > _LONGEST_SHEBANG or " " in _interpreter():
-        head = "#!/bin/sh\n''''exec '{}' -IS \"$0\" \"$@\" # '''\n".format(_interpreter())
-    body = (
-        "import sys\n"
-        "sys.path.insert(0, {!r})\n"
-        "import posix\n"
-        "from launcher import main\n"
-        'posix._exit(main(sys.argv[0].encode(sys.getfilesystemencoding(), "surrogateescape")))\n'
-    )
-    return os.fsencode(head + body.format(_launcher_directory()))
+def _script(program: str, directory: str) -> bytes:
+    head = "#!{} -IS\n".format(interpreter())
+    if len(os.fsencode(head)) > _LONGEST_SHEBANG or " " in interpreter():
+        head = "#!/bin/sh\n''''exec '{}' -IS \"$0\" \"$@\" # '''\n".format(interpreter())
+    lines = [
+        "import sys",
+        "sys.path.insert(0, {!r})".format(os.path.join(directory, _MODULE)),
+        "import posix",
+        "from launcher import main",
+        "invoked = sys.argv[0].encode(sys.getfilesystemencoding(), 'surrogateescape')",
+        "posix._exit(main(invoked, {!r}))".format(os.fsencode(program)),
+        # ccache knows a compiler by its file's size and time: this file changes when the compiler does.
+        "# {0.st_size} {0.st_mtime_ns}".format(os.stat(program)),
+        "",
+    ]
+    return os.fsencode(head + "\n".join(lines))
 
 
 def _write(path: str, data: bytes, mode: int) -> None:
@@ -66,31 +70,33 @@ def _write(path: str, data: bytes, mode: int) -> None:
     except OSError:
         pass
     temporary = "{}.{}".format(path, os.getpid())
-    with open(temporary, "wb") as file:
-        file.write(data)
-    os.chmod(temporary, mode)
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+        os.chmod(temporary, mode)
+        os.replace(temporary, path)
+    except OSError:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise
 
 
-def make(directory: str, path: str) -> List[str]:
-    """Makes the directory for the programs of PATH; their names. Raises OSError."""
-    if not os.path.isfile(os.path.join(_launcher_directory(), "launcher.py")):
-        raise FileNotFoundError(errno.ENOENT, "the agent could not be unpacked", _launcher_directory())
-    os.makedirs(directory, exist_ok=True)
-    _write(os.path.join(directory, _SCRIPT), _script(), 0o755)
+def _launcher() -> bytes:
+    # The agent may still be in its archive.
+    loader = __spec__.loader if __spec__ else None
+    name = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.py")
+    data = loader.get_data(name)  # type: ignore[union-attr]
+    return bytes(data)
+
+
+def make(directory: str, path: str) -> Dict[str, str]:
+    """Makes the directory for the programs of PATH, which it returns. Raises OSError."""
+    os.makedirs(os.path.join(directory, _MODULE), exist_ok=True)
+    _write(os.path.join(directory, _MODULE, "launcher.py"), _launcher(), 0o644)
     wanted = programs(path, directory)
-    present = _links(directory)
-    for name in wanted:
-        if present.pop(name, None) != _SCRIPT:
-            link = os.path.join(directory, name)
-            temporary = "{}.{}".format(link, os.getpid())
-            os.symlink(_SCRIPT, temporary)
-            os.replace(temporary, link)
-    for name in present:
-        os.unlink(os.path.join(directory, name))
+    for name, program in wanted.items():
+        _write(os.path.join(directory, name), _script(program, directory), 0o755)
+    for name in os.listdir(directory):
+        if is_edge_program(name) and name not in wanted:
+            os.unlink(os.path.join(directory, name))
     return wanted
-
-
-def _links(directory: str) -> Dict[str, str]:
-    paths = ((name, os.path.join(directory, name)) for name in os.listdir(directory))
-    return {name: os.readlink(path) for name, path in paths if os.path.islink(path)}

@@ -10,6 +10,7 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 
 _KIBIBYTE = 1024
 _LONGEST_STATUS = 4096
+_LONGEST_LIST = 1 << 16
 _ELF_CLASS_BITS = {1: 32, 2: 64}
 _HAS_CHILDREN = os.path.exists("/proc/{0}/task/{0}/children".format(os.getpid()))
 
@@ -28,13 +29,13 @@ class Held(NamedTuple):
     """Largest address space so far (VmPeak)."""
 
 
-def _read(path: str) -> bytes:
+def _read(path: str, longest: int = _LONGEST_STATUS) -> bytes:
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return b""
     try:
-        return os.read(file, _LONGEST_STATUS)
+        return os.read(file, longest)
     except OSError:
         return b""
     finally:
@@ -71,12 +72,21 @@ def held(pid: int) -> Optional[Held]:
 def _parents() -> Dict[int, List[int]]:
     """Parent -> children, of every process."""
     found: Dict[int, List[int]] = {}
-    for name in os.listdir("/proc"):
+    try:
+        names = os.listdir("/proc")
+    except OSError:
+        names = []
+    for name in names:
         if name.isdigit():
-            fields = _read("/proc/{}/stat".format(name)).rpartition(b")")[2].split()
+            fields = _fields(int(name))
             if len(fields) > 1:
                 found.setdefault(int(fields[1]), []).append(int(name))
     return found
+
+
+def _fields(pid: int) -> List[bytes]:
+    """The fields of /proc/PID/stat behind the name: the first is the state."""
+    return _read("/proc/{}/stat".format(pid)).rpartition(b")")[2].split()
 
 
 class ProcessTree:
@@ -84,24 +94,40 @@ class ProcessTree:
 
     def __init__(self) -> None:
         self._table = None if _HAS_CHILDREN else _parents()
+        self._parents: Dict[int, int] = {}
 
-    def children(self, pid: int) -> List[int]:
-        """Processes that this one started and that live."""
+    def children(self, pid: int, of_threads: bool = False) -> List[int]:
+        """Processes that this one started and that live; those of its other threads only when that is asked."""
         if self._table is not None:
             return self._table.get(pid, [])
-        text = _read("/proc/{0}/task/{0}/children".format(pid))
-        return [int(word) for word in text.split()]
+        threads = [str(pid)]
+        if of_threads:
+            try:
+                threads = os.listdir("/proc/{}/task".format(pid))
+            except OSError:
+                return []
+        texts = [_read("/proc/{}/task/{}/children".format(pid, thread), _LONGEST_LIST) for thread in threads]
+        return [int(word) for word in b" ".join(texts).split()]
 
-    def below(self, pid: int, without: Tuple[int, ...] = ()) -> List[int]:
+    def below(self, pid: int, without: Tuple[int, ...] = (), of_threads: bool = False) -> List[int]:
         """All that descend from a process, itself left out, and with it everything at and below `without`."""
         found = []
         waiting = [pid]
         while waiting:
-            for child in self.children(waiting.pop()):
+            parent = waiting.pop()
+            for child in self.children(parent, of_threads):
                 if child not in without:
+                    self._parents[child] = parent
                     found.append(child)
                     waiting.append(child)
         return found
+
+    def lineage(self, pid: int) -> List[int]:
+        """A process and those above it, as far as they were found."""
+        found = [pid]
+        while found[-1] in self._parents:
+            found.append(self._parents[found[-1]])
+        return found[:-1] or found
 
 
 def address_bits(pid: int) -> Optional[int]:
@@ -118,6 +144,21 @@ def address_bits(pid: int) -> Optional[int]:
 
 
 def command_line(pid: int) -> List[str]:
-    """The words of a process's command line, as far as they fit into a few kilobytes."""
-    words = _read("/proc/{}/cmdline".format(pid)).split(b"\0")
-    return [word.decode("utf-8", "backslashreplace") for word in words if word]
+    """The words of a process's command line; of one over 64 kilobytes the first."""
+    words = _read("/proc/{}/cmdline".format(pid), _LONGEST_LIST).rstrip(b"\0").split(b"\0")
+    return [word.decode("utf-8", "backslashreplace") for word in words] if words[0] else []
+
+
+def age_seconds(pid: int) -> float:
+    """How long ago a process was started; 0 for one that is gone."""
+    fields = _fields(pid)
+    started = int(fields[19]) / os.sysconf("SC_CLK_TCK") if len(fields) > 19 else None
+    return 0.0 if started is None else max(0.0, uptime_seconds() - started)
+
+
+def uptime_seconds() -> float:
+    """Seconds since boot; 0 where nobody says."""
+    try:
+        return float(_read("/proc/uptime").split()[0])
+    except (ValueError, IndexError):
+        return 0.0

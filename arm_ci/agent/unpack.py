@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-from typing import List
+from typing import List, Optional
 
 START = "start.py"
 _START = "import sys\nsys.path[0:0] = [{!r}]\nfrom {}.__main__ import main\nsys.exit(main())\n"
@@ -16,7 +15,9 @@ def unpacked(archive: str) -> str:
     directory = os.path.splitext(archive)[0]
     if os.path.isfile(os.path.join(directory, START)):
         return directory
+    # Imported here: only the first run on a worker needs them.
     import compileall
+    import shutil
     import zipfile
 
     temporary = "{}.{}".format(directory, os.getpid())
@@ -45,5 +46,18 @@ def restart(words: List[str]) -> None:
         script = os.path.join(unpacked(archive), START)
     except OSError:
         return
-    interpreter = os.path.realpath(sys.executable)
-    os.execv(interpreter, [interpreter, "-IS", script, *words])
+    os.execv(interpreter(), [interpreter(), "-IS", script, *words])
+
+
+def again(words: List[str]) -> Optional[List[str]]:
+    """The command that starts this agent with these arguments; None when it runs out of a package."""
+    script = os.path.abspath(sys.argv[0])
+    is_archive = getattr(sys.modules[__name__].__loader__, "archive", None)
+    return [interpreter(), "-IS", script, *words] if is_archive or os.path.basename(script) == START else None
+
+
+def interpreter() -> str:
+    """Python, and not that of a virtual environment, which reads its configuration at every start."""
+    real = os.path.realpath(sys.executable)
+    # `/usr/bin/python3` outlives `/usr/bin/python3.11`.
+    return sys.executable if os.path.dirname(real) == os.path.dirname(sys.executable) else real

@@ -6,13 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from arm_ci.agent import leftovers
 
-SCRIPT = Path(leftovers.__file__)
+SCRIPT = [sys.executable, "-m", "arm_ci.agent", "leftovers"]
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def request_(tmp_path):
 
 
 def ask(request):
-    done = subprocess.run([sys.executable, SCRIPT], input=json.dumps(request), capture_output=True, text=True)
+    done = subprocess.run(SCRIPT, input=json.dumps(request), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -86,7 +85,7 @@ def test_this_variants_last_build_is_over_even_if_its_connection_is_not(start, r
 
 def test_who_is_left_over_himself_ends_nothing(request_, monkeypatch, capsys):
     parents = iter((4, 1))
-    monkeypatch.setattr(leftovers, "left_over", lambda request: [4711])
+    monkeypatch.setattr(leftovers, "_chosen", lambda is_meant: [4711])
     monkeypatch.setattr(leftovers.os, "getppid", lambda: next(parents))
     monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(request_)))
     assert leftovers.main() == 2
@@ -104,7 +103,7 @@ def test_what_a_leftover_starts_meanwhile_is_ended_too(start, request_, tmp_path
     old = start(f"{tmp_path}/b:c1:old", "sh", "-c", script)
     ask(request_)
     assert ended(old)
-    assert leftovers.left_over(request_) == []
+    assert leftovers._chosen(lambda pid: leftovers.is_left_over(pid, request_)) == []
 
 
 def test_a_stopped_process_is_ended(start, request_, tmp_path):
@@ -162,7 +161,7 @@ def test_what_does_not_end_is_told_and_its_locks_stay(request_, tmp_path, monkey
     lock.parent.mkdir(parents=True)
     lock.touch()
     monkeypatch.setattr(leftovers, "_LIMIT_SECONDS", 0.0)
-    monkeypatch.setattr(leftovers, "left_over", lambda request: [4711])
+    monkeypatch.setattr(leftovers, "_chosen", lambda is_meant: [4711])
     monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(request_)))
     assert leftovers.main() == 0
     assert json.loads(capsys.readouterr().out) == {

@@ -1,0 +1,122 @@
+"""Hears the launchers: each connects, says what it begins and how that ended; one that just goes was killed.
+
+A connection belongs to one launcher; the messages are those of launcher.py. Nothing that is sent can end the agent.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import struct
+from typing import Callable, Dict, List, Tuple
+
+from .edges import Edges
+
+_BACKLOG = 256
+_LONGEST_MESSAGE = 8 << 20
+"""No command line is longer: six megabytes are the kernel's own limit (execve(2))."""
+_CREDENTIALS = struct.Struct("3i")
+
+
+class _Connection:
+    """A launcher, and what of its words is not whole yet."""
+
+    def __init__(self, connection: socket.socket, pid: int) -> None:
+        self.socket = connection
+        self.pid = pid
+        self._data = bytearray()
+
+    def messages(self) -> Tuple[List[List[bytes]], bool]:
+        """The whole messages that are there, and whether it has gone."""
+        gone = False
+        while True:
+            try:
+                data = self.socket.recv(1 << 16)
+            except BlockingIOError:
+                break
+            except OSError:
+                data = b""
+            if not data:
+                gone = True
+                break
+            self._data += data
+        found: List[List[bytes]] = []
+        while len(self._data) >= 4:
+            end = 4 + int.from_bytes(self._data[:4], "big")
+            if end > _LONGEST_MESSAGE:
+                return found, True
+            if len(self._data) < end:
+                break
+            found.append(bytes(self._data[4:end]).split(b"\0"))
+            del self._data[:end]
+        return found, gone
+
+
+class Launchers:
+    """The socket that launchers find by its name, and those that are connected."""
+
+    def __init__(self, edges: Edges, poll: select.poll, seconds: Callable[[], float]) -> None:
+        """`seconds` is the time since the start of the command. Raises OSError."""
+        self.name = "arm_ci-{}-{}".format(os.getpid(), os.urandom(8).hex())
+        self._edges = edges
+        self._poll = poll
+        self._seconds = seconds
+        self._connections: Dict[int, _Connection] = {}
+        # An abstract name leaves no file behind; it is not seen from another network namespace.
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        self._listener.bind(b"\0" + self.name.encode())
+        self._listener.listen(_BACKLOG)
+        poll.register(self._listener, select.POLLIN)
+
+    def hear(self, number: int) -> None:
+        """Takes what a file descriptor of ours has; any other is let alone."""
+        if number == self._listener.fileno():
+            self._accept()
+        elif number in self._connections:
+            self._take(number, self._connections[number])
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return  # all are taken, or there is no file descriptor left: then the next time
+            connection.setblocking(False)
+            credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+            pid, user, _ = _CREDENTIALS.unpack(credentials)
+            if user != os.geteuid():
+                connection.close()
+                continue
+            number = connection.fileno()
+            self._connections[number] = _Connection(connection, pid)
+            self._poll.register(connection, select.POLLIN)
+            self._take(number, self._connections[number])
+
+    def _take(self, number: int, connection: _Connection) -> None:
+        messages, gone = connection.messages()
+        for words in messages:
+            gone = not self._obey(number, connection.pid, words) or gone
+        if gone:
+            # One that ended has said so before: this one was killed.
+            self._edges.lost(number, self._seconds())
+            self._poll.unregister(number)
+            connection.socket.close()
+            del self._connections[number]
+
+    def _obey(self, key: int, pid: int, words: List[bytes]) -> bool:
+        """Does what a message says; False for one that no launcher sends."""
+        if words[0] == b"begin" and len(words) > 2:
+            texts = [word.decode("utf-8", "backslashreplace") for word in words[1:]]
+            self._edges.begin(key, pid, texts[0], texts[1:], self._seconds())
+        elif words[0] == b"forget":
+            self._edges.forget(key)
+        elif words[0] == b"end" and len(words) == 4:
+            try:
+                status, cpu_seconds, rss_bytes = int(words[1]), round(float(words[2]), 3), int(words[3])
+            except ValueError:
+                return False
+            self._edges.end(key, self._seconds(), status, cpu_seconds, rss_bytes)
+        else:
+            return False
+        return True
