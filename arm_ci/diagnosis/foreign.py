@@ -142,12 +142,14 @@ _WORDS = {
 }
 
 _ENGLISH = {foreign: english for english, words in _WORDS.items() for foreign in words.split("|")}
+_ALSO_SAY_DONE = ("Terminated", "Interrupt")
 # The longest first: one word may begin another.
 # Words of scripts that put no spaces between words (from U+2E80 on) end anywhere.
 _ANY = re.compile(
     "|".join(
         re.escape(word) if word[0] >= "\u2e80" else rf"(?<!\w){re.escape(word)}(?!\w)"
         for word in sorted(_ENGLISH, key=len, reverse=True)
+        if _ENGLISH[word] not in _ALSO_SAY_DONE
     )
 )
 _NUMBERED = re.compile(r"(?:(?:Real-time|Unknown) )?[Ss]ignal (\d+)$")
@@ -163,7 +165,6 @@ SIGNALS = {
     "Bus error": 7,
     "Floating point exception": 8,
     "Killed": 9,
-    "killed": 9,
     "Segmentation fault": 11,
     "Alarm clock": 14,
     "Terminated": 15,
@@ -187,6 +188,9 @@ def signal_of(words: str) -> int | None:
     """The signal that strsignal calls so, in any language; None for another text."""
     words = words.strip()
     for text in (words, _DUMPED.sub("", words)):
+        if text.islower() and text.isascii():
+            # zsh has its own small letters.
+            text = text.capitalize()
         text = _ENGLISH.get(text, text)
         if text in SIGNALS:
             return SIGNALS[text]

@@ -28,7 +28,7 @@ _PREFIX = re.compile(
     r"|\|(?=\s)"
     r"|[\w.-]+_\d+\s+\|(?=\s)"  # docker-compose
     r"|(?:stderr|stdout|remote):(?=\s)"
-    r"|\*\*(?=\S)"
+    r"|(?:\*\*|`)(?=\S)"  # Markdown
     r"))+\s*"
 )
 # The source that a compiler quotes below its message: `   12 |  return x;`.

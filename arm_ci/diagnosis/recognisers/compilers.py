@@ -11,7 +11,7 @@ from arm_ci.diagnosis.recognisers.recogniser import DRIVER, Recogniser, program_
 _PLACE = (
     r"(?P<source>(?:[A-Za-z]:)?[^\s:()'\"`][^:()'\"`]*?)(?::\d+(?::\d+)?|\(\d+(?:,\d+)?\)(?: \(col\. \d+\))?):? ?:?"
 )
-_INTERNAL = re.compile(rf"^(?:{_PLACE} |(?P<program>\S+?): )(?:\w+: )?[Ii]nternal compiler error: (?P<words>.+)$")
+_INTERNAL = re.compile(rf"^(?:{_PLACE} |(?P<program>\S+?): )?(?:\w+: )?[Ii]nternal compiler error: (?P<words>.+)$")
 _ICE_WORDS = re.compile(r"^(?P<word>[A-Z][a-z]+(?: [a-z]+)*)")
 _SOURCE = re.compile(
     rf"^{_PLACE} (?:fatal |catastrophic )?error(?: [A-Z]+\d+)?: (?!undefined reference)(?P<words>.*)$", re.IGNORECASE

@@ -31,6 +31,7 @@ _APT = re.compile(
     r"|Package '[^']+' has no installation candidate|Build-dependencies for)"
     r"|The following packages have unmet dependencies|^dpkg-checkbuilddeps: error: "
 )
+_YUM = re.compile(r"^(?:--> )?Error: Package: \S+ \(|^No package \S+ available\.$")
 _PIP = re.compile(r"^ERROR: (?:No matching distribution found|Could not find a version that satisfies)")
 _PKG_CONFIG = re.compile(r"^(?:No package '[^']+' found|Package \S+ was not found in the pkg-config search path)")
 
@@ -64,6 +65,10 @@ def _apt(match: re.Match[str]) -> Finding:
     return Finding("configure", program="dpkg-checkbuilddeps" if match[0].startswith("dpkg") else "apt-get")
 
 
+def _yum(match: re.Match[str]) -> Finding:
+    return Finding("configure", program="yum")
+
+
 def _pip(match: re.Match[str]) -> Finding:
     return Finding("configure", program="pip")
 
@@ -80,6 +85,7 @@ RECOGNISERS = (
     Recogniser(("failed to resolve", "no match", "problem", "nothing provides", "unable to find a match"), _DNF, _dnf),
     Recogniser(("build dependencies", "is needed by"), _RPM, _rpm),
     Recogniser(("e: ", "unmet", "dpkg-check"), _APT, _apt),
+    Recogniser(("error: package", "no package"), _YUM, _yum),
     Recogniser(("error: ",), _PIP, _pip),
     Recogniser(("no package", "was not found in"), _PKG_CONFIG, _pkg_config),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from arm_ci.diagnosis.findings import Finding, Means
-from arm_ci.diagnosis.foreign import signal_of
+from arm_ci.diagnosis.foreign import SIGNALS, signal_of
 from arm_ci.diagnosis.recognisers.recogniser import DRIVER, Recogniser, program_name
 
 # gcc's driver of 4.4 and later. Since gcc 7 it says `fatal error` for SIGINT, SIGQUIT, SIGKILL and SIGTERM alone.
@@ -28,7 +28,9 @@ _CLANG_FRONTEND = re.compile(
     rf"^(?P<driver>{DRIVER}): error: clang frontend command failed (?:with exit code (?P<status>\d+)|due to signal)"
 )
 _JOB_WORDS = r"(?P<word>[^\W\d_][^\d:]*?(?: \([^)]*\))?)"
-_SHELL_JOB = re.compile(rf"^(?:[^:]*: (?:line )?\d+: )?\s*(?P<pid>\d+) {_JOB_WORDS}(?: {{2,}}|\t)(?P<command>\S.*)$")
+_SHELL_JOB = re.compile(
+    rf"^(?:[^:]*: (?:line )?\d+: |\[\d+\]\s*[+-]?\s+)?\s*(?P<pid>\d+) {_JOB_WORDS}(?: {{2,}}|\t)(?P<command>\S.*)$"
+)
 _SHELL_LINE = re.compile(rf"^[^:]*: line \d+: +(?P<pid>\d+) {_JOB_WORDS} +(?P<command>[./\w(].*)$")
 _ZSH = re.compile(
     r"^zsh: (?P<word>killed|terminated|segmentation fault|abort|bus error) +(?:\(core dumped\) +)?(?P<command>\S.*)$"
@@ -159,7 +161,11 @@ def _kernel(match: re.Match[str]) -> Finding:
 
 
 def _alone(match: re.Match[str]) -> Finding | None:
-    signal = signal_of(match["word"].removesuffix(": 9"))
+    word = match["word"].removesuffix(": 9")
+    signal = signal_of(word)
+    if signal in (2, 15) and word not in SIGNALS:
+        # In many languages the word for SIGTERM also says that something is done.
+        return None
     return None if signal is None else _end(signal)
 
 
