@@ -28,7 +28,7 @@ _SEND_TIMEOUT = (1, 21)  # SOL_SOCKET, SO_SNDTIMEO of the kernel's generic ABI, 
 def places_of(path: bytes, invoked: bytes) -> "tuple[list[bytes], list[bytes]]":
     """The directories of PATH without the one that we were started from: those behind it, and all.
 
-    Those behind it are all where it is not in PATH. It is known by what it is, for it may be spelt in many ways.
+    It is known by what it is, for it may be spelt in many ways.
     """
     behind: "list[bytes]" = []
     every: "list[bytes]" = []
@@ -45,11 +45,14 @@ def places_of(path: bytes, invoked: bytes) -> "tuple[list[bytes], list[bytes]]":
         every.append(place)
         if is_behind:
             behind.append(place)
-    return (behind if is_behind else every), every
+    return behind, every
 
 
 def real_program(name: bytes, places: "list[bytes]", known: bytes) -> bytes:
-    """The first program of that name in these directories, otherwise the one that was known to the agent."""
+    """The first program of that name in these directories, otherwise the one that was known to the agent.
+
+    That one is meant by who calls us by our path, as CMake does: it found us where the agent knew it.
+    """
     for place in places:
         found = (place or b".") + b"/" + name
         try:
@@ -188,7 +191,7 @@ def main(invoked: bytes, known: bytes) -> int:
     mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, _FORWARDED)
     if _signal.getsignal(2) != _signal.SIG_IGN:
         _signal.signal(2, _signal.SIG_DFL)
-    behind, every = places_of(posix.environ.get(b"PATH", b"/usr/local/bin:/usr/bin:/bin"), invoked)
+    behind, every = places_of(posix.environ.get(b"PATH", b""), invoked)
     environment = environment_with(every)
     program = real_program(invoked.rpartition(b"/")[2], behind, known)
     argv = [program, *map(_encode, sys.argv[1:])]
