@@ -27,6 +27,6 @@ def test_mail_about_a_failed_build_carries_the_verdicts_sentence(tmp_path):
     assert sentence.startswith("failed build: missing-byproduct: ")
     assert message["Subject"] == f"{VARIANT}: {sentence}"
     assert message["To"] == "ada@example.org"
-    body = message.get_content()
+    body = message.get_content().replace("\r\n", "\n")
     assert body.startswith(sentence + "\n")
     assert "#/builders/" in body
