@@ -21,7 +21,7 @@ UI_DEFAULTS = {
     "ChangeBuilds.buildsFetchLimit": 250,
     "BuildRequests.buildrequestFetchLimit": 250,
     # What one wants to read first is open.
-    "LogPreview.expand_logs": "summary;findings",
+    "LogPreview.expand_logs": "summary;findings;verdict",
 }
 """Settings of Buildbot's web UI that a visitor may change for himself; the names are Buildbot's."""
 
