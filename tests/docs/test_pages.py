@@ -36,7 +36,7 @@ def calls(page):
 
 def command_of(call):
     """The command that a call names, or nothing for `arm-ci --help` and the like."""
-    words = [word for word in call.split() if re.fullmatch(r"[a-z]+", word)]
+    words = [word for word in call.split() if re.fullmatch(r"[a-z]+(?:-[a-z]+)*", word)]
     return next((name for name in COMMANDS if words[: len(name.split())] == name.split()), None)
 
 
