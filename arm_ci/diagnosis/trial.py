@@ -10,7 +10,7 @@ from arm_ci.diagnosis.figures import count, duration, size
 from arm_ci.diagnosis.judge import Ended, judge
 from arm_ci.diagnosis.log import LogScanner
 from arm_ci.diagnosis.measured import LINK, LINKS
-from arm_ci.diagnosis.verdict import Advice, Kind, Verdict
+from arm_ci.diagnosis.verdict import MEMORY_KINDS, Advice, Kind, Verdict
 
 STRIP = "-S"
 _ORDER = (FITS, TOO_SLOW, FAILED, BROKEN, REFUSED)
@@ -220,9 +220,20 @@ def _because(result: TrialResult, row: TrialRow, built: TrialRow | None) -> str:
     return f"{sentence} As in the build{linker} it ended as {result_words(built)}{at}."
 
 
+def _died_of_memory(row: TrialRow) -> bool:
+    return row.ended == FAILED and trial_verdict(row).kind in MEMORY_KINDS
+
+
 def _none_fits(result: TrialResult) -> Advice:
     by_addresses = _by_addresses(result)
-    ran = [row for row in result.rows if row.ended in (FAILED, TOO_SLOW) and _need(row, by_addresses)]
+    died = [row for row in result.rows if row.ended == TOO_SLOW or _died_of_memory(row)]
+    if not died:
+        words = sorted({result_words(row) for row in result.rows})
+        return Advice(
+            f"Repair the link of {result.link.output}: memory is not what it fails for.",
+            f"{count(len(result.rows), 'way')} tried: {', '.join(words)}.",
+        )
+    ran = [row for row in died if _need(row, by_addresses)]
     text = (
         f"Give the link of {result.link.output} more memory, or less to link: no linker on this machine makes it fit."
     )

@@ -188,6 +188,13 @@ def test_where_nothing_fits_the_least_is_named():
     assert advice.text == "Build on a 64-bit system, or link less into app: no linker here makes it fit."
 
 
+def test_a_link_that_fails_for_another_reason_is_not_said_to_need_memory():
+    undefined = row("lld", ended=FAILED, exit_status=1, log="ld.lld: error: undefined symbol: f()\n")
+    (advice,) = trial_advice(result(undefined, row("gold", ended=REFUSED, why="unknown option")))
+    assert advice.text == "Repair the link of app: memory is not what it fails for."
+    assert advice.because == "2 ways tried: link-error, refused."
+
+
 def test_linkers_that_are_not_there_are_advised():
     advice = trial_advice(result(BUILT, absent=("lld", "mold")))[-1]
     assert advice.text == "Install lld and mold on the worker and repeat the trial."
