@@ -19,7 +19,8 @@ from .journal import JOURNAL, assemble
 from .link_command import LinkError
 from .process_tree import ProcessTree, held
 from .report import Report, ReportError
-from .run import Options, _end_with_the_agent, main
+from .run import Options, main
+from .starting import end_with_the_agent
 
 _LOG_BYTES = 16384
 _LOOK_SECONDS = 0.03
@@ -103,7 +104,7 @@ def _child(argv: Sequence[str], directory: str, report: str, asked: Conditions, 
     """The agent, in the process that was just made; never returns."""
     status = 1
     try:
-        _end_with_the_agent()
+        end_with_the_agent()
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(writing, 1)
         os.dup2(writing, 2)
