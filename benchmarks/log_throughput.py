@@ -118,6 +118,20 @@ def _kernel() -> Iterator[bytes]:
     )
 
 
+def _names() -> Iterator[bytes]:
+    name = "a" * 200
+    return _lines(lambda number: f"make: *** [{name}b] Error 1" if number % 500 == 0 else name * 3)
+
+
+def _open_edge() -> Iterator[bytes]:
+    yield b"FAILED: a.o\ng++ -c a.cpp -o a.o\n"
+    yield from _lines(lambda number: f"a.cpp:{number}: note: [{number}/] ninja :")
+
+
+def _crash_reports() -> Iterator[bytes]:
+    return _lines(lambda number: "Stack dump:\nPLEASE submit a bug report to x\nLLVM ERROR: out of memory")
+
+
 def _every_word() -> Iterator[bytes]:
     return _lines(
         lambda number: (
@@ -142,6 +156,9 @@ SHAPES: dict[str, Shape] = {
     "failed edges of ninja without end": _ninja_errors,
     "kills without end": _kills,
     "kernel records without end": _kernel,
+    "a failed output's name without end": _names,
+    "a failed edge that never ends": _open_edge,
+    "crash reports without end": _crash_reports,
     "every word that is looked for, in every line": _every_word,
 }
 

@@ -13,7 +13,6 @@ _EVERYWHERE = (
     b"failed",
     b"killed",
     b"terminated",
-    b"due to signal",
     b"sigkill",
     b"collect2",
     b" cc1",
@@ -24,12 +23,12 @@ _EVERYWHERE = (
     b"no space left",
     b"disk full",
     b"quota exceeded",
-    b"fatal:",
     b"137",
     b"oom-kill",
     b"needed by",
 )
 _LATE = (
+    b"fatal:",
     b"illegal instruction",
     b"segmentation fault",
     b"bus error",

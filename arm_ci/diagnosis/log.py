@@ -57,8 +57,9 @@ class LogScanner:
         self._window = Window()
         self._candidates = Candidates()
         self._kept = Kept()
-        self._contexts = Budget(first=600, per_block=4)
-        self._lookups = Budget(first=400, per_block=2)
+        self._contexts = Budget(first=200, per_block=1)
+        self._lookups = Budget(first=200, per_block=1)
+        self._machines = Budget(first=20, per_block=0)
         self._rebuilt = Rebuilt()
         self._edge: Finding | None = None
         self._edge_lines = 0
@@ -178,7 +179,7 @@ class LogScanner:
             finding = replace(finding, source=commands.includer(window, start) or finding.source)
         if finding.means == "fork-refused" and not finding.program:
             finding = replace(finding, program=commands.speaker_before(window, start))
-        if finding.means in ("refused", "too-large", "not-loaded") and not self._bits32:
+        if finding.means in ("refused", "too-large", "not-loaded") and not self._bits32 and self._machines.take():
             self._bits32 = _bits32(window.text)
         if finding.means == "kernel-kill" and len(self._kernel) < MOST_KILLS:
             self._read_kernel(start, number)

@@ -35,10 +35,13 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     *compilers.RECOGNISERS,
 )
 
+_LONGEST_WORD = 80
+"""A longer line without a space is no message."""
+
 
 def recognise(line: str) -> Finding | None:
     """What a line of a log says, or None. The line is readable text; the finding has no line number yet."""
-    if is_quoted_source(line):
+    if is_quoted_source(line) or (len(line) > _LONGEST_WORD and " " not in line):
         return None
     text = tools_own(line)
     found = _first(text)
