@@ -220,8 +220,7 @@ def _scope_words(report: Report) -> str:
 
 
 def _spare(culprit: Culprit, report: Report) -> float | None:
-    """Which part of RAM (or of the cgroup's limit, if less was left of it) was free in the last sample before "
-    "the kill."""
+    """Which part of RAM, or of the cgroup's limit if less was left of that, was free in the last sample before it."""
     times = report.samples.column("seconds")
     end = culprit.edge.end_seconds if culprit.edge and culprit.edge.end_seconds is not None else float("inf")
     rows = [number for number, time in enumerate(times) if time is not None and time <= end]
