@@ -222,6 +222,13 @@ def _output(kind: Kind, primary: Finding, findings: list[Finding], output: str, 
 
 
 def _program(primary: Finding, findings: list[Finding], command: str, output: str) -> str:
+    program = _speaker(primary, findings, command, output)
+    driver = commands.program(command)
+    # clang calls itself so under any name; its command line says which one was started.
+    return driver if commands.is_clang(program) and commands.is_clang(driver) else program
+
+
+def _speaker(primary: Finding, findings: list[Finding], command: str, output: str) -> str:
     program = primary.program
     if primary.means in ("missing", "patch", "network", "test", "configure"):
         return program or next((each.program for each in findings if each.means == primary.means and each.program), "")

@@ -93,23 +93,29 @@ def _draft(facts: Facts) -> Draft:
             "worker-lost: the connection to the worker broke off",
             evidence=(from_log(lost, "the service's own words"),),
         )
-    return _by_causes(facts, failed, known, loose) or _without_cause(facts, failed, loose)
+    return _by_causes(facts, known, loose) or _without_cause(facts, failed, loose)
 
 
-def _by_causes(facts: Facts, failed: list[Failure], known: list[Cause], loose: list[Finding]) -> Draft | None:
+def _by_causes(facts: Facts, known: list[Cause], loose: list[Finding]) -> Draft | None:
+    said = _said_of_stop(loose)
+    stop = was_stopped(facts, said)
+    if stop:
+        known = [cause for cause in known if not _is_of_stop(cause.finding, facts)]
+        loose = [each for each in loose if not _is_of_stop(each, facts)]
     sure = [cause for cause in known if not cause.guessed]
     first = next((cause for cause in sure if cause.kind in _EXHAUSTED), None)
-    edge = _killed_edge(facts) if first is None else None
-    if edge is not None and not any(cause.finding.line for cause in sure):
-        return judge_kill(Culprit(None, edge.edge), facts)
-    if first is None and sure:
-        first = sure[0]
     if first is None:
-        said = _last(loose, "silent") or _last(loose, "timed-out")
-        if was_stopped(facts, said) and (swapping := thrashing(facts, said)) is not None:
+        edge = _killed_edge(facts, any_signal=not sure and not stop)
+        if edge is not None:
+            return judge_kill(edge, facts)
+        first = sure[0] if sure else None
+    if first is None:
+        swapping = thrashing(facts, said) if stop or facts.signal == 9 else None
+        if swapping is not None:
             return swapping
-        first = loose_cause([each for each in loose if not _is_status_of_stop(each, said)])
+        first = loose_cause(loose)
         if first is not None and said is not None and first.kind in ("killed-other", "oom-kill"):
+            # Whoever stopped the build says how it ended, with a status of 137 or 143.
             first = None
     if first is None:
         return None
@@ -120,8 +126,18 @@ def _by_causes(facts: Facts, failed: list[Failure], known: list[Cause], loose: l
     return Draft(**{**vars(draft), "evidence": joined(draft.evidence, more, strangers)})
 
 
-def _is_status_of_stop(finding: Finding, said: Finding | None) -> bool:
-    return said is not None and finding.means in ("killed", "terminated") and finding.line >= said.line
+def _said_of_stop(loose: list[Finding]) -> Finding | None:
+    return _last(loose, "silent") or _last(loose, "timed-out")
+
+
+def _is_of_stop(finding: Finding, facts: Facts) -> bool:
+    """Whether a process ended only because the build was stopped: tools tell of that as of any other end."""
+    if finding.means == "terminated":
+        return True
+    if finding.means != "killed" or facts.report is None:
+        return False
+    kernel = facts.report.kernel
+    return not (facts.records or kernel.oom_kills or kernel.cgroup_oom_kills)
 
 
 def _judge_cause(cause: Cause, facts: Facts) -> Draft:
@@ -154,28 +170,25 @@ def _too_large(known: list[Cause], findings: tuple[Finding, ...]) -> Cause | Non
     return loose_cause([each for each in findings if each.means == "too-large"])
 
 
-def _killed_edge(facts: Facts) -> Culprit | None:
-    """An edge of the report that the kernel killed, or that ended by SIGKILL."""
+def _killed_edge(facts: Facts, any_signal: bool = True) -> Culprit | None:
+    """An edge of the report that the kernel's record names, or (`any_signal`) one that ended by SIGKILL."""
     for edge in failed_edges(facts.report):
-        culprit = Culprit(None, edge)
         by_pid = any(record.pid in edge.pids for record in facts.records)
-        if edge.signal == 9 or edge.exit_status == 137 or by_pid:
-            return culprit
+        if by_pid or (any_signal and (edge.signal == 9 or edge.exit_status == 137)):
+            return Culprit(None, edge)
     return None
 
 
 def _without_cause(facts: Facts, failed: list[Failure], loose: list[Finding]) -> Draft:
     """No tool said why."""
+    said = _said_of_stop(loose)
+    if was_stopped(facts, said):
+        return stopped(facts, said)
     edge = _killed_edge(facts)
     if edge is not None:
         return judge_kill(edge, facts)
-    said = _last(loose, "silent") or _last(loose, "timed-out")
-    if was_stopped(facts, said):
-        swapping = thrashing(facts, said)
-        if swapping is not None:
-            return swapping
-        if not failed:
-            return _stopped_or_killed(facts, said)
+    if facts.signal == 9:
+        return judge_kill(Culprit(None, None), facts)
     guessed = next((cause for cause in map(cause_of, failed) if cause is not None), None)
     if guessed is not None:
         return judge_other(_culprit(guessed, facts), facts)
@@ -184,18 +197,6 @@ def _without_cause(facts: Facts, failed: list[Failure], loose: list[Finding]) ->
     if facts.exit_status == 137 and not failed:
         return judge_kill(Culprit(None, None), facts)
     return nothing_known(facts, failed)
-
-
-def _stopped_or_killed(facts: Facts, said: Finding | None) -> Draft:
-    """The command itself ended by a signal, or was stopped."""
-    if (
-        said is None
-        and facts.signal == 9
-        and facts.ended.silent_seconds is None
-        and not (facts.report and facts.report.outcome.stopped)
-    ):
-        return judge_kill(Culprit(None, None), facts)
-    return stopped(facts, said)
 
 
 def _only_kernel(facts: Facts) -> Draft:

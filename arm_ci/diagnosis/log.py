@@ -43,8 +43,9 @@ _DONE = re.compile(
 )
 _BITS32 = re.compile(
     rb"\b(?:arm-(?:\w+-)?linux-\w*eabi(?:hf)?|armv[5-7](?:l|hl|hnl|hf|tel|nl)?(?=[-_\s/.;,)]|$)|armhf"
-    rb"|i[3-6]86-[\w-]+|mingw32(?=[/\\])|win32 machine|elf32-\w+\.c)"
+    rb"|i[3-6]86(?:-[\w-]+)?|mingw32(?=[/\\]))"
 )
+_WINDOWS32 = re.compile(rb"\bwin32\b")
 _BITS64 = re.compile(rb"\b(?:x86_64|amd64|aarch64|arm64|mingw64|ppc64|riscv64|s390x)\b")
 
 
@@ -266,6 +267,9 @@ class LogScanner:
 def _bits32(text: bytes) -> str:
     """The first name of a 32-bit machine in this part of the log, unless a 64-bit one stands there too."""
     match = _BITS32.search(text)
+    if match is None and b".exe: " in text:
+        # A word that stands in many logs: only where the tools are Windows programs it says something.
+        match = _WINDOWS32.search(text)
     if match is None or _BITS64.search(text):
         return ""
     return match[0].decode("ascii", "replace")

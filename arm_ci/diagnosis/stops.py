@@ -18,10 +18,13 @@ _LITTLE_FREE = 0.15
 
 
 def was_stopped(facts: Facts, said: Finding | None) -> bool:
-    """Whether somebody stopped the build: it was silent, took too long, or got a signal."""
+    """Whether somebody stopped the build: it was silent, took too long, or was asked to end.
+
+    SIGKILL is none of these: the kernel sends it as well.
+    """
     if facts.ended.silent_seconds is not None or said is not None:
         return True
-    if facts.signal in (1, 2, 9, 15):
+    if facts.signal in (1, 2, 15):
         return True
     return facts.report is not None and bool(facts.report.outcome.stopped)
 

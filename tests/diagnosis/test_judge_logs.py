@@ -385,3 +385,13 @@ def test_evidence_quotes_the_line_and_says_why_it_counts():
             "why": "the process ended by SIGKILL",
         }
     ]
+
+
+def test_clang_is_called_by_the_name_it_was_started_with():
+    log = (
+        "FAILED: x.o\nclang++-14 -c x.cpp -o x.o\nStack dump:\n"
+        "0.\tProgram arguments: /usr/lib/llvm-14/bin/clang -cc1 x.cpp\n"
+        "clang: error: clang frontend command failed with exit code 139 (use -v to see invocation)\n"
+    )
+    assert said(judged(log)) == ("compiler-crash", "clang++-14", "x.o", None)
+    assert judged("clang: error: unknown argument: '-foo'\n").program == "clang"

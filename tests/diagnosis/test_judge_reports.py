@@ -311,6 +311,40 @@ def test_what_the_log_says_of_silence_is_held_against_the_samples():
     assert judged(log, report((RUNNING,), RAM, samples=idle, kernel=Kernel(0))).kind == "killed-other"
 
 
+def test_what_the_tools_say_of_the_stop_itself_does_not_hide_the_swapping():
+    swapping = flat(900, memory_available_bytes=20 * MB, swapped_in_bytes=(0.0, 4.0 * GB), swapped_out_bytes=(0.0, GB))
+    log = "g++: fatal error: Terminated signal terminated program cc1plus\nmake: *** [Makefile:5: x.o] Error 1\n"
+    ended = edge(1, "x.o", 10.0, 900.0, 700 * MB, exit_status=None, signal=9)
+    stopped = report((ended,), RAM, samples=swapping, outcome=STOPPED, kernel=Kernel(0, 0, 0))
+    assert judged(log, stopped, ended=Ended(silent_seconds=600.0)).kind == "thrashing"
+    assert judged(None, stopped, ended=Ended(silent_seconds=600.0)).kind == "thrashing"
+    idle = stopped._replace(samples=flat(900, memory_available_bytes=700 * MB))
+    assert judged(log, idle, ended=Ended(silent_seconds=600.0)).sentence == (
+        "killed-other: the build did not fail by itself: it was stopped after 10 min without output"
+    )
+
+
+def test_a_compile_error_before_the_stop_is_the_failure():
+    log = "x.cpp:1:1: error: no\nmake: *** [Makefile:5: x.o] Error 1\n"
+    idle = report((COMPILE,), RAM, samples=flat(900, memory_available_bytes=700 * MB), outcome=STOPPED)
+    assert judged(log, idle).kind == "compile-error"
+
+
+def test_a_kernel_record_of_a_silent_edge_counts_more_than_another_edges_error():
+    clang = edge(
+        2, "y.o", 0.0, 30.0, 700 * MB, program="clang++", heaviest="clang++", exit_status=None, signal=9, pids=(77,)
+    )
+    record = OomRecord("clang++", 77, "system", text="Killed process 77 (clang++)")
+    both = report((COMPILE, clang), RAM, kernel=Kernel(1, 0, 0, (record,)))
+    assert said(judged("x.cpp:1:1: error: no\nmake: *** [x.o] Error 1\n", both)) == ("oom-kill", "clang++", "y.o", None)
+
+
+def test_a_whole_cgroup_that_was_killed_is_an_oom_kill():
+    killed = edge(1, "x.o", 0.0, 30.0, 700 * MB, exit_status=None, signal=9)
+    whole = report((killed,), RAM, outcome=Outcome(signal=9, complete=True), kernel=Kernel(2, 2, 1))
+    assert said(judged("[1/9] CXX x.o\n", whole)) == ("oom-kill", "cc1plus", "x.o", None)
+
+
 # -- ends -------------------------------------------------------------------------------------------------------
 
 
