@@ -31,9 +31,14 @@ def is_edge_program(name: str) -> bool:
     return PROGRAMS.fullmatch(name) is not None
 
 
-def is_trial(output: str, directory: str) -> bool:
-    """Whether an output is that of a configuration's trial, which says nothing about the build."""
-    return bool(_TRIAL.search(output) or _TRIAL_DIRECTORY.search(directory))
+def is_trial(argv: Sequence[str], output: str, directory: str) -> bool:
+    """Whether an edge is a configuration's trial, which says nothing about the build."""
+    return bool(
+        _TRIAL.search(output)
+        or _TRIAL_DIRECTORY.search(directory)
+        # `g++ conftest.cpp` makes an a.out.
+        or (output == "a.out" and any(_TRIAL.search(word) for word in argv))
+    )
 
 
 def describe(argv: Sequence[str], directory: str = "") -> Tuple[str, str]:

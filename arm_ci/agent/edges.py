@@ -70,7 +70,7 @@ class RunningEdge:
     def is_passing(self) -> bool:
         """Whether it is not worth a word: a compiler that makes nothing, or what a configuration tries out."""
         edge = self.edge
-        return (edge.kind == "other" and not edge.output) or is_trial(edge.output, edge.directory)
+        return (edge.kind == "other" and not edge.output) or is_trial(edge.argv, edge.output, edge.directory)
 
     def look(self, tree: ProcessTree, seconds: float) -> None:
         """Looks at its processes."""
@@ -161,6 +161,9 @@ class Edges:
         found = dict(running.figures(), end_seconds=round(seconds, 3), **figures)
         if rss_bytes is not None:
             found["peak_rss_bytes"] = max(rss_bytes, running.peaks.rss or 0)
+            if running.peaks.virtual is not None:
+                # What was resident has addresses: it grew after the last look.
+                found["peak_virtual_bytes"] = max(rss_bytes, running.peaks.virtual)
         self._note("end", found)
 
     def forget(self, key: int) -> None:

@@ -10,7 +10,7 @@ import json
 import os
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from .report import SAMPLE_COLUMNS, Kernel, Outcome, Report, ReportError, Samples
+from .report import SAMPLE_COLUMNS, Kernel, Outcome, Report, ReportError, Samples, plain
 
 JOURNAL = ".journal"
 """Added to the report's path."""
@@ -147,8 +147,8 @@ def assemble(path: str) -> Report:
     if "begin" not in parts:
         raise ReportError("the journal has no beginning")
     document = dict(parts["begin"])
-    document["outcome"] = parts.get("outcome", Outcome()._asdict())
-    document["kernel"] = parts.get("kernel", Kernel()._asdict())
+    document["outcome"] = parts.get("outcome", plain(Outcome()))
+    document["kernel"] = parts.get("kernel", plain(Kernel()))
     if "how" in parts:
         document["how"] = parts["how"]
     document["edges"] = [_shortened(edges[number]) for number in sorted(edges)]

@@ -6,6 +6,8 @@ import os
 import sys
 from typing import List, Optional
 
+from .locale_given import restore_locale
+
 START = "start.py"
 _START = "import sys\nsys.path[0:0] = [{!r}]\nfrom {}.__main__ import main\nsys.exit(main())\n"
 
@@ -46,6 +48,7 @@ def restart(words: List[str]) -> None:
         script = os.path.join(unpacked(archive), START)
     except OSError:
         return
+    restore_locale()
     os.execv(interpreter(), [interpreter(), "-IS", script, *words])
 
 

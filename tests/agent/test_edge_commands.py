@@ -81,8 +81,14 @@ def test_a_response_file_that_cannot_be_read_is_a_link_of_something(tmp_path, te
     ],
 )
 def test_what_a_configuration_tries_out_is_no_part_of_the_build(output, directory):
-    assert is_trial(output, directory)
+    assert is_trial(["g++", "x.cpp", "-o", output], output, directory)
 
 
 def test_an_ordinary_output_is():
-    assert not is_trial("src/CMakeFiles/x.dir/contest.cpp.o", "/b")
+    output = "src/CMakeFiles/x.dir/contest.cpp.o"
+    assert not is_trial(["g++", "-c", "contest.cpp", "-o", output], output, "/b")
+
+
+def test_a_trial_without_a_named_output_is_known_by_its_source():
+    assert is_trial(["g++", "conftest.cpp"], "a.out", "/b")
+    assert not is_trial(["g++", "main.cpp"], "a.out", "/b")
