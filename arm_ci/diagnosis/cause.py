@@ -188,7 +188,7 @@ def _crash_kind(primary: Finding, program: str) -> Kind:
         return "killed-other"
     if primary.signal == 7 and program in _MAPPING_LINKERS:
         return "disk-full"
-    if program and not is_compiler(program):
+    if program and primary.signal is not None and not is_compiler(program):
         return "killed-other"
     return "compiler-crash"
 

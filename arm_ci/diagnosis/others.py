@@ -48,7 +48,9 @@ def judge_other(culprit: Culprit, facts: Facts) -> Draft:
     confidence: Confidence = (
         "certain" if cause.attached and not cause.guessed else "possible" if cause.guessed else "likely"
     )
-    if cause.kind == "killed-other":
+    if finding.means == "not-oom":
+        sentence = f"killed-other: {who(culprit.program)} was killed, and its container says that it was not for memory"
+    elif cause.kind == "killed-other":
         how = _SIGNALS.get(finding.signal or 0, f"signal {finding.signal}")
         sentence = f"killed-other: {who(culprit.program)} was ended{doing(culprit.program, culprit.output)} by {how}"
     elif cause.kind == "missing-byproduct":
