@@ -338,8 +338,8 @@ def test_a_log_of_the_kernel_alone_is_read():
 
 
 def test_docker_that_says_it_was_not_memory_is_believed():
-    assert (
-        judged('{"ExitCode": 137, "OOMKilled": false}\nState: ExitCode:137\nOOMKilled:false\n').kind == "killed-other"
+    assert judged("State:{\nExitCode:137,\nOOMKilled:false,\n}\n").sentence == (
+        "killed-other: a program was killed, and its container says that it was not for memory"
     )
 
 
