@@ -14,7 +14,7 @@ _FAR_LINES = 80
 """Lines between two messages that are no longer taken for one edge's."""
 _ENDS = ("killed", "terminated", "crashed", "file-limit", "linker-failed", "not-loaded")
 _SOURCE_ERRORS = ("compile", "driver", "link", "linker-failed", "configure", "test")
-_PASSES_ON = ("stopped", "exit-status", "lost", "silent", "timed-out", "oom-status", "not-oom", "kernel-kill")
+_PASSES_ON = ("stopped", "lost", "silent", "timed-out", "oom-status", "not-oom", "kernel-kill")
 _MOST_SIGNAL_STATUS = 128 + 65
 """Below it, and over 128, an exit status is a signal that a shell passes on."""
 _NINJA = 1000

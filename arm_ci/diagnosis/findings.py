@@ -41,7 +41,6 @@ Means = Literal[
     "target-failed",
     "edge-failed",
     "stopped",
-    "exit-status",
 ]
 
 
