@@ -1,0 +1,218 @@
+"""Makes something scarce for real, for as long as a block runs: memory of a cgroup, addresses, commit, room on a disk.
+
+Everything is put back by a shell of its own that waits for the end of the block, so also when the tests are killed.
+Where a machine cannot do it, the test is skipped with the reason.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+_CGROUPS = Path("/sys/fs/cgroup")
+_OVERCOMMIT = Path("/proc/sys/vm")
+
+
+def need_root() -> None:
+    """Skips the test for an ordinary user."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may take memory or disk from others")
+
+
+@contextmanager
+def put_back(script: str) -> Iterator[None]:
+    """Runs a script of sh when the block ends or this process does, however that ends."""
+    keeper = subprocess.Popen(
+        ["setsid", "sh", "-c", f"read -r line\n{script}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd="/",
+    )
+    try:
+        yield
+    finally:
+        said, _ = keeper.communicate()
+        assert keeper.returncode == 0, f"was not put back: {said.decode()}"
+
+
+# -- memory -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class MemoryCgroup:
+    """A memory cgroup with a limit."""
+
+    version: int
+    path: Path
+    """Its directory."""
+
+    @property
+    def name(self) -> str:
+        """As the kernel log names it (`oom_memcg=`)."""
+        return f"/{self.path.name}"
+
+    def put(self, pid: int) -> None:
+        """Puts a process there; what it starts from now on is there too, what it holds already is not charged."""
+        (self.path / "cgroup.procs").write_text(str(pid))
+
+    def command(self, *words: str | Path) -> list[str]:
+        """A command that runs there."""
+        script = f"echo $$ >{shlex.quote(str(self.path))}/cgroup.procs && exec \"$@\""
+        return ["sh", "-c", script, "sh", *map(str, words)]
+
+    def oom_kills(self) -> int:
+        """How many processes were killed for its limit."""
+        file = "memory.oom_control" if self.version == 1 else "memory.events"
+        fields = dict(line.split() for line in (self.path / file).read_text().splitlines())
+        return int(fields["oom_kill"])
+
+
+@contextmanager
+def memory_cgroup(limit_bytes: int, swap_bytes: int | None = 0) -> Iterator[MemoryCgroup]:
+    """A cgroup with that much RAM, and that much swap; None: as much swap as there is. Version 1 or 2, as is here."""
+    need_root()
+    name = f"arm-ci-scarcity-{os.getpid()}-{limit_bytes >> 20}"
+    if (_CGROUPS / "memory").is_dir():
+        version, path = 1, _CGROUPS / "memory" / name
+        settings = [("memory.limit_in_bytes", limit_bytes)]
+        if swap_bytes is not None:
+            settings.append(("memory.memsw.limit_in_bytes", limit_bytes + swap_bytes))
+    else:
+        version, path = 2, _CGROUPS / name
+        controllers = _CGROUPS / "cgroup.subtree_control"
+        if not controllers.exists() or "memory" not in controllers.read_text().split():
+            pytest.skip("no memory controller of cgroups can be used here")
+        settings = [("memory.max", limit_bytes)]
+        if swap_bytes is not None:
+            settings.append(("memory.swap.max", swap_bytes))
+    # Children first; what still runs there belongs to the test.
+    away = f"""\
+for directory in $(find {path} -depth -type d); do
+  for try in 1 2 3 4 5 6 7 8 9 10; do
+    for pid in $(cat $directory/cgroup.procs); do kill -KILL $pid; done
+    rmdir $directory 2>/dev/null && break
+    sleep 0.2
+  done
+done
+! [ -d {path} ]
+"""
+    with put_back(away):
+        path.mkdir()
+        for file, value in settings:
+            if not (path / file).exists():
+                pytest.skip(f"this kernel does not count swap in cgroups: no {file}")
+            (path / file).write_text(str(value))
+        yield MemoryCgroup(version, path)
+
+
+@contextmanager
+def swap_file(directory: Path, size_bytes: int) -> Iterator[Path]:
+    """Swap on a file."""
+    need_root()
+    path = directory / "swap"
+    with put_back(f"swapoff {shlex.quote(str(path))}; rm -f {shlex.quote(str(path))}"):
+        subprocess.run(["dd", "if=/dev/zero", f"of={path}", "bs=1M", f"count={size_bytes >> 20}"], check=True, capture_output=True)
+        path.chmod(0o600)
+        subprocess.run(["mkswap", path], check=True, capture_output=True)
+        done = subprocess.run(["swapon", path], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            pytest.skip(f"no swap on a file can be had here: {done.stderr.strip()}")
+        yield path
+
+
+@contextmanager
+def strict_commit(room_bytes: int) -> Iterator[int]:
+    """Overcommit mode 2 for the whole machine, with room for that much more than is committed now; gives the limit.
+
+    Ask for much more than the room, and soon: everybody here lives with this limit meanwhile.
+    """
+    need_root()
+    mode, ratio, kilobytes = ((_OVERCOMMIT / f"overcommit_{each}").read_text().strip() for each in ("memory", "ratio", "kbytes"))
+    # Setting the ratio makes kbytes 0, and the other way round.
+    file, value = ("kbytes", kilobytes) if kilobytes != "0" else ("ratio", ratio)
+    meminfo = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    committed, swap = (int(meminfo[field].split()[0]) << 10 for field in ("Committed_AS", "SwapTotal"))
+    limit_bytes = committed + room_bytes
+    with put_back(f"cd {_OVERCOMMIT} && echo {mode} >overcommit_memory && echo {value} >overcommit_{file}"):
+        (_OVERCOMMIT / "overcommit_kbytes").write_text(str(max(limit_bytes - swap, 0) >> 10))
+        (_OVERCOMMIT / "overcommit_memory").write_text("2")
+        yield limit_bytes
+
+
+def limit_addresses(pid: int, limit_bytes: int) -> None:
+    """RLIMIT_AS of a running process, and of all that it starts from now on."""
+    resource.prlimit(pid, resource.RLIMIT_AS, (limit_bytes, limit_bytes))
+
+
+# -- disk ---------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def small_tmpfs(path: Path, size_bytes: int) -> Iterator[Path]:
+    """A tmpfs of that size at a new directory."""
+    need_root()
+    path.mkdir()
+    with put_back(f"umount -l {shlex.quote(str(path))}; rmdir {shlex.quote(str(path))}"):
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={size_bytes},mode=1777", "small", path],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            pytest.skip(f"no tmpfs can be mounted here: {done.stderr.strip()}")
+        yield path
+
+
+# -- processes ----------------------------------------------------------------------------------------------------
+
+
+def processes(name: str, below: int) -> list[int]:
+    """Processes of a name (`cc1plus`, as the kernel knows it) among the descendants of a process."""
+    parents: dict[int, int] = {}
+    names: dict[int, str] = {}
+    for directory in Path("/proc").iterdir():
+        if directory.name.isdigit():
+            try:
+                text = (directory / "stat").read_text()
+            except OSError:
+                continue
+            before, _, after = text.rpartition(")")
+            pid = int(directory.name)
+            names[pid] = before.partition("(")[2]
+            parents[pid] = int(after.split()[1])
+
+    def descends(pid: int) -> bool:
+        while pid in parents and pid != below:
+            pid = parents[pid]
+        return pid == below
+
+    return [pid for pid, its_name in names.items() if its_name == name and pid != below and descends(pid)]
+
+
+def wait_for_process(name: str, below: int, limit_seconds: float = 120) -> int:
+    """The first process of a name among the descendants of a process, as soon as it is there."""
+    end = time.monotonic() + limit_seconds
+    while time.monotonic() < end:
+        if found := processes(name, below):
+            return found[0]
+        time.sleep(0.02)
+    raise AssertionError(f"no {name} below process {below} within {limit_seconds} s")
+
+
+def need(*programs: str) -> None:
+    """Skips the test when one of the programs is not installed."""
+    for program in programs:
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
