@@ -68,7 +68,7 @@ class MemoryCgroup:
 
     def command(self, *words: str | Path) -> list[str]:
         """A command that runs there."""
-        script = f"echo $$ >{shlex.quote(str(self.path))}/cgroup.procs && exec \"$@\""
+        script = f'echo $$ >{shlex.quote(str(self.path))}/cgroup.procs && exec "$@"'
         return ["sh", "-c", script, "sh", *map(str, words)]
 
     def oom_kills(self) -> int:
@@ -122,7 +122,9 @@ def swap_file(directory: Path, size_bytes: int) -> Iterator[Path]:
     need_root()
     path = directory / "swap"
     with put_back(f"swapoff {shlex.quote(str(path))}; rm -f {shlex.quote(str(path))}"):
-        subprocess.run(["dd", "if=/dev/zero", f"of={path}", "bs=1M", f"count={size_bytes >> 20}"], check=True, capture_output=True)
+        subprocess.run(
+            ["dd", "if=/dev/zero", f"of={path}", "bs=1M", f"count={size_bytes >> 20}"], check=True, capture_output=True
+        )
         path.chmod(0o600)
         subprocess.run(["mkswap", path], check=True, capture_output=True)
         done = subprocess.run(["swapon", path], capture_output=True, text=True, check=False)
@@ -138,7 +140,9 @@ def strict_commit(room_bytes: int) -> Iterator[int]:
     Ask for much more than the room, and soon: everybody here lives with this limit meanwhile.
     """
     need_root()
-    mode, ratio, kilobytes = ((_OVERCOMMIT / f"overcommit_{each}").read_text().strip() for each in ("memory", "ratio", "kbytes"))
+    mode, ratio, kilobytes = (
+        (_OVERCOMMIT / f"overcommit_{each}").read_text().strip() for each in ("memory", "ratio", "kbytes")
+    )
     # Setting the ratio makes kbytes 0, and the other way round.
     file, value = ("kbytes", kilobytes) if kilobytes != "0" else ("ratio", ratio)
     meminfo = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
