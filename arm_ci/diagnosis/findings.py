@@ -107,5 +107,8 @@ class LogFindings:
     succeeded: str = ""
     """The line near the end that says the build is done; empty when none does."""
     succeeded_line: int = 0
+    last: str = ""
+    """The last line with words, shortened, and its number: when nothing else tells, people look there."""
+    last_line: int = 0
     kernel: tuple[OomRecord, ...] = ()
     """Kills by the kernel that the log itself quotes."""

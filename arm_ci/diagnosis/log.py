@@ -89,6 +89,7 @@ class LogScanner:
         """What the log says. Nothing can be fed afterwards."""
         self._scan(b"".join(self._pending), last=True)
         done, done_line = self._end()
+        last, last_line = self._last()
         findings = self._kept.all()
         return LogFindings(
             findings=findings,
@@ -99,8 +100,19 @@ class LogScanner:
             rebuilt=self._rebuilt.names(),
             succeeded=done,
             succeeded_line=done_line,
+            last=last,
+            last_line=last_line,
             kernel=tuple(self._kernel),
         )
+
+    def _last(self) -> tuple[str, int]:
+        """The last line with words, and its number."""
+        window = self._window
+        for place in reversed(window.lines_before(len(window.text), TAIL_LINES)):
+            start, stop = window.line(place)
+            if words := readable(window.text[start:stop]).strip():
+                return shortened(words), window.number(start)
+        return "", 0
 
     def _cut(self, block: bytes) -> None:
         # After the last whole line, wherever the pieces ended; a line longer than a block is cut anywhere.
@@ -163,6 +175,7 @@ class LogScanner:
     def _found(self, found: Finding, text: str, start: int, stop: int) -> None:
         window = self._window
         number = window.number(start)
+        text = self._with_reason(found, text, stop)
         finding = replace(found, line=number, text=shortened(tools_own(text)))
         if finding.means == "edge-failed":
             self._open_edge(finding, stop)
@@ -189,6 +202,16 @@ class LogScanner:
         if finding.means in _GOES_ON:
             self._await(window.lines_after(stop, LINES_BELOW))
         self._kept.add(finding)
+
+    def _with_reason(self, found: Finding, text: str, stop: int) -> str:
+        """CMake names the place first, and says on the next line with words what is wrong."""
+        if found.means != "configure" or not text.endswith(":"):
+            return text
+        for place in self._window.lines_after(stop, LINES_BELOW):
+            start, end = self._window.line(place)
+            if words := readable(self._window.text[start:end]).strip():
+                return f"{text} {words}"
+        return text
 
     def _await(self, places: list[int]) -> None:
         if self._contexts.take():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from arm_ci.diagnosis.cause import Cause
 from arm_ci.diagnosis.culprit import Culprit, failed_edges
 from arm_ci.diagnosis.draft import Draft, Facts, from_log, from_report, joined
 from arm_ci.diagnosis.findings import Failure
 from arm_ci.diagnosis.kills import foreign
-from arm_ci.diagnosis.sentences import doing, simple, who
+from arm_ci.diagnosis.sentences import cut, doing, simple, who
 from arm_ci.diagnosis.verdict import Confidence, Evidence
 
 _SIGNALS = {
@@ -25,6 +27,7 @@ _SIGNALS = {
     24: "the limit on CPU time (SIGXCPU)",
     25: "the limit on the size of files (ulimit -f)",
 }
+_TRIAL = re.compile(r"(?:^|/)cmTC_")
 _WHY = {
     "compile-error": "an error in a source or a command line",
     "link-error": "the linker's own words",
@@ -43,6 +46,8 @@ def judge_other(culprit: Culprit, facts: Facts) -> Draft:
     cause = culprit.cause
     assert cause is not None
     finding = cause.finding
+    if cause.kind in ("compile-error", "link-error") and _TRIAL.search(culprit.output):
+        return _failed_trial(cause)
     evidence = [from_log(finding, _WHY.get(cause.kind, "the tool's own words"))]
     evidence += [from_log(each, "the same failure") for each in cause.others[:3]]
     confidence: Confidence = (
@@ -64,6 +69,15 @@ def judge_other(culprit: Culprit, facts: Facts) -> Draft:
     return Draft(
         cause.kind, confidence, sentence, program=culprit.program, output=culprit.output, evidence=joined(evidence)
     )
+
+
+def _failed_trial(cause: Cause) -> Draft:
+    """CMake tries compiler and linker before anything is built: its own error only quotes theirs."""
+    evidence = [
+        from_log(each, "what CMake tried before it built anything") for each in (cause.finding, *cause.others[:3])
+    ]
+    sentence = simple("configure-error", "cmake", "", cause.finding.text)
+    return Draft("configure-error", "certain", sentence, program="cmake", evidence=joined(evidence))
 
 
 def succeeded(facts: Facts, known: list[Cause]) -> Draft:
@@ -112,7 +126,11 @@ def nothing_known(facts: Facts, failed: list[Failure]) -> Draft:
         )
     if facts.exit_status is not None:
         text = f"unknown: the command ended with exit status {facts.exit_status}, and nothing says why"
-        return Draft("unknown", "possible", text, evidence=joined(strangers))
+        evidence = []
+        if findings.last:
+            evidence = [Evidence("log", findings.last_line, findings.last, "the last line; it may tell a person more")]
+            text += f"; its last line: {cut(findings.last)}"
+        return Draft("unknown", "possible", text, evidence=joined(evidence, strangers))
     return Draft(
         "unknown",
         "possible",

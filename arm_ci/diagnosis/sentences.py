@@ -74,8 +74,9 @@ def simple(kind: Kind, program: str, output: str, message: str) -> str:
         "compiler-crash": f"{who(program)} crashed{doing(program, output)}",
         "worker-lost": "the worker was lost",
     }.get(kind, f"{who(program)} failed")
-    return f"{kind}: {subject}: {_cut(message)}" if message else f"{kind}: {subject}"
+    return f"{kind}: {subject}: {cut(message)}" if message else f"{kind}: {subject}"
 
 
-def _cut(message: str) -> str:
+def cut(message: str) -> str:
+    """A tool's words, shortened for a sentence."""
     return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 3].rstrip() + "..."

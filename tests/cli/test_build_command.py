@@ -82,7 +82,10 @@ def test_a_failed_build_ends_with_the_verdict(build):
 
 def test_what_is_built_is_not_taken_for_the_reason(build):
     done = build(ninja="echo '[1/1] Linking error: x'; exit 3")
-    assert (done.returncode, done.stderr) == (1, f"=== {VARIANT}: unknown: the command ended with exit status 3, and nothing says why\n")
+    sentence = (
+        "unknown: the command ended with exit status 3, and nothing says why; its last line: [1/1] Linking error: x"
+    )
+    assert (done.returncode, done.stderr) == (1, f"=== {VARIANT}: {sentence}\n")
 
 
 def test_output_that_the_terminal_cannot_show_is_no_error(build):

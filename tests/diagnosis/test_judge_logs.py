@@ -395,3 +395,33 @@ def test_clang_is_called_by_the_name_it_was_started_with():
     )
     assert said(judged(log)) == ("compiler-crash", "clang++-14", "x.o", None)
     assert judged("clang: error: unknown argument: '-foo'\n").program == "clang"
+
+
+def test_cmake_names_the_place_first_and_the_reason_on_the_next_line():
+    log = "CMake Error at CMakeLists.txt:3 (message):\n\n  no zlib\n\n-- Configuring incomplete, errors occurred!\n"
+    assert judged(log).sentence == (
+        "configure-error: cmake could not set the build up: CMake Error at CMakeLists.txt:3 (message): no zlib"
+    )
+
+
+def test_what_fails_while_cmake_tries_the_compiler_is_no_compile_of_the_build():
+    log = (
+        "CMake Error at /usr/share/cmake-3.25/Modules/CMakeTestCCompiler.cmake:70 (message):\n  The C compiler\n\n"
+        "    FAILED: cmTC_1 \n    clang: error: invalid linker name in argument '-fuse-ld=mold'\n"
+        "    ninja: build stopped: subcommand failed.\n\n-- Configuring incomplete, errors occurred!\n"
+    )
+    verdict = judged(log)
+    assert said(verdict) == ("configure-error", "cmake", None, None)
+    assert verdict.sentence == (
+        "configure-error: cmake could not set the build up: "
+        "clang: error: invalid linker name in argument '-fuse-ld=mold'"
+    )
+
+
+def test_what_nothing_explains_shows_where_the_log_ends():
+    verdict = judged("going on\nTraceback (most recent call last):\nKeyError: 3\n\n", ended=Ended(1))
+    assert verdict.kind == "unknown"
+    assert verdict.sentence == (
+        "unknown: the command ended with exit status 1, and nothing says why; its last line: KeyError: 3"
+    )
+    assert [(each.line, each.text) for each in verdict.evidence] == [(3, "KeyError: 3")]
