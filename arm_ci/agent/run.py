@@ -7,7 +7,8 @@ import select
 import signal
 import sys
 import time
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from functools import partial
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from . import cgroup, host, kernel_counts, masquerade, scope, unpack
 from .allowance import Allowance
@@ -66,6 +67,7 @@ class Run:
         self._own_group = not os.isatty(0)
         self._stopped = ""
         self._killing_at: Optional[float] = None
+        self._fault = ""
         self._started = time.monotonic()
         self._journal = JournalWriter(options.report + JOURNAL)
         self._edges = Edges(self._journal.write, self.directory)
@@ -152,14 +154,14 @@ class Run:
                 self._kill_all()
                 self._killing_at = now + 1.0
             if now >= self._look_at():
-                self._look(False)
+                self._guard(lambda: self._look(False))
             if now >= next_sample:
                 next_sample = now + _SAMPLE_SECONDS
-                self._look(True)
-                self._sample()
+                self._guard(lambda: self._look(True))
+                self._guard(self._sample)
             if now >= next_note:
                 next_note = now + _NOTE_SECONDS
-                self._edges.note_running()
+                self._guard(self._edges.note_running)
             next_stop = next_sample if self._killing_at is None else self._killing_at
             self._serve(min(next_sample, self._look_at(), next_stop) - self._now())
             pid, status = os.waitpid(self._pid, os.WNOHANG)
@@ -168,13 +170,20 @@ class Run:
                 self._serve(0.0)
                 return status
 
+    def _guard(self, look: Callable[[], None]) -> None:
+        """A fault in looking costs the report something, and never the build."""
+        try:
+            look()
+        except Exception as error:  # noqa: BLE001  (whatever it is)
+            self._fault = self._fault or "{}: {}".format(type(error).__name__, error)
+
     def _serve(self, seconds: float) -> None:
         """Waits for launchers, signals and ends of processes, and takes what is there."""
         for number, _ in self._poll.poll(max(0.0, seconds) * 1000):
             if number == self._wakeup:
                 os.read(self._wakeup, 4096)
             else:
-                self._launchers.hear(number)
+                self._guard(partial(self._launchers.hear, number))
 
     def _look_at(self) -> float:
         """When the next edge is to be looked at."""
@@ -235,9 +244,8 @@ class Run:
     def _finish(self, status: int) -> Outcome:
         if self._stopped:
             self._end_the_rest()
-        self._look(True)
-        self._sample()
-        self._edges.note_running()
+        for last in (lambda: self._look(True), self._sample, self._edges.note_running):
+            self._guard(last)
         number = (status & 0x7F) or None
         outcome = Outcome(
             exit_status=None if number else status >> 8,
@@ -246,10 +254,14 @@ class Run:
             seconds=round(self._now(), 3),
             complete=True,
         )
+        lost = []
         if self._journal.dropped:
             why = "no room for {} of its lines".format(self._journal.dropped)
-            lost = Unseen("a part of the journal", why, "free disk where the worker builds")
-            self._how = self._how._replace(unseen=(*self._how.unseen, lost))
+            lost.append(Unseen("a part of the journal", why, "free disk where the worker builds"))
+        if self._fault:
+            lost.append(Unseen("a part of the samples and edges", "a fault of the agent: {}".format(self._fault)))
+        if lost:
+            self._how = self._how._replace(unseen=(*self._how.unseen, *lost))
             self._journal.write("how", plain(self._how), is_last=True)
         kernel = kernel_counts.since(self._counts, self._cgroup, self._kernel_log)
         self._journal.write("kernel", plain(kernel), is_last=True)

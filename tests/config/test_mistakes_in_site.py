@@ -103,7 +103,7 @@ CASES: list[tuple[str, list[Edit], list[str]]] = [
         [WEBHOOK, (P, "  repository: https://example.org/app.git", "  repositry: https://example.org/app.git")],
         ["projects.yaml:2:3: project `app`: unknown key `repositry`; did you mean `repository`?"],
     ),
-    ("mail has a sender and a recipient", [(S, "title: test", "mail: {sender: ci@a.org, recipients: [ada@a.org]}")], []),
+    ("mail has sender and recipient", [(S, "title: test", "mail: {sender: ci@a.org, recipients: [ada@a.org]}")], []),
     (
         "mail has addresses that are none",
         [(S, "title: test", "mail: {sender: ci, recipients: ['ada@a.org, grace@a.org', ada@a.org]}")],
