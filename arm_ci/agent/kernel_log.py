@@ -6,6 +6,8 @@ import errno
 import os
 from typing import Dict, Iterator, List, NamedTuple, Optional
 
+from .ask import ask
+
 _LONGEST_RECORD = 8192
 _MOST_LINES = 20000
 _DMESG_SECONDS = 10
@@ -24,22 +26,8 @@ class Mark(NamedTuple):
 
 
 def _run(argv: List[str]) -> Optional[str]:
-    # Imported late: most machines do not need it, and the agent shall stay small.
-    import subprocess
-
-    environment = dict(os.environ, LC_ALL="C")
-    try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=_DMESG_SECONDS,
-            env=environment,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
+    answer = ask(argv, _DMESG_SECONDS, errors_too=False)
+    return answer.text if answer.well else None
 
 
 class KernelLog:

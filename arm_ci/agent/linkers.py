@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from .ask import ask
 
 FAMILIES = ("lld", "mold", "gold", "bfd")
 """In the order in which they are tried: those that most often fit first."""
@@ -73,29 +74,17 @@ def prefix_of(driver: str, target: Sequence[str]) -> str:
     return match.group(1) if match else ""
 
 
-def ask(argv: Sequence[str], directory: str) -> Tuple[bool, str]:
+def version_line(argv: Sequence[str], directory: str) -> Tuple[bool, str]:
     """Runs a program that says its version: whether it went well, and the first line that matters."""
-    environment = dict(os.environ, LC_ALL="C", LANGUAGE="")
-    try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=_ASK_SECONDS,
-            cwd=directory,
-            env=environment,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        return False, getattr(error, "strerror", None) or str(error)
-    lines = [line for line in done.stdout.decode("utf-8", "replace").splitlines() if line.strip()]
+    answer = ask(list(argv), _ASK_SECONDS, directory)
+    lines = [line for line in answer.text.splitlines() if line.strip()]
     known = [line for line in lines if family_of(line)]
-    return done.returncode == 0, ((known if done.returncode == 0 else []) + lines + [""])[0].strip()
+    return answer.well, ((known if answer.well else []) + lines + [""])[0].strip()
 
 
 def default_linker(driver: Sequence[str], selection: Sequence[str], directory: str) -> str:
     """What the linker says of itself that a driver uses with these words; empty when it does not say."""
-    well, version = ask([*driver, *selection, "-Wl,--version"], directory)
+    well, version = version_line([*driver, *selection, "-Wl,--version"], directory)
     return version if well and family_of(version) else ""
 
 
@@ -103,7 +92,7 @@ def linkers(driver: Sequence[str], directory: str, path: str, prefix: str, place
     """Every linker in PATH, tried with the driver (and its target); `place` takes directories for `-B`."""
     found = []
     for family, name, program in programs(path, prefix):
-        _, version = ask([program, "--version"], directory)
+        _, version = version_line([program, "--version"], directory)
         if family_of(version) == family:
             found.append(_selected(Linker(family, name, program, version), driver, directory, place))
     return found
@@ -113,7 +102,7 @@ def _selected(linker: Linker, driver: Sequence[str], directory: str, place: str)
     refusal = ""
     if linker.name == linker.family:
         selection = "-fuse-ld=" + linker.name
-        well, said = ask([*driver, selection, "-Wl,--version"], directory)
+        well, said = version_line([*driver, selection, "-Wl,--version"], directory)
         if well and said == linker.version:
             return linker._replace(selection=(selection,))
         refusal = said
@@ -121,7 +110,7 @@ def _selected(linker: Linker, driver: Sequence[str], directory: str, place: str)
     own = os.path.join(place, linker.name)
     os.makedirs(own)
     os.symlink(os.path.abspath(linker.program), os.path.join(own, "ld"))
-    well, said = ask([*driver, "-B" + own, "-Wl,--version"], directory)
+    well, said = version_line([*driver, "-B" + own, "-Wl,--version"], directory)
     if well and said == linker.version:
         return linker._replace(selection=("-B" + own,))
     return linker._replace(refusal=refusal or said)

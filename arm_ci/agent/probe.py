@@ -12,11 +12,11 @@ import platform
 import re
 import shutil
 import struct
-import subprocess
 import sys
 from typing import Any, Dict, List, Optional
 
 from . import host
+from .ask import ask
 from .report import plain
 from .watching import limits_here, sight
 
@@ -36,19 +36,8 @@ _ARCHITECTURES = {
 
 def _output(argv: List[str]) -> Optional[str]:
     """Standard output and error of a command, or None when it cannot be run or fails."""
-    environment = dict(os.environ, LC_ALL="C", LANGUAGE="")
-    try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=_TIMEOUT_SECONDS,
-            env=environment,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
+    answer = ask(argv, _TIMEOUT_SECONDS)
+    return answer.text if answer.well else None
 
 
 def architecture() -> str:
