@@ -9,6 +9,7 @@ from buildbot.process.results import SUCCESS
 from twisted.internet.threads import deferToThread
 
 from arm_ci.diagnosis.judge import Ended, judge
+from arm_ci.diagnosis.lost import lost_sentence
 from arm_ci.diagnosis.page import page
 from arm_ci.plan import Facts, Recipe, missing, probe_request
 from arm_ci.plan.commands import Command
@@ -94,7 +95,7 @@ class CheckWorker(WatchedStep):
         if report is None:
             return
         verdict = await deferToThread(judge, None, report, (), Ended())
-        self.setProperty(LOST_BUILD_PROPERTY, verdict.sentence, self.name)
+        self.setProperty(LOST_BUILD_PROPERTY, lost_sentence(verdict, report), self.name)
         await self.addHTMLLog("lost-build", await deferToThread(page, verdict, report))
 
     async def _judge(self, facts: Facts) -> int:

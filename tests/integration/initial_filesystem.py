@@ -11,7 +11,7 @@ from pathlib import Path
 
 _INIT = """\
 #!/bin/busybox sh
-/bin/busybox mkdir -p /proc /sys /dev /lower /disk /root
+/bin/busybox mkdir -p /proc /sys /dev /lower /disk /all
 /bin/busybox --install -s /bin
 export PATH=/bin
 mount -t proc proc /proc
@@ -22,12 +22,12 @@ while read -r module; do insmod "/modules/$module"; done </modules/order
 mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=524288,cache=loose share0 /lower
 mount -t ext4 -o noatime /dev/vda /disk
 mkdir /disk/upper /disk/work
-mount -t overlay -o lowerdir=/lower,upperdir=/disk/upper,workdir=/disk/work root /root
+mount -t overlay -o lowerdir=/lower,upperdir=/disk/upper,workdir=/disk/work all /all
 number=0
 for share in $GUEST_SHARES; do
   number=$((number + 1))
-  mkdir -p "/root$share"
-  mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=524288,cache=none "share$number" "/root$share"
+  mkdir -p "/all$share"
+  mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=524288,cache=none "share$number" "/all$share"
 done
 if [ "$GUEST_ZRAM" -gt 0 ]; then
   echo "${GUEST_ZRAM}M" >/sys/block/zram0/disksize
@@ -38,26 +38,26 @@ if [ "$GUEST_SWAP" -gt 0 ]; then
   mkswap /dev/vdb
   swapon /dev/vdb
 fi
-for place in proc sys dev; do mount --move "/$place" "/root/$place"; done
-mkdir -p /root/dev/pts /root/dev/shm
-mount -t devpts pts /root/dev/pts
-mount -t tmpfs shm /root/dev/shm
-mount -t tmpfs run /root/run
-if mount -t cgroup2 cgroup /root/sys/fs/cgroup; then
-  for controller in memory pids cpu io; do echo "+$controller" >/root/sys/fs/cgroup/cgroup.subtree_control; done
+for place in proc sys dev; do mount --move "/$place" "/all/$place"; done
+mkdir -p /all/dev/pts /all/dev/shm
+mount -t devpts pts /all/dev/pts
+mount -t tmpfs shm /all/dev/shm
+mount -t tmpfs run /all/run
+if mount -t cgroup2 cgroup /all/sys/fs/cgroup; then
+  for controller in memory pids cpu io; do echo "+$controller" >/all/sys/fs/cgroup/cgroup.subtree_control; done
 fi
 ip link set lo up
 ip link set eth0 up
 ip address add 10.0.2.15/24 dev eth0
 ip route add default via 10.0.2.2
-mkdir /root/run/commands
-cp /bin/busybox /serve /root/run/commands/
-exec switch_root /root /run/commands/busybox sh /run/commands/serve
+mkdir /all/run/commands
+cp /bin/busybox /serve /all/run/commands/
+exec switch_root /all /run/commands/busybox sh /run/commands/serve
 """
 
 # Process 1, which no OOM killer takes; what it runs can be taken like any other.
 _SERVE = """\
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/ LC_ALL=C.UTF-8
 cd /run/commands
 alias bb=/run/commands/busybox
 bb stty -F /dev/ttyS1 raw -echo
