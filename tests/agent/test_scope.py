@@ -1,4 +1,4 @@
-"""systemd makes a cgroup for an agent that cannot. No systemd runs in these tests: the systemd-run is of our own making."""
+"""systemd makes a cgroup for an agent that cannot. None runs in these tests: the systemd-run is of our own making."""
 
 from __future__ import annotations
 
