@@ -20,7 +20,7 @@ from arm_ci.diagnosis.kills import foreign, held_by, judge_kill
 from arm_ci.diagnosis.others import judge_other, nothing_known, succeeded
 from arm_ci.diagnosis.refusals import crash_regime, judge_refusal, judge_too_large
 from arm_ci.diagnosis.sentences import killed
-from arm_ci.diagnosis.stops import stopped, thrashing, was_stopped
+from arm_ci.diagnosis.stops import agent_killed, stopped, thrashing, was_stopped
 from arm_ci.diagnosis.verdict import MEMORY_KINDS, Verdict
 
 __all__ = ["Ended", "judge"]
@@ -104,6 +104,8 @@ def _by_causes(facts: Facts, known: list[Cause], loose: list[Finding]) -> Draft 
         loose = [each for each in loose if not _is_of_stop(each, facts)]
     sure = [cause for cause in known if not cause.guessed]
     first = next((cause for cause in sure if cause.kind in _EXHAUSTED), None)
+    if first is None and (draft := agent_killed(facts)) is not None:
+        return draft
     if first is None:
         edge = _killed_edge(facts, any_signal=not sure and not stop)
         if edge is not None:

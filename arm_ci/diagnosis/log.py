@@ -268,6 +268,8 @@ class LogScanner:
     def _end_edge(self, last_line: int) -> None:
         if self._edge is not None:
             self._kept.add(replace(self._edge, last_line=last_line))
+            # Within its output the edge names what it makes, a crashed linker for example its whole command.
+            self._rebuilt.failed(self._edge.output, last_line)
             self._edge = None
 
     def _read_kernel(self, start: int, number: int) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from arm_ci.agent.report import Report, Samples
-from arm_ci.diagnosis.draft import Draft, Ended, Facts, from_log, from_report
-from arm_ci.diagnosis.figures import duration, size
+from arm_ci.diagnosis.draft import Draft, Ended, Facts, from_kernel, from_log, from_report
+from arm_ci.diagnosis.figures import count, duration, size
 from arm_ci.diagnosis.findings import Finding
-from arm_ci.diagnosis.verdict import Evidence
+from arm_ci.diagnosis.verdict import Evidence, Scope
 
 _LAST_SECONDS = 600.0
 _LEAST_SECONDS = 20.0
@@ -30,8 +30,7 @@ def was_stopped(facts: Facts, said: Finding | None) -> bool:
 
 
 def thrashing(facts: Facts, said: Finding | None) -> Draft | None:
-    """The verdict on a stopped build whose machine did nothing but swap; None when it did not, or nothing shows "
-    "it."""
+    """The verdict on a stopped build whose machine did nothing but swap; None when it did not, or nothing shows it."""
     report = facts.report
     evidence = _stop_evidence(facts.ended, said)
     if report is None:
@@ -40,7 +39,9 @@ def thrashing(facts: Facts, said: Finding | None) -> Draft | None:
     if figures is None:
         return None
     rate, stalled, free, seconds = figures
-    swaps = rate is not None and rate >= _SWAPPED_PER_SECOND and (free is None or free <= _LITTLE_FREE)
+    # In a cgroup with a limit it swaps while the machine has memory to spare.
+    wants = report.limits.cgroup_limit_bytes is not None or free is None or free <= _LITTLE_FREE
+    swaps = rate is not None and rate >= _SWAPPED_PER_SECOND and wants
     stalls = stalled is not None and stalled >= _STALLED
     if not (swaps or stalls):
         return None
@@ -55,7 +56,10 @@ def thrashing(facts: Facts, said: Finding | None) -> Draft | None:
         evidence.append(
             from_report(f"every task waited for memory in {stalled:.0%} of that time", "nothing else got done")
         )
-    if free is not None:
+    if report.limits.cgroup_limit_bytes is not None:
+        limit = size(report.limits.cgroup_limit_bytes)
+        evidence.append(from_report(f"the cgroup's limit was {limit}", "more than that had to be swapped"))
+    elif free is not None:
         evidence.append(from_report(f"{free:.0%} of the memory was free", "memory had run out"))
     running = [edge for edge in report.edges if edge.end_seconds is None]
     heaviest = max(running, key=lambda edge: edge.peak_anonymous_swap_bytes or edge.peak_rss_bytes or 0, default=None)
@@ -73,6 +77,35 @@ def thrashing(facts: Facts, said: Finding | None) -> Draft | None:
         output=heaviest.output if heaviest else "",
         used_bytes=held,
         had_bytes=had,
+        evidence=tuple(evidence),
+    )
+
+
+def agent_killed(facts: Facts) -> Draft | None:
+    """The verdict on a build whose agent was killed, and with it the build; None when it was not."""
+    report = facts.report
+    if report is None or report.outcome.complete or not report.command or facts.ended.signal != 9:
+        return None
+    evidence = [from_report("the report has no end", "the agent did not live to write it")]
+    running = [edge for edge in report.edges if edge.exit_status is None]
+    if running:
+        names = ", ".join(edge.output or edge.program for edge in running[:3])
+        evidence.append(from_report(f"{count(len(running), 'edge')} ran: {names}", "it did not fail by itself"))
+    record = next((each for each in facts.records if each.program.startswith("python")), None)
+    if record is not None:
+        scope: Scope = "cgroup" if record.scope == "cgroup" else "system" if record.scope == "system" else ""
+        return Draft(
+            "oom-kill",
+            "likely",
+            "oom-kill: the agent itself was killed, and the build with it",
+            scope=scope,
+            program=record.program,
+            evidence=(from_kernel(record, "the agent is such a program"), *evidence),
+        )
+    return Draft(
+        "killed-other",
+        "likely",
+        "killed-other: the agent was killed from outside, and the build with it",
         evidence=tuple(evidence),
     )
 
@@ -123,8 +156,7 @@ def _by_words(ended: Ended, said: Finding | None, evidence: list[Evidence]) -> D
 
 
 def _figures(report: Report) -> tuple[float | None, float | None, float | None, float] | None:
-    """Bytes swapped per second, part of the time stalled and part of RAM free over the last minutes; and how "
-    "many seconds."""
+    """Bytes swapped per second, part of the time stalled, part of RAM free over the last minutes; how many seconds."""
     samples = report.samples
     times = samples.column("seconds")
     known = [(number, time) for number, time in enumerate(times) if time is not None]

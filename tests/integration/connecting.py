@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,9 +27,9 @@ class ConnectingWorker:
     process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def make(cls, site: Site, name: str, password: str | None = None) -> ConnectingWorker:
-        """Makes the worker's directory beside the site's; without a password, with the right one."""
-        directory = site.directory / f"worker-{name}"
+    def make(cls, site: Site, name: str, password: str | None = None, place: Path | None = None) -> ConnectingWorker:
+        """Makes the worker's directory in `place` (beside the site's); without a password, with the right one."""
+        directory = (place or site.directory) / f"worker-{name}"
         address = f"127.0.0.1:{site.worker_port}"
         create = [*RUNNER, "create-worker", "--keepalive=5", "--maxdelay=1", directory, address, name, "PASSWORD"]
         subprocess.run(create, check=True, capture_output=True)
@@ -38,13 +39,18 @@ class ConnectingWorker:
         tac.write_text(tac.read_text().replace("PASSWORD", password))
         return cls(site, name, directory)
 
-    def start(self) -> None:
-        """Starts its process; a file of the process id that a killed one left is no obstacle."""
+    def start(self, before: Sequence[str] = (), **variables: str) -> None:
+        """Starts its process; a file of the process id that a killed one left is no obstacle.
+
+        `before` are words that start it in their turn, such as `prlimit --as=N`; `variables` are added to its
+        environment.
+        """
         (self.directory / "twistd.pid").unlink(missing_ok=True)
         self.process = subprocess.Popen(
-            [*RUNNER, "start", "--nodaemon", str(self.directory)],
+            [*before, *RUNNER, "start", "--nodaemon", str(self.directory)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            env={**os.environ, **variables},
         )
 
     def send(self, number: signal.Signals) -> None:
