@@ -89,6 +89,7 @@ class SampleKeeper:
     """Rows of samples, thinned to every second one when there are too many."""
 
     def __init__(self, most: int = MOST_SAMPLES) -> None:
+        """`most` is an even number."""
         self._most = most
         self._every = 1
         self._count = 0
@@ -96,16 +97,14 @@ class SampleKeeper:
 
     def add(self, row: Tuple[Optional[float], ...]) -> None:
         """Takes the next row; between kept rows the worst values are carried over."""
-        if self._count % self._every == 0 or not self._rows:
-            self._rows.append(row)
-        else:
+        if self._count % self._every:
             self._rows[-1] = _worst(self._rows[-1], row)
+        else:
+            if len(self._rows) == self._most:
+                self._rows = [_worst(first, second) for first, second in zip(self._rows[::2], self._rows[1::2])]
+                self._every *= 2
+            self._rows.append(row)
         self._count += 1
-        if len(self._rows) > self._most:
-            pairs = zip(self._rows[::2], [*self._rows[1::2], self._rows[-1]])
-            self._rows = [_worst(first, second) for first, second in pairs]
-            self._every *= 2
-            self._count = len(self._rows) * self._every
 
     def samples(self) -> Samples:
         """What was kept."""

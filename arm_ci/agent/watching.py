@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from typing import List, Optional
 
-from . import cgroup, host
+from . import cgroup, host, scope
 from .kernel_log import KernelLog
 from .report import How, Limits, Unseen
+
+_CGROUP = "memory cgroup of the build alone"
 
 
 def limits_here(directory: str, own: Optional[cgroup.Hierarchy] = None) -> Limits:
@@ -33,7 +35,7 @@ def how(made: Optional[cgroup.Cgroup], refusal: str, log: KernelLog, more: List[
         cure = "cgroup_enable=memory cgroup_memory=1 in cmdline.txt"
         if cgroup.hierarchy() is not None:
             cure = "Delegate=yes in the worker's systemd unit"
-        unseen.append(Unseen("memory cgroup of the build alone", refusal, cure))
+        unseen.append(Unseen(_CGROUP, refusal, cure))
     if not log.source:
         cure = "kernel.dmesg_restrict=0 in /etc/sysctl.d, or the worker's user in group adm or systemd-journal"
         unseen.append(Unseen("kernel log", log.refusal or "not readable", cure))
@@ -53,10 +55,14 @@ def how(made: Optional[cgroup.Cgroup], refusal: str, log: KernelLog, more: List[
 
 
 def sight() -> How:
-    """What a run would see here: a cgroup is made and removed to find out."""
+    """What a run would see here: a cgroup is made and removed to find out, or systemd is asked for one."""
     made, refusal = cgroup.make()
     try:
-        return how(made, refusal, KernelLog(), [])
+        found = how(made, refusal, KernelLog(), [])
     finally:
         if made is not None:
             made.remove()
+    if made is None and cgroup.could_be_delegated() and not scope.refusal():
+        unseen = tuple(each for each in found.unseen if each.what != _CGROUP)
+        return found._replace(cgroup="systemd scope (v2)", unseen=unseen)
+    return found
