@@ -64,6 +64,7 @@ def test_a_limit_of_addresses_is_no_want_of_ram(site):
     assert "swap" not in found.advice()
 
 
+@pytest.mark.machine
 def test_a_kernel_that_promises_no_more_is_told_by_its_mode(site):
     with worker(site, 5), scarcity.strict_commit(450 * MIB):
         found = provoke(site, f"compile-{NINJA}")
