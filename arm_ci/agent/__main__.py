@@ -67,7 +67,8 @@ def _finish(words: List[str]) -> int:
     except (OSError, ReportError) as error:
         print("finish: no report: {}".format(error), file=sys.stderr)
         return 1
-    json.dump(report.to_json(), sys.stdout, separators=(",", ":"))
+    # In short lines: Buildbot's worker breaks long ones, and loses a character of each.
+    json.dump(report.to_json(), sys.stdout, indent=1)
     print()
     return 0
 

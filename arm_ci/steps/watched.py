@@ -84,12 +84,12 @@ class WatchedStep(RecipeStep):
 
     async def report(self, stage: str) -> Report | None:
         """The agent's report, or None when there is none: the worker ran out of everything, or lost it."""
-        text = await self.getFileContentFromWorker(str(report_path(self.places, stage)))
+        path = str(report_path(self.places, stage))
+        text = await self.getFileContentFromWorker(path)
         if text is None:
-            command = finish(self.places, stage)
-            remote = await self.execute(command, stdioLogName=None, collectStdout=True)
-            # Buildbot's worker breaks long lines; in JSON a line end means nothing.
-            text = remote.stdout.replace("\n", "")
+            remote = await self.execute(finish(self.places, stage), stdioLogName=None, collectStdout=True)
+            # Where it could not be written, it was at least printed.
+            text = await self.getFileContentFromWorker(path) or remote.stdout
         try:
             return Report.from_text(text if isinstance(text, str) else text.decode())
         except (ReportError, UnicodeDecodeError) as error:

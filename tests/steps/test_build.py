@@ -88,6 +88,7 @@ class BuildTest(StepCase):
             watched(("ninja", "-j8", "app"), "/w/b/build", "build").stderr(said).exit(-1),
             no_report_of("build"),
             shell(finish, "/w/b/support", timeout=300).exit(1),
+            no_report_of("build"),
         )
         self.expect_outcome(
             FAILURE,
