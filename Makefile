@@ -33,8 +33,9 @@ stop: ## Stop the master
 	@if [ -x .venv/bin/arm-ci ] || [ -e state/twistd.pid ]; then sh scripts/environment.sh run && .venv/bin/arm-ci stop; \
 	else echo "stop: nothing runs, there is no .venv and no state/twistd.pid"; fi
 
-bench: environment ## Compare our configuration's cost with a hand-written master.cfg
+bench: environment ## Measure: the configuration's cost beside a hand-written master.cfg, how fast logs are read
 	@$(PYTHON) benchmarks/checkconfig.py
+	@$(PYTHON) benchmarks/log_throughput.py
 
 clean: stop ## Stop the master, then remove .venv and caches; the state directory with its builds stays
 	@rm -rf .venv build dist arm_ci.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
