@@ -118,15 +118,18 @@ def probe_request(recipe: Recipe, places: Places) -> dict[str, Any]:
     """What the probe must look for: programs, packages, whether the linker can be driven, disk."""
     toolchain = recipe.toolchain(places)
     trial = link_trial(toolchain)
+    needed = [
+        toolchain.c_compiler,
+        toolchain.cxx_compiler,
+        toolchain.linker_program,
+        *wanted_programs(recipe),
+    ]
+    # What else could compile and link here is worth knowing when memory ends a build.
+    others = [linker.program for linker in recipe.config.linkers.values()]
     every_package = {name for names in recipe.project.prerequisites.values() for name in names}
     return {
         "directory": str(places.build),
-        "programs": [
-            toolchain.c_compiler,
-            toolchain.cxx_compiler,
-            toolchain.linker_program,
-            *wanted_programs(recipe),
-        ],
+        "programs": list(dict.fromkeys((*needed, "g++", "clang++", *others))),
         "packages": sorted(every_package),
         "links": [list(trial)] if trial else [],
     }

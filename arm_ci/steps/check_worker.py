@@ -49,9 +49,11 @@ class CheckWorker(WatchedStep):
             initialStdin=json.dumps(probe_request(self.recipe, places)),
         )
         try:
-            self.facts = Facts.from_json(json.loads(remote.stdout))
+            answer = json.loads(remote.stdout)
+            self.facts = Facts.from_json(answer)
         except (ValueError, KeyError, TypeError):
             return self.fail(f"{self.where} did not answer the probe: {_why(remote)}")
+        await self.addCompleteLog("facts", json.dumps(answer, indent=1, sort_keys=True) + "\n")
         return await self._judge(self.facts)
 
     async def _end_leftovers(self) -> str:

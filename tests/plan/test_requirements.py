@@ -165,7 +165,19 @@ def test_the_probe_is_asked_for_everything_that_is_judged():
     request = probe_request(example.recipe(linker="lld"), example.PLACES)
     assert request == {
         "directory": "/w/b/build",
-        "programs": ["gcc", "g++", "ld.lld", "git", "cmake", "ninja", "ctest"],
+        "programs": [
+            "gcc",
+            "g++",
+            "ld.lld",
+            "git",
+            "cmake",
+            "ninja",
+            "ctest",
+            "clang++",
+            "ld.bfd",
+            "ld.mcld",
+            "ld.gold",
+        ],
         "packages": ["libbar-dev", "libfoo-dev"],
         "links": [["g++", "-fuse-ld=lld", "-Wl,--version"]],
     }
