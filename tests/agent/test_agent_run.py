@@ -211,7 +211,8 @@ def test_input_output_and_environment_are_the_commands_own(agent):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_to_the_agent_ends_the_command_its_own_way(agent, number):
     script = f"trap 'echo tidy; exit 3' {number.value}; echo ready; while :; do sleep 0.01; done"
-    process = agent.start("sh", "-c", script)
+    # Also where these tests run under nohup.
+    process = agent.start("sh", "-c", script, preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
     assert process.stdout.readline() == b"ready\n"
     process.send_signal(number)
     out, _ = process.communicate()

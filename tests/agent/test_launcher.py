@@ -312,6 +312,8 @@ def test_a_signal_that_ends_it_ends_the_program_first(stand, hearer, programs, n
         env={**stand.environment, AGENT.decode(): hearer.name},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        # Also where these tests run under nohup.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     )
     assert process.stdout is not None
     program = int(process.stdout.readline())
