@@ -104,12 +104,10 @@ def _by_causes(facts: Facts, known: list[Cause], loose: list[Finding]) -> Draft 
         loose = [each for each in loose if not _is_of_stop(each, facts)]
     sure = [cause for cause in known if not cause.guessed]
     first = next((cause for cause in sure if cause.kind in _EXHAUSTED), None)
-    if first is None and (draft := agent_killed(facts)) is not None:
-        return draft
     if first is None:
-        edge = _killed_edge(facts, any_signal=not sure and not stop)
-        if edge is not None:
-            return judge_kill(edge, facts)
+        draft = _killed(facts, any_signal=not sure and not stop)
+        if draft is not None:
+            return draft
         first = sure[0] if sure else None
     if first is None:
         swapping = thrashing(facts, said) if stop or facts.signal == 9 else None
@@ -172,9 +170,22 @@ def _too_large(known: list[Cause], findings: tuple[Finding, ...]) -> Cause | Non
     return loose_cause([each for each in findings if each.means == "too-large"])
 
 
+def _killed(facts: Facts, any_signal: bool) -> Draft | None:
+    """What is said of the edge that the kernel's record names, the agent that was killed, an edge killed by anybody."""
+    edge = _killed_edge(facts, any_signal=False)
+    if edge is None:
+        draft = agent_killed(facts)
+        if draft is not None:
+            return draft
+        edge = _killed_edge(facts, any_signal)
+    return judge_kill(edge, facts) if edge is not None else None
+
+
 def _killed_edge(facts: Facts, any_signal: bool = True) -> Culprit | None:
     """An edge of the report that the kernel's record names, or (`any_signal`) one that ended by SIGKILL."""
-    for edge in failed_edges(facts.report):
+    # Of what ran when the agent was killed as well nobody saw the end.
+    unended = [edge for edge in facts.report.edges if edge.end_seconds is None] if facts.report else []
+    for edge in [*failed_edges(facts.report), *unended]:
         by_pid = any(record.pid in edge.pids for record in facts.records)
         if by_pid or (any_signal and (edge.signal == 9 or edge.exit_status == 137)):
             return Culprit(None, edge)

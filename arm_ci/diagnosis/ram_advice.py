@@ -186,7 +186,8 @@ def _more(situation: Situation) -> Iterable[Option]:
     missing = max(wanted - budget, wanted / 4)
     because = f"{_held_together(situation)}; there were {_there(situation)}."
     if situation.in_cgroup:
-        yield _higher_limit(situation, missing, because)
+        if situation.verdict.kind != "thrashing" or ram + missing <= _machine(situation):
+            yield _higher_limit(situation, missing, because)
         return
     if situation.verdict.kind != "thrashing":
         now = f" (now {size(situation.swap)})" if situation.swap else ""
@@ -198,10 +199,15 @@ def _more(situation: Situation) -> Iterable[Option]:
         yield Option(f"Add at least {size(amount)} of zram, which is faster than swap on a card.", f"Full, {taken}.")
 
 
+def _machine(situation: Situation) -> int:
+    """RAM of the whole machine; 0: not known."""
+    return situation.report.limits.memory_bytes if situation.report else 0
+
+
 def _higher_limit(situation: Situation, missing: float, because: str) -> Option:
     limit = (situation.ram or 0) + missing
     name = f"cgroup `{situation.cgroup}`" if situation.cgroup else "the cgroup"
-    machine = situation.report.limits.memory_bytes if situation.report else 0
+    machine = _machine(situation)
     if not machine or limit <= machine:
         return Option(f"Raise the memory limit of {name} to at least {size(round_up(limit))}.", because, True)
     there = situation.report.limits.swap_bytes if situation.report else 0

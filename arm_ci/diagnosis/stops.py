@@ -12,6 +12,8 @@ _LAST_SECONDS = 600.0
 _LEAST_SECONDS = 20.0
 _SWAPPED_PER_SECOND = 2 << 20
 """Bytes in and out together: a board's card or disk does little else at that rate."""
+_IN_SWAP = 8 << 20
+"""So much of the build's own in swap is more than what a kernel puts there in advance."""
 _STALLED = 0.3
 """Part of the time in which every task waited for memory."""
 _LITTLE_FREE = 0.15
@@ -40,8 +42,8 @@ def thrashing(facts: Facts, said: Finding | None) -> Draft | None:
         return None
     rate, stalled, free, seconds = figures
     # In a cgroup with a limit it swaps while the machine has memory to spare.
-    wants = report.limits.cgroup_limit_bytes is not None or free is None or free <= _LITTLE_FREE
-    swaps = rate is not None and rate >= _SWAPPED_PER_SECOND and wants
+    in_cgroup = _swaps_in_cgroup(report) and (free is None or free > _LITTLE_FREE)
+    swaps = rate is not None and rate >= _SWAPPED_PER_SECOND and (in_cgroup or free is None or free <= _LITTLE_FREE)
     stalls = stalled is not None and stalled >= _STALLED
     if not (swaps or stalls):
         return None
@@ -52,19 +54,21 @@ def thrashing(facts: Facts, said: Finding | None) -> Draft | None:
                 "the disk did little else",
             )
         )
-    if stalled is not None:
+    if stalled is not None and stalls:
         evidence.append(
             from_report(f"every task waited for memory in {stalled:.0%} of that time", "nothing else got done")
         )
-    if report.limits.cgroup_limit_bytes is not None:
-        limit = size(report.limits.cgroup_limit_bytes)
-        evidence.append(from_report(f"the cgroup's limit was {limit}", "more than that had to be swapped"))
+    limit = report.limits.cgroup_limit_bytes if in_cgroup else None
+    why = ""
+    if limit is not None:
+        why = f"the cgroup's limit was {size(limit)}"
+        evidence.append(from_report(why, "more than that had to be swapped"))
     elif free is not None:
         evidence.append(from_report(f"{free:.0%} of the memory was free", "memory had run out"))
     running = [edge for edge in report.edges if edge.end_seconds is None]
     heaviest = max(running, key=lambda edge: edge.peak_anonymous_swap_bytes or edge.peak_rss_bytes or 0, default=None)
     held = heaviest.peak_anonymous_swap_bytes if heaviest else None
-    had = report.limits.cgroup_limit_bytes or report.limits.memory_bytes or None
+    had = limit or report.limits.memory_bytes or None
     doing = f" over {heaviest.output}" if heaviest is not None and heaviest.output else ""
     what = (
         f"{size(rate)} a second" if swaps and rate is not None else f"waiting for memory {stalled or 0:.0%} of the time"
@@ -72,13 +76,21 @@ def thrashing(facts: Facts, said: Finding | None) -> Draft | None:
     return Draft(
         "thrashing",
         "certain" if swaps and stalls else "likely",
-        f"thrashing: the machine was swapping ({what}){doing} until the build was stopped",
+        f"thrashing: the machine was swapping ({what}){doing} until the build was stopped"
+        + (f": {why}" if why else ""),
+        scope="cgroup" if in_cgroup else "",
         program=(heaviest.heaviest or heaviest.program) if heaviest else "",
         output=heaviest.output if heaviest else "",
         used_bytes=held,
         had_bytes=had,
         evidence=tuple(evidence),
     )
+
+
+def _swaps_in_cgroup(report: Report) -> bool:
+    """Whether the build had a limit and was in swap, as its cgroup or, where that is not its own, an edge shows."""
+    swapped = [*report.samples.column("cgroup_swap_bytes"), *(edge.peak_swap_bytes for edge in report.edges)]
+    return report.limits.cgroup_limit_bytes is not None and max(each or 0 for each in [*swapped, 0]) >= _IN_SWAP
 
 
 def agent_killed(facts: Facts) -> Draft | None:
@@ -102,12 +114,18 @@ def agent_killed(facts: Facts) -> Draft | None:
             program=record.program,
             evidence=(from_kernel(record, "the agent is such a program"), *evidence),
         )
-    return Draft(
-        "killed-other",
-        "likely",
-        "killed-other: the agent was killed from outside, and the build with it",
-        evidence=tuple(evidence),
-    )
+    counted = [each for each in (report.kernel.oom_kills, report.kernel.cgroup_oom_kills) if each is not None]
+    if not counted:
+        text = "killed-other: the agent was killed, and the build with it; nothing says by whom"
+        return Draft("killed-other", "possible", text, evidence=tuple(evidence))
+    if any(counted) and not facts.records:
+        fact = from_report(f"the kernel counted {count(max(counted), 'OOM kill')}", "one of them fits this SIGKILL")
+        text = "oom-kill: the agent itself was killed, and the build with it"
+        return Draft("oom-kill", "likely", text, evidence=(fact, *evidence))
+    if not any(counted):
+        evidence.append(from_report("the kernel's counter of OOM kills did not move", "so it was not the kernel"))
+    text = "killed-other: the agent was killed from outside, and the build with it"
+    return Draft("killed-other", "likely", text, evidence=tuple(evidence))
 
 
 def stopped(facts: Facts, said: Finding | None) -> Draft:

@@ -66,7 +66,7 @@ class Verdict:
     sentence: str
     """The whole verdict in one sentence for the build's summary line; starts with the kind."""
     scope: Scope = ""
-    """For `oom-kill`: whose memory was used up; empty when nothing says so."""
+    """For `oom-kill` and `thrashing`: whose memory was used up; empty when nothing says so."""
     program: str | None = None
     """The program that failed: `cc1plus`, `ld`, `ld.gold`."""
     output: str | None = None

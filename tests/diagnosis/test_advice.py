@@ -195,6 +195,18 @@ def test_thrashing_gets_no_swap_and_runs_alone():
     assert not any("of swap" in text for text in found)
 
 
+def test_a_cgroup_that_swapped_gets_a_higher_limit_where_the_machine_has_it():
+    limits = Limits(memory_bytes=8 * GB, swap_bytes=GB, cgroup_limit_bytes=200 * MB)
+    swapped = four_compiles(500, ())._replace(limits=limits)
+    found = verdict("thrashing", scope="cgroup", program="cc1plus", output="src/master.cpp.o")
+    assert pairs(found, swapped)[-1] == (
+        "Raise the memory limit of the cgroup to at least 512 MB.",
+        "cc1plus held 500 MB; there were 200 MB of the cgroup's limit, and what is in swap beyond that is slow.",
+    )
+    small = swapped._replace(limits=limits._replace(memory_bytes=300 * MB))
+    assert not any("limit" in text or "swap" in text or "zram" in text for text in texts(found, small))
+
+
 # -- the address space --------------------------------------------------------------------------------------------
 
 

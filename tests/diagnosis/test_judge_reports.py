@@ -293,6 +293,32 @@ def test_a_machine_without_pressure_figures_is_judged_by_what_it_swapped():
     assert (verdict.kind, verdict.confidence) == ("thrashing", "likely")
 
 
+def test_a_cgroup_that_swaps_is_told_from_a_machine_that_does():
+    swapping = flat(
+        900,
+        memory_available_bytes=700 * MB,
+        swapped_in_bytes=(0.0, 4.0 * GB),
+        swapped_out_bytes=(0.0, 4.0 * GB),
+        pressure_full_seconds=(0.0, 20.0),
+    )
+    in_swap = RUNNING._replace(peak_swap_bytes=500 * MB)
+    limited = report((in_swap,), replace_limits(RAM, cgroup_limit_bytes=200 * MB), samples=swapping, outcome=STOPPED)
+    verdict = judged(None, limited)
+    assert verdict.sentence == (
+        "thrashing: the machine was swapping (9 MB a second) over x.o until the build was stopped: the cgroup's limit "
+        "was 200 MB"
+    )
+    assert (verdict.scope, verdict.confidence, verdict.had_bytes) == ("cgroup", "likely", 200 * MB)
+    # That 2 % of the time was spent in waiting shows nothing.
+    assert [each.text for each in verdict.evidence] == [
+        "9 MB a second were swapped in and out over the last 10 min",
+        "the cgroup's limit was 200 MB",
+    ]
+    # Somebody else's swapping is not the build's.
+    assert judged(None, limited._replace(edges=(RUNNING,))).kind == "killed-other"
+    assert judged(None, limited._replace(limits=RAM)).kind == "killed-other"
+
+
 def test_a_silent_build_with_memory_to_spare_was_not_thrashing():
     idle = flat(900, memory_available_bytes=700 * MB, swapped_in_bytes=0.0, swapped_out_bytes=0.0)
     verdict = judged(
@@ -367,11 +393,38 @@ def test_an_edge_that_failed_without_any_log_is_named():
     assert verdict.sentence == "unknown: g++ failed while compiling x.o with exit status 1, and no log says why"
 
 
-def test_an_agent_that_was_killed_leaves_a_verdict():
-    torn = report((RUNNING,), RAM, outcome=Outcome(complete=False), kernel=Kernel())
+AGENT_KILLED = "the agent was killed from outside, and the build with it"
+PYTHON = OomRecord("python3.11", 7, "cgroup", "/job", limit_bytes=400 * MB, text="Killed process 7 (python3.11)")
+FIREFOX = OomRecord("firefox", 999, "system", text="Killed process 999 (firefox)", line=3)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "confidence", "sentence"),
+    [
+        (Kernel(), "possible", "killed-other: the agent was killed, and the build with it; nothing says by whom"),
+        (Kernel(0), "likely", f"killed-other: {AGENT_KILLED}"),
+        (Kernel(1), "likely", "oom-kill: the agent itself was killed, and the build with it"),
+        (Kernel(1, 1, 1, (PYTHON,)), "likely", "oom-kill: the agent itself was killed, and the build with it"),
+        (Kernel(1, 0, 0, (FIREFOX,)), "likely", f"killed-other: {AGENT_KILLED}"),
+    ],
+)
+def test_an_agent_that_was_killed_leaves_a_verdict(kernel, confidence, sentence):
+    torn = report((RUNNING,), RAM, outcome=Outcome(complete=False), kernel=kernel)._replace(command=("ninja",))
     verdict = judged("[1/9] CXX a.o\n", torn, ended=Ended(signal=9))
-    assert verdict.kind in ("oom-kill", "killed-other")
-    assert verdict.confidence == "possible"
+    assert (verdict.sentence, verdict.confidence) == (sentence, confidence)
+
+
+def test_a_compiler_that_was_killed_together_with_its_agent_is_the_culprit():
+    record = OomRecord(
+        "cc1plus", 42, "cgroup", "/job", anonymous_bytes=650 * MB, limit_bytes=700 * MB, text="Killed process 42"
+    )
+    kernel = Kernel(2, 2, 1, (record, PYTHON))
+    torn = report((RUNNING._replace(pids=(41, 42)),), RAM, outcome=Outcome(complete=False), kernel=kernel)
+    # As the step knows it, and as the build after a lost one finds it.
+    for ended in (Ended(signal=9), Ended()):
+        assert judged(None, torn._replace(command=("ninja",)), ended=ended).sentence == (
+            "oom-kill: cc1plus was killed while compiling x.o: it held 650 MB, the cgroup's limit was 700 MB"
+        )
 
 
 def test_a_make_that_only_passed_on_is_not_the_culprit():
