@@ -66,7 +66,7 @@ def test_a_limit_of_addresses_is_no_want_of_ram(site):
 
 @pytest.mark.machine
 def test_a_kernel_that_promises_no_more_is_told_by_its_mode(site):
-    with worker(site, 5), scarcity.strict_commit(450 * MIB):
+    with worker(site, 5, scarcity.UNPRIVILEGED), scarcity.strict_commit(450 * MIB):
         found = provoke(site, f"compile-{NINJA}")
     kind, scope, _, program, output = found.said()
     assert (kind, scope, program, output) == ("overcommit", None, "cc1plus", SOURCE)
