@@ -269,10 +269,11 @@ class Run:
         self._journal.close()
         if self._cgroup:
             self._cgroup.remove()
-        try:
-            write_report(assemble(self.options.report + JOURNAL), self.options.report)
-        except (OSError, ReportError):
-            pass  # there is no journal, which was said at the beginning
+        if not self._journal.refusal:
+            try:
+                write_report(assemble(self.options.report + JOURNAL), self.options.report)
+            except (OSError, ReportError) as error:
+                print("agent: no report: {}".format(error), file=sys.stderr)
         return outcome
 
 
@@ -287,9 +288,12 @@ def run(options: Options) -> int:
         again = unpack.again(options.words())
         if again:
             refusal = "{}; {}".format(refusal, scope.enter(again))
+    for old in (options.report, options.report + JOURNAL):
+        try:
+            os.unlink(old)
+        except OSError:
+            pass  # it is not there; or it cannot be written anew either, which is said
     try:
-        if os.path.exists(options.report):
-            os.unlink(options.report)
         outcome = Run(options, made, refusal).execute()
     except (cgroup.CgroupError, OSError):
         if made:

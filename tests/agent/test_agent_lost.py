@@ -155,6 +155,15 @@ def test_a_place_for_the_report_that_is_not_there_does_not_stop_the_command(agen
     assert done.stderr.decode() == message
 
 
+def test_an_old_journal_that_cannot_be_written_anew_is_no_report_of_this_command(agent):
+    # As one of root's is for everybody else.
+    agent.journal_path.mkdir()
+    (agent.journal_path / "x").touch()
+    done = agent.run("true")
+    assert (done.returncode, done.stderr.decode()) == (0, f"agent: no report: {agent.journal_path}: Is a directory\n")
+    assert not agent.report_path.exists()
+
+
 def test_an_archive_that_cannot_be_unpacked_runs_as_it_is(agent, full_disk):
     archive = full_disk.place / agent.archive.name
     shutil.copy(agent.archive, archive)
