@@ -210,6 +210,8 @@ DISK = [
     ("ld.lld: error: failed to open bin/app: No space left on device", "ld.lld", "bin/app"),
     ("mold: failed to write to an output file. Disk full?", "mold", ""),
     ("heavy.cpp:19:1: fatal error: error writing to /tmp/ccX.s: No space left on device", "", ""),
+    ("/tmp/ccX.s: Fatal error: sub/h.o: No space left on device", "as", "sub/h.o"),
+    ("{standard input}: Fatal error: can't close h.o: No space left on device", "as", "h.o"),
     (
         "/tmp/ccX.s: Fatal error: can't write 10 bytes to section .text of h.o: 'No space left on device'",
         "as",

@@ -14,8 +14,8 @@ _LINKER = re.compile(
     rf"|(?P<output>[^\s:]+)(?=: )|[^:]+).*?: {_FULL}"
 )
 _ASSEMBLER = re.compile(
-    rf"^(?:\S+: )?Fatal error: can't (?:write \d+ bytes to section \S+ of|close|write(?: to)?"
-    rf"|create) (?P<output>[^:]+): '?{_FULL}"
+    r"^(?:(?:\S+|\{standard input\}): )?Fatal error: (?:can't (?:write \d+ bytes to section \S+ of|close|write(?: to)?"
+    rf"|create) )?(?P<output>[^:]+): '?{_FULL}"
 )
 _COMPILER = re.compile(
     rf"^(?P<source>[^\s:]+(?::\d+)*|<built-in>|\w+): (?:fatal |catastrophic )?error: (?!.*assert).*?{_FULL}",
