@@ -6,15 +6,17 @@ import gzip
 import json
 import os
 import signal
+import threading
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from connecting import ConnectingWorker, marked
-from running import ROOT, Site
+from running import ROOT, Site, wait_for
+from scarcity import processes
 
 from arm_ci.agent.report import Report
 
@@ -84,6 +86,10 @@ class Provoked:
         """All advice, one a line."""
         return "\n".join(each["text"] for each in self.verdict["advice"])
 
+    def figures(self) -> str:
+        """What all advice rests on, one a line."""
+        return "\n".join(each["because"] for each in self.verdict["advice"])
+
 
 def make_site(directory: Path) -> Site:
     """A running master with the sample in four sizes; whoever calls stops it."""
@@ -125,3 +131,29 @@ def provoke(site: Site, variant: str) -> Provoked:
     """Builds a variant with one edge at a time, and waits for its end."""
     site.arm_ci("force", "--variant", variant, "--jobs", "1", "--wait")
     return Provoked(site, site.last_build(variant))
+
+
+def words_of(pid: int) -> list[str]:
+    """The command line of a process; empty when it has gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    except OSError:
+        return []
+
+
+def compiling(made: ConnectingWorker) -> int | None:
+    """The cc1plus of the hungry source, when it runs."""
+    assert made.process is not None
+    found = processes("cc1plus", made.process.pid)
+    return next((pid for pid in found if any("feed_0" in word for word in words_of(pid))), None)
+
+
+@contextmanager
+def once(found: Callable[[], Any], act: Callable[[Any], None]) -> Iterator[None]:
+    """While the block runs, does something with what `found` gives, once it gives something."""
+    thread = threading.Thread(target=lambda: act(wait_for(found)))
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
