@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from arm_ci.diagnosis import measured
@@ -14,6 +15,8 @@ _FULL_TOP_BYTES = 0xF000_0000
 """A 32-bit process whose address space ends above this has all 4 GB: its kernel is a 64-bit one."""
 _OTHERS: tuple[Linker, ...] = ("lld", "mold")
 _SPARING = "-Wl,--no-map-whole-files -Wl,--no-mmap-output-file"
+_OUTPUT_REFUSED = re.compile(r"bytes for output file\b|failed to open .*: Cannot allocate memory|ftruncate failed")
+"""What gold, lld and mold say when the whole of their output could not be mapped, or made."""
 
 
 def options(situation: Situation) -> Iterable[Option]:
@@ -74,6 +77,9 @@ def _raise_rlimit(situation: Situation, limit: int) -> Option:
 
 
 def _link(situation: Situation) -> Iterable[Option]:
+    if _output_too_large(situation):
+        yield from _smaller_output(situation)
+        return
     now = situation.linker
     if now == "gold" and not situation.has("--no-map-whole-files"):
         yield _estimated(situation, f"Link with gold's {_SPARING}.", measured.GOLD_SPARING)
@@ -100,6 +106,30 @@ def _link(situation: Situation) -> Iterable[Option]:
         f"{STRIPPED['lld'].virtual:,} instead of {LINKS['lld'].virtual:,} MB of addresses, mold "
         f"{STRIPPED['mold'].virtual:,} instead of {LINKS['mold'].virtual:,}.",
     )
+
+
+def _output_too_large(situation: Situation) -> bool:
+    """Whether the output of a 32-bit linker is too large for one map of it: other maps hardly matter then."""
+    if situation.address_bits != 32:
+        return False
+    asked, limit = situation.verdict.bytes, situation.address_limit
+    if asked is not None and limit is not None and asked <= limit / 2:
+        return False
+    return any(each.source == "log" and _OUTPUT_REFUSED.search(each.text) for each in situation.verdict.evidence)
+
+
+def _smaller_output(situation: Situation) -> Iterable[Option]:
+    """Tried with 32-bit gold, lld and mold: none has an option, and none is a way out, while the output is as large."""
+    asked = situation.verdict.bytes
+    which = f"Its output of {size(asked)}" if asked else "Its output"
+    because = (
+        f"{which} did not fit in one piece, and gold (with --no-mmap-output-file too), lld and mold all need that."
+    )
+    if not situation.has("-S") and not situation.has("-s"):
+        yield Option("Link without debug information: -Wl,-S.", because)
+    yield Option("Compile with less debug information: -g1 or -g0.", because)
+    if situation.links_archives:
+        yield Option("Make a shared library of the largest static archive and link against it.", because)
 
 
 def _estimated(situation: Situation, text: str, cost: LinkCost) -> Option:
