@@ -109,8 +109,8 @@ def test_root_has_a_cgroup_of_version_2(guest):
 def test_a_user_with_a_delegated_cgroup_has_its_own_in_there(guest):
     guest.sh("mkdir /sys/fs/cgroup/given; chown -R nobody /sys/fs/cgroup/given")
     # The worker of the second build is where the first one put it.
-    before = "sh -c 'cd /sys/fs/cgroup/given; test -d arm_ci-rest && cd arm_ci-rest; echo $$ > cgroup.procs; cd - >&2; "
-    before += 'exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"\' -'
+    before = "sh -c 'cd /sys/fs/cgroup/given; test -d arm_ci-rest && cd arm_ci-rest; echo $$ > cgroup.procs; "
+    before += f'cd {PLACE}/work; exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"\' -'
     for _ in range(2):
         report = guest.make(*LIMIT, before=before)
         check_kill(report, "own cgroup (v2)")
