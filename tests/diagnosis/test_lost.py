@@ -18,6 +18,14 @@ def test_a_verdict_is_said_as_it_is():
     assert lost_sentence(found, Report()) == "oom-kill: ld was killed while linking bin/app"
 
 
+def test_beside_a_victim_that_was_no_edge_it_is_said_what_ran():
+    worker = Verdict("oom-kill", "likely", "oom-kill: python was killed", program="python")
+    report = Report(edges=(edge(0, "a.o", 30 * MIB),))
+    assert lost_sentence(worker, report) == "oom-kill: python was killed; 1 edge ran, the largest a.o, which held 30 MB"
+    compiler = Verdict("oom-kill", "certain", "oom-kill: cc1plus was killed", program="cc1plus", output="a.o")
+    assert lost_sentence(compiler, report) == "oom-kill: cc1plus was killed"
+
+
 def test_without_one_it_is_said_what_ran():
     report = Report(edges=(edge(0, "a.o", 50 * MIB, 1.0), edge(1, "b.o", 20 * MIB), edge(2, "c.o", 30 * MIB)))
     assert lost_sentence(UNKNOWN, report) == (
