@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +74,12 @@ class MemoryCgroup:
         """A command that runs there."""
         script = f'echo $$ >{shlex.quote(str(self.path))}/cgroup.procs && exec "$@"'
         return ["sh", "-c", script, "sh", *map(str, words)]
+
+    def lift(self) -> None:
+        """Takes the limit away."""
+        names = ("memory.memsw.limit_in_bytes", "memory.limit_in_bytes") if self.version == 1 else ("memory.max",)
+        for name in names:
+            (self.path / name).write_text("-1" if self.version == 1 else "max")
 
     def oom_kills(self) -> int:
         """How many processes were killed for its limit."""
@@ -163,6 +169,12 @@ def strict_commit(room_bytes: int) -> Iterator[int]:
             (_OVERCOMMIT / "overcommit_kbytes").write_text(str(max(limit_bytes - swap, 0) >> 10))
             (_OVERCOMMIT / "overcommit_memory").write_text("2")
             yield limit_bytes
+
+
+def set_oom_score(pid: int, score: int) -> None:
+    """How soon the kernel takes a process when memory is out: from 0 (by its size) to 1000 (first). It may be gone."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        Path(f"/proc/{pid}/oom_score_adj").write_text(str(score))
 
 
 def limit_addresses(pid: int, limit_bytes: int) -> None:

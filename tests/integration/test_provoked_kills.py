@@ -1,19 +1,19 @@
-"""Something is killed that memory did not kill: a compiler, the agent. (Workers and masters: test_lost_workers.py.)"""
+"""Something is killed beside memory, or with it: a compiler, the agent, the worker. What the build says then."""
 
 import os
+import re
 import signal
-import threading
-from contextlib import contextmanager
 
 import pytest
 import scarcity
 from connecting import marked
-from provoking import SOURCE, make_site, provoke, worker
+from provoking import MIB, SOURCE, compiling, make_site, once, provoke, words_of, worker
 from running import wait_for
 
 pytestmark = pytest.mark.integration
 
 VARIANT = "compile-local-gcc-bfd-ninja-full"
+SUCCESS, RETRY = 0, 5
 
 
 @pytest.fixture(scope="module")
@@ -23,44 +23,21 @@ def site(tmp_path_factory):
     site.arm_ci("stop")
 
 
-@contextmanager
-def kill_when_there(find):
-    """Sends SIGKILL to the process that `find` gives, once it gives one."""
-    thread = threading.Thread(target=lambda: os.kill(find(), signal.SIGKILL))
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
+def kill(pid):
+    os.kill(pid, signal.SIGKILL)
 
 
 def test_a_kill_from_outside_with_memory_to_spare_is_not_memory(site):
-    with (
-        worker(site, 0) as made,
-        kill_when_there(lambda: wait_for(lambda: compiling(made))),
-    ):
+    with worker(site, 0) as made, once(lambda: compiling(made), kill):
         found = provoke(site, VARIANT)
-    assert found.said() == ("killed-other", None, "certain", "cc1plus", SOURCE)
     assert found.sentence == (
         f"failed build: killed-other: cc1plus was killed from outside while compiling {SOURCE}: "
         "the kernel counted no OOM kill"
     )
+    assert found.said() == ("killed-other", None, "certain", "cc1plus", SOURCE)
+    assert found.evidence()["log"] == "g++: fatal error: Killed signal terminated program cc1plus"
+    assert found.verdict["evidence"][-1]["text"] == "the kernel's counter of OOM kills did not move"
     assert found.verdict["advice"] == []
-
-
-def words_of(pid):
-    """The command line of a process; empty when it has gone."""
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return file.read().split(b"\0")
-    except OSError:
-        return []
-
-
-def compiling(made):
-    """The cc1plus of the hungry source, when it runs."""
-    found = scarcity.processes("cc1plus", made.process.pid)
-    return next((pid for pid in found if any(b"feed_0" in word for word in words_of(pid))), None)
 
 
 def agent_of(made):
@@ -71,16 +48,50 @@ def agent_of(made):
 
 
 def is_agent(words):
-    return len(words) > 3 and words[2].endswith(b"start.py") and words[3] == b"run"
+    return len(words) > 3 and words[2].endswith("start.py") and words[3] == "run"
 
 
 def test_the_agents_own_death_is_told_as_such_and_leaves_nothing_behind(site):
-    with worker(site, 1) as made, kill_when_there(lambda: wait_for(lambda: agent_of(made))):
+    with worker(site, 1) as made, once(lambda: agent_of(made), kill):
         found = provoke(site, VARIANT)
         wait_for(lambda: not marked(made.directory))
     assert found.sentence == "failed build: killed-other: the agent was killed from outside, and the build with it"
     assert found.said() == ("killed-other", None, "likely", None, None)
-    assert found.verdict["evidence"][1]["text"] == f"1 edge ran: {SOURCE}"
+    assert [each["text"] for each in found.verdict["evidence"]] == [
+        "the report has no end",
+        f"1 edge ran: {SOURCE}",
+        "the kernel's counter of OOM kills did not move",
+    ]
+    assert found.verdict["advice"] == []
     report = found.report
     assert not report.outcome.complete
     assert [edge.output for edge in report.edges if edge.exit_status is None] == [SOURCE]
+
+
+def test_a_worker_that_its_cgroups_limit_killed_is_told_by_the_next_build(site):
+    with scarcity.memory_cgroup(300 * MIB) as cgroup, worker(site, 2, cgroup.command()) as made:
+
+        def lose(_pid):
+            """Has the kernel take the worker first, and starts another where memory is not scarce."""
+            for pid in marked(made.directory):
+                scarcity.set_oom_score(pid, 0)
+            scarcity.set_oom_score(made.process.pid, 1000)
+            assert made.process.wait(timeout=60) == -signal.SIGKILL
+            cgroup.lift()
+            made.start()
+
+        with once(lambda: compiling(made), lose):
+            found = provoke(site, VARIANT)
+    builds = f"builders/{found.build['builderid']}/builds"
+    second, first = site.get(f"{builds}?order=-number&limit=2&property=*")["builds"]
+    assert (first["results"], second["results"]) == (RETRY, SUCCESS)
+    assert re.fullmatch(
+        r"worker lost: worker `pc-2` in build( \d+/\d+)?: connection closed after \d+ s; built again, 2 of 3",
+        first["state_string"],
+    )
+    after = second["properties"]["lost_build"][0]
+    assert re.fullmatch(
+        r"oom-kill: python\S* was killed: it held \d+ MB, the cgroup's limit was 300 MB; 1 edge ran, the largest "
+        rf"{SOURCE}, which held \d+ MB",
+        after,
+    ), after
