@@ -151,7 +151,7 @@ def virtual_machine(
     memory_mb: int = 512,
     swap_mb: int = 0,
     zram_mb: int = 0,
-    cores: int = 2,
+    cores: int = 1,
     words: str = "psi=1",
     shares: Iterable[Path] = (),
 ) -> Iterator[VirtualMachine]:
