@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from arm_ci.diagnosis import measured
+from arm_ci.diagnosis.culprit import addresses_seen
 from arm_ci.diagnosis.figures import round_up, size
 from arm_ci.diagnosis.measured import COMPILE, LINK, LINKS, STRIPPED, LinkCost, Linker
 from arm_ci.diagnosis.option import Option
@@ -66,7 +67,7 @@ def _rlimit(situation: Situation) -> int | None:
 def _raise_rlimit(situation: Situation, limit: int) -> Option:
     wanted = max(situation.addresses or 0, limit)
     asked = f" and asked for {size(situation.verdict.bytes)} more" if situation.verdict.bytes else ""
-    had = situation.verdict.used_bytes or (situation.edge.peak_virtual_bytes if situation.edge else None)
+    had = situation.verdict.used_bytes or addresses_seen(situation.edge)
     used = f"; {situation.program or 'the program'} had {size(had)}{asked}" if had else ""
     kilobytes = round_up(wanted * 1.25) // 1024
     return Option(

@@ -12,6 +12,7 @@ from arm_ci.diagnosis.recognisers.recogniser import program_name
 
 _KERNEL_NAME = 15
 """The kernel keeps so many characters of a process's name."""
+_MOST_OF_32_BITS = 1 << 32
 _PASSES_ON = ("make", "gmake", "ninja", "sh", "bash", "dash", "cmake", "ctest", "python3", "python", "libtool")
 
 
@@ -75,6 +76,14 @@ def edge_of(cause: Cause, report: Report | None) -> Edge | None:
         return proper[0]
     alike = [edge for edge in proper if edge.failed and same_program(edge.heaviest or edge.program, cause.program)]
     return alike[0] if len(alike) == 1 else None
+
+
+def addresses_seen(edge: Edge | None) -> int | None:
+    """The most addresses that an edge had, as far as seen; what an emulator takes for itself does not count."""
+    if edge is None or edge.peak_virtual_bytes is None:
+        return None
+    emulated = edge.address_bits == 32 and edge.peak_virtual_bytes > _MOST_OF_32_BITS
+    return None if emulated else edge.peak_virtual_bytes
 
 
 def failed_edges(report: Report | None) -> list[Edge]:

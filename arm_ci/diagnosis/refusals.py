@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from arm_ci.agent.report import Report
-from arm_ci.diagnosis.culprit import Culprit
+from arm_ci.diagnosis.culprit import Culprit, addresses_seen
 from arm_ci.diagnosis.draft import Draft, Facts, from_log, from_report, joined
 from arm_ci.diagnosis.figures import size
 from arm_ci.diagnosis.sentences import doing, refused, who
@@ -105,7 +105,7 @@ def crash_regime(culprit: Culprit, facts: Facts) -> Draft | None:
     limit, name = _address_limit(report)
     if limit is None:
         return None
-    peak = culprit.edge.peak_virtual_bytes if culprit.edge else None
+    peak = addresses_seen(culprit.edge)
     if cause.finding.means != "not-loaded" and limit > _TINY_BYTES and (peak is None or peak < 0.8 * limit):
         return None
     fact = f"{name} was {size(limit)}" + (f", and its addresses took {size(peak)} at most" if peak else "")
@@ -158,7 +158,7 @@ def _address_space(culprit: Culprit, report: Report) -> Regime | None:
     if limit is None:
         return None
     edge = culprit.edge
-    peak = edge.peak_virtual_bytes if edge else None
+    peak = addresses_seen(edge)
     asked = culprit.asked_bytes or 0
     fact = f"{name} was {size(limit)}" + (f", and its addresses took {size(peak)} at most" if peak else "")
     why = f"{name} was {size(limit)}"

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 
 from arm_ci.agent.report import Edge, Report
+from arm_ci.diagnosis.culprit import addresses_seen
 from arm_ci.diagnosis.figures import usable
 from arm_ci.diagnosis.measured import Compiler, Linker
 from arm_ci.diagnosis.verdict import Verdict
@@ -114,7 +115,7 @@ class Situation:
     @cached_property
     def addresses(self) -> int | None:
         """The address space that the culprit had and asked for together."""
-        had = max(self.verdict.used_bytes or 0, (self.edge.peak_virtual_bytes or 0) if self.edge else 0)
+        had = max(self.verdict.used_bytes or 0, addresses_seen(self.edge) or 0)
         return had + (self.verdict.bytes or 0) or None
 
     @property

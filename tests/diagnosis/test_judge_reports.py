@@ -177,6 +177,14 @@ def test_the_top_of_a_32_bit_address_space_is_a_limit():
     assert verdict.confidence == "certain"
 
 
+def test_the_addresses_that_an_emulator_takes_for_itself_are_not_the_linkers():
+    limits = Limits(memory_bytes=925 * MB, address_bits=32, address_top_bytes=0xFFFF_0000)
+    verdict = judged(BFD_LOG, report((link(600 * MB, peak_virtual_bytes=4584640512, address_bits=32),), limits))
+    assert (verdict.kind, verdict.confidence, verdict.used_bytes) == ("address-space", "likely", None)
+    assert verdict.evidence[-1].text == "the address space of a 32-bit program was 4.0 GB"
+    assert not any("had or asked for" in each.because for each in verdict.advice)
+
+
 def test_strict_accounting_near_its_limit_is_overcommit():
     limits = Limits(memory_bytes=925 * MB, overcommit_mode=2, commit_limit_bytes=GB, committed_bytes=300 * MB)
     verdict = judged(
