@@ -162,7 +162,7 @@ def _address_space(culprit: Culprit, report: Report) -> Regime | None:
     asked = culprit.asked_bytes or 0
     fact = f"{name} was {size(limit)}" + (f", and its addresses took {size(peak)} at most" if peak else "")
     why = f"{name} was {size(limit)}"
-    if asked >= limit or (peak is not None and peak + asked >= _NEAR * limit):
+    if (peak or 0) + asked >= _NEAR * limit:
         return Regime("address-space", "certain", why, fact, limit, peak)
     short = edge is None or edge.wall_seconds is None or edge.wall_seconds < _SHORT_SECONDS
     if peak is None or short or limit <= _TINY_BYTES:

@@ -185,6 +185,13 @@ def test_the_addresses_that_an_emulator_takes_for_itself_are_not_the_linkers():
     assert not any("had or asked for" in each.because for each in verdict.advice)
 
 
+def test_a_request_that_is_near_the_limit_alone_is_certain_whatever_was_seen_before():
+    limits = Limits(memory_bytes=925 * MB, address_bits=32, address_top_bytes=0xFFFF_0000)
+    log = GOLD_LOG.replace("1073749752", "3800008592")
+    verdict = judged(log, report((link(20 * MB, "ld.gold"),), limits))
+    assert (verdict.kind, verdict.confidence, verdict.bytes) == ("address-space", "certain", 3800008592)
+
+
 def test_strict_accounting_near_its_limit_is_overcommit():
     limits = Limits(memory_bytes=925 * MB, overcommit_mode=2, commit_limit_bytes=GB, committed_bytes=300 * MB)
     verdict = judged(
