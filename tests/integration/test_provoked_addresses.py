@@ -5,6 +5,7 @@ qemu-user.
 """
 
 import re
+import subprocess
 
 import pytest
 import wide_project
@@ -76,6 +77,18 @@ def provoke(site, userland, number, project, linker):
     return Provoked(site, site.last_build(variant))
 
 
+def check_that_the_advised_options_link(userland, number, found, linker, *options):
+    """The objects of a build that failed, linked again with what its page advises, by hand and in the same userland."""
+    assert re.findall(r"-Wl,[\w,-]*\w|-fuse-ld=\w+", found.advice()) == [*options], found.advice()
+    (build,) = (userland.root / "srv" / f"worker-{number}").glob("*/build")
+    objects = [path.relative_to(build) for path in build.rglob("*.c.o")]
+    words = ["env", "-C", f"/{build.relative_to(userland.root)}", "gcc", f"-fuse-ld={linker}", "-o", "advised"]
+    again = userland.command(*words, *objects, *options)
+    done = subprocess.run(again, capture_output=True, text=True, check=False)
+    assert (done.returncode, "error" in done.stderr) == (0, False), done.stderr
+    assert (build / "advised").stat().st_size < 1_000_000
+
+
 def test_bfd_has_no_addresses_for_a_section_and_its_compressed_form(site, userland):
     found = provoke(site, userland, 0, "compressed", "bfd")
     kind, _, confidence, program, output = found.said()
@@ -84,6 +97,7 @@ def test_bfd_has_no_addresses_for_a_section_and_its_compressed_form(site, userla
     assert found.evidence()["log"] == "/usr/bin/ld.bfd: final link failed: memory exhausted"
     assert found.report.limits.address_bits == 32
     assert "swap" not in found.advice()
+    check_that_the_advised_options_link(userland, 0, found, "bfd", "-Wl,-S,--no-keep-memory,--reduce-memory-overheads")
 
 
 def test_gold_has_no_addresses_for_the_map_of_its_output(site, userland):
@@ -96,6 +110,7 @@ def test_gold_has_no_addresses_for_the_map_of_its_output(site, userland):
     assert asked, found.evidence()
     assert found.verdict["bytes"] == int(asked[1]) > 3_800_000_000
     assert "swap" not in found.advice()
+    check_that_the_advised_options_link(userland, 1, found, "gold", "-Wl,-S")
 
 
 def test_a_program_that_bfd_left_incomplete_is_no_success(site, userland):
@@ -104,6 +119,7 @@ def test_a_program_that_bfd_left_incomplete_is_no_success(site, userland):
     kind, _, confidence, program, output = found.said()
     assert (kind, confidence, program, output) == ("address-space", "certain", "ld.bfd", "wide"), found.sentence
     assert re.search(r"error: wide\(\.debug_wide\) is too large \(0x9af8\w+ bytes\)", found.evidence()["log"])
+    check_that_the_advised_options_link(userland, 2, found, "bfd", "-Wl,-S,--no-keep-memory,--reduce-memory-overheads")
 
 
 @pytest.mark.parametrize(("number", "linker", "program"), [(3, "lld", "ld.lld"), (4, "mold", "mold")])
@@ -112,3 +128,4 @@ def test_linkers_that_need_little_ram_have_no_addresses_either(site, userland, n
     kind, _, confidence, its_program, output = found.said()
     assert (kind, its_program, output) == ("address-space", program, "wide"), found.sentence
     assert confidence in ("certain", "likely")
+    check_that_the_advised_options_link(userland, number, found, linker, "-Wl,-S")
