@@ -51,12 +51,12 @@ class Guest:
         eater = f"#!/bin/sh\nexec {self.python} -c '{EAT}'\n"
         readable = " ".join(map(str, Path(self.python).parents))
         self.sh(
-            f"""mkdir -p {PLACE}/bin {PLACE}/work
+            f"""mkdir -p {PLACE}/bin {PLACE}/built
             cp {directory / name} {self.archive}
             printf %s {shlex.quote(eater)} > {PLACE}/bin/g++
             printf %s {shlex.quote(SYSTEMD_RUN)} > {PLACE}/systemd-run
             chmod 755 {PLACE}/bin/g++ {PLACE}/systemd-run
-            printf 'a.o:\\n\\tg++ -c a.cpp -o a.o\\n' > {PLACE}/work/Makefile
+            printf 'a.o:\\n\\tg++ -c a.cpp -o a.o\\n' > {PLACE}/built/Makefile
             chmod o+x {readable}
             chown -R nobody: {PLACE}"""
         )
@@ -69,7 +69,7 @@ class Guest:
     def make(self, *options: str, before: str = "", path: str = "") -> Report:
         """Runs make under the agent; `before` are shell words in front of it."""
         words = [self.python, self.archive, "run", "--report", f"{PLACE}/report.json", *options, "--", "make"]
-        output = self.machine.run(f"cd {PLACE}/work; PATH={path}{PLACE}/bin:$PATH {before} {shlex.join(words)}", 300)
+        output = self.machine.run(f"cd {PLACE}/built; PATH={path}{PLACE}/bin:$PATH {before} {shlex.join(words)}", 300)
         assert self.machine.run(f"test -s {PLACE}/report.json").exit_status == 0, output.output
         return Report.from_text(self.sh(f"cat {PLACE}/report.json; rm {PLACE}/report.json"))
 
@@ -110,7 +110,7 @@ def test_a_user_with_a_delegated_cgroup_has_its_own_in_there(guest):
     guest.sh("mkdir /sys/fs/cgroup/given; chown -R nobody /sys/fs/cgroup/given")
     # The worker of the second build is where the first one put it.
     before = "sh -c 'cd /sys/fs/cgroup/given; test -d arm_ci-rest && cd arm_ci-rest; echo $$ > cgroup.procs; "
-    before += f'cd {PLACE}/work; exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"\' -'
+    before += f'cd {PLACE}/built; exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"\' -'
     for _ in range(2):
         report = guest.make(*LIMIT, before=before)
         check_kill(report, "own cgroup (v2)")
