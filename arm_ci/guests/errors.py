@@ -1,0 +1,16 @@
+"""What can go wrong with guests and their images."""
+
+from __future__ import annotations
+
+
+class ImageError(Exception):
+    """An image cannot be made, found or used; the message names the image and what to do."""
+
+
+class GuestError(Exception):
+    """A guest did not come up, or cannot be used. `str()` is one sentence that names the cause."""
+
+    def __init__(self, cause: str, console: str = "") -> None:
+        super().__init__(cause)
+        self.console = console
+        """The tail of its console, or empty."""
