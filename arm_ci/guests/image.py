@@ -6,7 +6,6 @@ An image is never changed once it is in the store: guests write into overlays.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -106,7 +105,7 @@ class ImageStore:
         """Removes an image with its snapshots. A guest that runs from it goes on. Raises ImageError, OSError."""
         self.get(name)
         grave = self._private()
-        os.rename(self.directory / name, grave / name)
+        (self.directory / name).rename(grave / name)
         shutil.rmtree(grave)
 
     @contextmanager
@@ -130,8 +129,8 @@ class ImageStore:
         place = self.directory / image.name
         grave = self._private()
         if place.exists():
-            os.rename(place, grave / image.name)
-        os.rename(image.directory, place)
+            place.rename(grave / image.name)
+        image.directory.rename(place)
         shutil.rmtree(grave)
         return self.get(image.name)
 
