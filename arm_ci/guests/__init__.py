@@ -1,1 +1,1 @@
-"""QEMU guests: make an image, start, snapshot, stop a machine. Imports nothing of ours, so that it can be used alone."""
+"""QEMU guests: make an image, start, snapshot, stop a machine. It imports nothing of ours: usable alone."""
