@@ -85,6 +85,13 @@ def compiler_packages(compiler: Compiler, toolchain: Toolchain) -> tuple[str, ..
     return (f"g++{suffix}{cross}",)
 
 
+def linker_packages(linker: Linker, toolchain: Toolchain) -> tuple[str, ...]:
+    """Debian packages that bring a linker; none for one that has to be built."""
+    if toolchain.target is not None and toolchain.linker_program != linker.program:
+        return (f"binutils-{_package_triplet(toolchain.target)}",)
+    return linker.packages
+
+
 def _package_triplet(board: Board) -> str:
     """A triplet as Debian's package names write it: x86-64 where the triplet has x86_64."""
     return triplet(board).replace("_", "-")
@@ -256,9 +263,7 @@ def _linker(recipe: Recipe, places: Places, facts: Facts, where: str) -> list[st
 
 
 def _absent_linker(linker: Linker, toolchain: Toolchain, facts: Facts, where: str) -> str:
-    packages = linker.packages
-    if toolchain.target is not None and toolchain.linker_program != linker.program:
-        packages = (f"binutils-{_package_triplet(toolchain.target)}",)
+    packages = linker_packages(linker, toolchain)
     hint = facts.install_hint(*packages) if packages else "no Debian package brings it; install it there"
     return f"linker `{toolchain.linker_program}` is not on {where} ({facts.os}): {hint}"
 
