@@ -14,3 +14,10 @@ class GuestError(Exception):
         super().__init__(cause)
         self.console = console
         """The tail of its console, or empty."""
+
+
+class MissingToolError(ImageError):
+    """A program or a file of another package is not installed; the message has the command that installs it."""
+
+    def __init__(self, what: str, package: str) -> None:
+        super().__init__(f"{what} is not installed: sudo apt-get install --no-install-recommends {package}")
