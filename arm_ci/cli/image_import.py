@@ -14,6 +14,7 @@ from arm_ci.guests.errors import ImageError, MissingToolError
 from arm_ci.guests.first_start import LOGIN
 from arm_ci.guests.image import NAME, Image, ImageStore
 from arm_ci.guests.importing import DISK_BYTES, KINDS, PRIVATE_KEY, Wanted, import_image
+from arm_ci.guests.own_user_data import checked_cloud_config, checked_ignition
 from arm_ci.guests.ssh_keys import read_public_key
 
 _PROGRESS_SECONDS = 5.0
@@ -37,6 +38,12 @@ def add_parser(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "--ssh-key", type=Path, metavar="FILE.pub", help="public key that may log in (default: a pair is made)"
     )
     parser.add_argument(
+        "--user-data",
+        type=Path,
+        metavar="FILE",
+        help="of your own, in addition: cloud-config, for ignition its JSON; for a proxy, a certificate, ...",
+    )
+    parser.add_argument(
         "--disk", metavar="SIZE", default="", help="what its disk is grown to, for example 64G (default: 32G)"
     )
     add_config_option(parser)
@@ -52,6 +59,7 @@ def run_import(arguments: argparse.Namespace) -> int:
         file=arguments.file,
         kind=arguments.kind,
         public_key=_public_key(arguments.ssh_key),
+        own=_own(arguments.user_data, arguments.kind),
         disk_bytes=_size(arguments.disk),
     )
     store = ImageStore(state_of(config_directory(arguments)) / "images")
@@ -72,6 +80,20 @@ def _public_key(file: Path | None) -> str:
         return read_public_key(file)
     except ImageError as error:
         raise CommandError(f"--ssh-key: {error}") from None
+
+
+def _own(file: Path | None, kind: str) -> str:
+    if file is None:
+        return ""
+    text = file.read_text(encoding="utf-8", errors="replace")
+    try:
+        if kind == "ignition":
+            checked_ignition(text)
+        else:
+            checked_cloud_config(text)
+    except ImageError as error:
+        raise CommandError("\n".join(f"--user-data: {file}: {line}" for line in str(error).splitlines())) from None
+    return text
 
 
 def _size(text: str) -> int:

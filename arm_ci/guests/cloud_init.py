@@ -12,26 +12,28 @@ from typing import Any
 import yaml
 
 from arm_ci.guests.first_start import LOGIN, FirstStart
+from arm_ci.guests.own_user_data import HEADER, checked_cloud_config, merged
 
-HEADER = "#cloud-config\n"
-"""Without this very first line cloud-init takes user-data for something that it does not know."""
 USER_DATA = "user-data"
 META_DATA = "meta-data"
 NETWORK_CONFIG = "network-config"
 
 
-def files(start: FirstStart, instance: str) -> dict[str, bytes]:
-    """What a seed holds, by name. `instance`: a word of its own for every machine, as cloud-init acts once for each."""
+def files(start: FirstStart, instance: str, own: str = "") -> dict[str, bytes]:
+    """What a seed holds, by name. `instance`: a word of its own for every machine, as cloud-init acts once for each.
+
+    `own` is user-data to be added to ours. Raises ImageError when something is wrong with it.
+    """
     texts = {
-        USER_DATA: user_data(start),
+        USER_DATA: user_data(start, own),
         META_DATA: meta_data(start, instance),
         NETWORK_CONFIG: network_config(start),
     }
     return {name: text.encode() for name, text in texts.items()}
 
 
-def user_data(start: FirstStart) -> str:
-    """The user who logs in, the scripts and what they need, and the call of the first one."""
+def user_data(start: FirstStart, own: str = "") -> str:
+    """The user who logs in, the scripts and what they need, and the call of the first one; `own` comes before these."""
     user = {
         "name": LOGIN,
         "gecos": "arm_ci",
@@ -47,15 +49,14 @@ def user_data(start: FirstStart) -> str:
         for path, (text, mode) in start.files.items()
     ]
     swap = [["mkswap", start.swap_device], ["swapon", start.swap_device]] if start.swap_device else []
-    return HEADER + _yaml(
-        {
-            "users": [user],
-            "disable_root": True,
-            "ssh_pwauth": False,
-            "write_files": written,
-            "runcmd": [*swap, start.command],
-        }
-    )
+    ours = {
+        "users": [user],
+        "disable_root": True,
+        "ssh_pwauth": False,
+        "write_files": written,
+        "runcmd": [*swap, start.command],
+    }
+    return f"{HEADER}\n" + _yaml(merged(checked_cloud_config(own), ours) if own else ours)
 
 
 def meta_data(start: FirstStart, instance: str) -> str:

@@ -21,8 +21,11 @@ _HOSTNAME = "/etc/hostname"
 _NETWORK = "/etc/NetworkManager/system-connections/eth0.nmconnection"
 
 
-def config(start: FirstStart) -> str:
-    """The configuration as JSON: who logs in, the scripts and what they need, and the unit that runs them."""
+def config(start: FirstStart, own: str = "") -> str:
+    """The configuration as JSON: who logs in, the scripts and what they need, and the unit that runs them.
+
+    `own` is a configuration that Ignition merges into this one.
+    """
     written = dict(start.files)
     written[_HOSTNAME] = (start.hostname + "\n", 0o644)
     written[_NETWORK] = (_network(start), 0o600)
@@ -32,7 +35,7 @@ def config(start: FirstStart) -> str:
     unit = {"name": UNIT, "enabled": True, "contents": _unit(start)}
     return json.dumps(
         {
-            "ignition": {"version": VERSION},
+            "ignition": {"version": VERSION, "config": {"merge": [{"source": _data(own)}] if own else []}},
             "passwd": {"users": [user]},
             "storage": {"files": [_file(path, text, mode) for path, (text, mode) in written.items()]},
             "systemd": {"units": [unit]},
@@ -42,8 +45,12 @@ def config(start: FirstStart) -> str:
 
 
 def _file(path: str, text: str, mode: int) -> dict[str, Any]:
-    encoded = base64.b64encode(text.encode()).decode()
-    return {"path": path, "overwrite": True, "mode": mode, "contents": {"source": f"data:;base64,{encoded}"}}
+    return {"path": path, "overwrite": True, "mode": mode, "contents": {"source": _data(text)}}
+
+
+def _data(text: str) -> str:
+    """As a URL that holds it (RFC 2397)."""
+    return f"data:;base64,{base64.b64encode(text.encode()).decode()}"
 
 
 def _network(start: FirstStart) -> str:

@@ -20,6 +20,7 @@ from arm_ci.guests.ssh_keys import make_key_pair, require_keygen
 KINDS = ("cloud-init", "ignition")
 PRIVATE_KEY = "ssh-key"
 PUBLIC_KEY = "ssh-key.pub"
+OWN = "own-user-data"
 DISK = "disk.qcow2"
 DISK_BYTES = 32 << 30
 _VERSION = 1
@@ -35,6 +36,8 @@ class Wanted:
     kind: str = "cloud-init"
     public_key: str = ""
     """Who may log in; empty: a pair is made, and its private key lies beside the disk."""
+    own: str = ""
+    """User-data, or an Ignition configuration, to be added to ours at each start; checked already."""
     disk_bytes: int = DISK_BYTES
     """The disk is grown to this; what is not written takes no room."""
 
@@ -66,7 +69,7 @@ def import_image(store: ImageStore, wanted: Wanted, progress: Progress) -> tuple
 
 
 def _key(content: str, wanted: Wanted) -> str:
-    said = [_VERSION, content, wanted.kind, wanted.public_key, wanted.disk_bytes]
+    said = [_VERSION, content, wanted.kind, wanted.public_key, wanted.own, wanted.disk_bytes]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
@@ -93,6 +96,9 @@ def _make(directory: Path, wanted: Wanted, content: str, progress: Progress) -> 
         (directory / PUBLIC_KEY).write_text(wanted.public_key + "\n", encoding="utf-8")
     else:
         make_key_pair(directory / PRIVATE_KEY, f"arm-ci {wanted.name}")
+    if wanted.own:
+        (directory / OWN).write_text(wanted.own, encoding="utf-8")
+        (directory / OWN).chmod(0o600)
     return Image(
         directory=directory,
         name=wanted.name,

@@ -12,7 +12,7 @@ from arm_ci.guests.errors import ImageError
 from arm_ci.guests.fat_volume import fat_volume
 from arm_ci.guests.first_start import FirstStart
 from arm_ci.guests.image import Image
-from arm_ci.guests.importing import PUBLIC_KEY
+from arm_ci.guests.importing import OWN, PUBLIC_KEY
 
 LABEL = "CIDATA"
 """By this cloud-init knows the volume (https://docs.cloudinit.io/en/latest/reference/datasources/nocloud.html)."""
@@ -40,11 +40,12 @@ def seed(image: Image, directory: Path, start: FirstStart) -> list[str]:
     key = image.path(PUBLIC_KEY)
     if key.is_file():
         start = replace(start, public_keys=(key.read_text(encoding="utf-8").strip(), *start.public_keys))
+    own = image.path(OWN).read_text(encoding="utf-8") if image.path(OWN).is_file() else ""
     arguments = [] if image.kernel else firmware.arguments(image.architecture)
     if image.origin == "ignition":
-        file = _private(directory / "config.ign", ignition.config(start).encode())
+        file = _private(directory / "config.ign", ignition.config(start, own).encode())
         return [*arguments, "-fw_cfg", f"name={ignition.FW_CFG},file={_quoted(file)}"]
-    volume = fat_volume(LABEL, cloud_init.files(start, f"arm-ci-{uuid.uuid4()}"))
+    volume = fat_volume(LABEL, cloud_init.files(start, f"arm-ci-{uuid.uuid4()}", own))
     file = _private(directory / "seed.img", volume)
     drive = f"file={_quoted(file)},if=none,id=seed,format=raw,readonly=on"
     return [*arguments, "-drive", drive, "-device", "virtio-blk-pci,drive=seed,serial=seed"]

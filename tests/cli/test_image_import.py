@@ -86,6 +86,22 @@ def test_what_is_wrong_is_said_in_one_line(site, cloud, capsys, arguments, statu
     assert said == "arm-ci: " + message.format(site=site)
 
 
+def test_all_mistakes_in_user_data_are_told_with_the_file(site, cloud, capsys):
+    file = site / "own"
+    file.write_text("Users: []\n")
+    assert run(site, "debian", cloud, "--user-data", file) == 2
+    assert capsys.readouterr().err == (
+        f"arm-ci: --user-data: {file}: the first line is not `#cloud-config`; "
+        "without it cloud-init does not know what it is\n"
+        f"--user-data: {file}: there is no key `Users`; cloud-init's are in small letters: `users`\n"
+    )
+    assert run(site, "debian", cloud, "--user-data", file, "--kind", "ignition") == 2
+    assert capsys.readouterr().err.startswith(f"arm-ci: --user-data: {file}: it is no JSON: ")
+    file.write_text("#cloud-config\npackages: [vim]\n")
+    assert run(site, "debian", cloud, "--user-data", file) == 0
+    assert (site / "state" / "images" / "debian" / "own-user-data").read_text() == file.read_text()
+
+
 def test_missing_firmware_is_something_outside(site, cloud, capsys):
     (site / "code.fd").unlink()
     assert run(site, "debian", cloud) == 3

@@ -39,7 +39,7 @@ def decoded(source: str) -> str:
 
 def test_it_says_who_logs_in_and_what_runs():
     said = json.loads(config(first_start()))
-    assert said["ignition"] == {"version": "3.3.0"}
+    assert said["ignition"] == {"version": "3.3.0", "config": {"merge": []}}
     assert said["passwd"] == {
         "users": [{"name": "arm-ci", "gecos": "arm_ci", "groups": ["sudo"], "sshAuthorizedKeys": [PUBLIC_KEY]}]
     }
@@ -66,6 +66,12 @@ def test_the_network_is_qemus_and_the_card_is_known_by_its_address():
         assert line in text.splitlines()
 
 
+def test_a_configuration_of_ones_own_is_merged_by_ignition():
+    own = '{"ignition": {"version": "3.0.0"}}'
+    (merge,) = json.loads(config(first_start(), own))["ignition"]["config"]["merge"]
+    assert decoded(merge["source"]) == own
+
+
 def test_systemd_replaces_nothing_in_the_command():
     said = json.loads(config(first_start(swap_device="", options=("--projects", 'a%h $x "q" \\'))))
     line = said["systemd"]["units"][0]["contents"]
@@ -73,12 +79,13 @@ def test_systemd_replaces_nothing_in_the_command():
     assert "mkswap" not in line
 
 
+@pytest.mark.parametrize("own", ["", '{"ignition": {"version": "3.0.0"}}'])
 @pytest.mark.parametrize("changes", [{}, {"swap_device": "", "public_keys": (), "certificate": "", "options": ()}])
-def test_ignition_validate_accepts_it(tmp_path, changes):
+def test_ignition_validate_accepts_it(tmp_path, changes, own):
     program = os.environ.get("ARM_CI_IGNITION_VALIDATE") or shutil.which("ignition-validate")
     if program is None:
         pytest.skip("ignition-validate is not here (apt-get install ignition); ARM_CI_IGNITION_VALIDATE may name it")
     file = tmp_path / "config.ign"
-    file.write_text(config(first_start(**changes)))
+    file.write_text(config(first_start(**changes), own))
     done = subprocess.run([program, file], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")

@@ -126,13 +126,24 @@ def test_a_key_is_made_when_none_is_given(store, raw):
     assert image.path("ssh-key.pub").read_text().endswith(" arm-ci cloud\n")
 
 
+def test_user_data_of_ones_own_is_kept_where_only_its_owner_reads_it(store, raw):
+    image, _ = take(store, raw, own="#cloud-config\n")
+    assert image.path("own-user-data").read_text() == "#cloud-config\n"
+    assert stat.S_IMODE(image.path("own-user-data").stat().st_mode) == 0o600
+
+
 def test_the_same_file_is_there_already_and_other_settings_are_not(store, raw):
     first, _ = take(store, raw, public_key="")
     key = first.path("ssh-key").read_bytes()
     again, new = take(store, raw, public_key="")
     assert (new, again.made_at) == (False, first.made_at)
     assert again.path("ssh-key").read_bytes() == key
-    for changes in ({"kind": "ignition"}, {"disk_bytes": SIZE * 2}, {"public_key": PUBLIC_KEY}):
+    for changes in (
+        {"kind": "ignition"},
+        {"disk_bytes": SIZE * 2},
+        {"own": "#cloud-config\n"},
+        {"public_key": PUBLIC_KEY},
+    ):
         assert take(store, raw, **{"public_key": "", **changes})[1]
     raw.write_bytes(disk() + b"\1" * 512)
     assert take(store, raw, public_key=PUBLIC_KEY)[1]

@@ -78,6 +78,15 @@ def test_ignition_gets_its_configuration_through_the_firmware(image, run, firmwa
     assert users[0]["sshAuthorizedKeys"] == [OWN_KEY, PUBLIC_KEY]
 
 
+def test_what_was_given_at_the_import_is_added(image, run):
+    image.path("own-user-data").write_text("#cloud-config\npackages: [vim]\n")
+    seed(image, run, first_start())
+    assert user_data(run / "seed.img")["packages"] == ["vim"]
+    image.path("own-user-data").write_text('{"ignition": {"version": "3.0.0"}}')
+    seed(Image(**{**vars(image), "origin": "ignition"}), run, first_start())
+    assert len(json.loads((run / "config.ign").read_text())["ignition"]["config"]["merge"]) == 1
+
+
 def test_the_password_is_in_no_argument(image, run):
     for origin in ("cloud-init", "ignition"):
         arguments = seed(Image(**{**vars(image), "origin": origin}), run, first_start())
