@@ -2,7 +2,7 @@
 #     docker build -t arm_ci . && docker run --rm --network host -v arm_ci_state:/srv/arm_ci/state arm_ci
 # It shares the host's network, because the web UI has no authentication and listens on loopback only: published ports
 # do not reach a container's own loopback, and listening elsewhere would hand every worker to whoever can connect.
-# It holds no state. For boards mount your own /srv/arm_ci/config, with `workers: {port: 9989, host: 0.0.0.0}`.
+# It holds no state. For boards mount your own /srv/arm_ci/config, with `tls: {}`.
 FROM debian:12-slim
 
 RUN apt-get -qq update \

@@ -534,12 +534,14 @@ import os
 import buildbot_worker.pb
 from buildbot_worker.bot import Worker
 from twisted.application import service
+from twisted.internet import reactor
 from twisted.internet.endpoints import clientFromString, quoteStringArgument
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.python import log
 
 CERTIFICATE = os.path.join(directory, "trusted", "master.pem")
 MASTER = "the master at {}:{}".format(host, port)
+SILENCE_SECONDS = 20
 
 
 class Telling:
@@ -553,14 +555,23 @@ class Telling:
         return self._endpoint.connect(factory).addCallbacks(self._watch, self._failed)
 
     def _watch(self, protocol):
-        lost = protocol.connectionLost
+        lost, received = protocol.connectionLost, protocol.dataReceived
+        silence = reactor.callLater(SILENCE_SECONDS, self._say, "{} is silent: does it expect TLS?".format(MASTER))
+
+        def data_received(data):
+            protocol.dataReceived = received
+            if silence.active():
+                silence.cancel()
+            received(data)
 
         def connection_lost(reason):
+            if silence.active():
+                silence.cancel()
             if not reason.check(ConnectionDone, ConnectionLost):
                 self._say(untrusted(reason))
             lost(reason)
 
-        protocol.connectionLost = connection_lost
+        protocol.connectionLost, protocol.dataReceived = connection_lost, data_received
         return protocol
 
     def _failed(self, reason):
@@ -599,7 +610,7 @@ def endpoint():
     except x509.ExtensionNotFound:
         named = []  # that of a CA: the master's own must be for the address
     return "tls:{}:{}:trustRoots={}:endpoint={}".format(
-        quoteStringArgument((named or [host])[0]),
+        quoteStringArgument(host if host in named or not named else named[0]),
         port,
         quoteStringArgument(os.path.dirname(CERTIFICATE)),
         quoteStringArgument(address),

@@ -126,6 +126,7 @@ class Instance:
             raise CommandError(f"{_MASTER_CFG} is missing: start the master from a checkout of arm_ci", OUTSIDE)
         made = self._state_directory()
         made += self._secrets()
+        made += self.make_certificate()
         self._repositories()
         tac = _TAC.format(state=str(self.state), master_cfg=str(_MASTER_CFG), config=str(self.config.directory))
         (self.state / "buildbot.tac").write_text(tac, encoding="utf-8")
@@ -155,6 +156,23 @@ class Instance:
             path.touch(mode=0o600, exist_ok=False)
             path.write_text(secrets.token_urlsafe(24) + "\n", encoding="ascii")
             made.append(f"{whose}: {path}")
+        return made
+
+    def make_certificate(self) -> list[str]:
+        """Makes the certificate of `tls` when it is ours to make and missing; refuses one that no board would trust."""
+        config, site = self.config, self.config.site
+        if site.tls is None:
+            return []
+        # Imported late: many masters have no boards, and this takes a while to load.
+        from arm_ci.cli import certificate
+
+        made = []
+        file, key = config.path(site.certificate_file), config.path(site.private_key_file)
+        if not site.tls.certificate and not file.exists() and not key.exists():
+            certificate.make(certificate.address(site), file, key)
+            made.append(f"certificate for boards: {file}")
+        if problem := certificate.wrong_with(file, key):
+            raise CommandError(f"{problem} (`tls` in {config.directory / 'site.yaml'})")
         return made
 
     def _secret_files(self) -> Iterator[tuple[str, Path]]:
@@ -211,6 +229,8 @@ class Instance:
         site = self.config.site
         self._refuse_busy_port(site.web, "web", "the web UI")
         self._refuse_busy_port(site.workers, "workers", "workers")
+        if site.tls:
+            self._refuse_busy_port(Listen(site.tls.port, site.tls.host), "tls", "boards")
 
     def _refuse_busy_port(self, listen: Listen, key: str, purpose: str) -> None:
         file = self.config.directory / "site.yaml"

@@ -80,13 +80,48 @@ class Mail:
 
 
 @dataclass(frozen=True)
+class Tls:
+    """Where boards connect: with TLS."""
+
+    port: Port = key("TCP port.", 9990)
+    host: str = key("Address to listen on.", "0.0.0.0")
+    name: str = key(
+        "Name or address under which boards reach this machine; empty: that of `url`, else what this machine calls "
+        "itself.",
+        "",
+    )
+    certificate: str = key(
+        "File with the certificate (PEM; those of intermediate authorities after it), relative to the configuration; "
+        "empty: `tls-certificate.pem` in the secrets directory, which `arm-ci start` makes.",
+        "",
+    )
+    private_key: str = key(
+        "File with its private key (PEM); empty: `tls-key.pem` in the secrets directory, made with the certificate.",
+        "",
+    )
+    authority: str = key(
+        "File with the certificate that boards trust, when an authority of yours signed `certificate`; empty: the "
+        "certificate itself.",
+        "",
+    )
+
+
+@dataclass(frozen=True)
 class Site:
     """site.yaml: this master."""
 
     title: str = key("Title of the web UI.", "arm_ci")
     url: str = key("Address under which people reach the web UI; empty: http://localhost:PORT/.", "")
     web: Listen = key("The web UI and REST API.", factory=lambda: Listen(port=8010))
-    workers: Listen = key("Where workers connect.", factory=lambda: Listen(port=9989))
+    workers: Listen = key(
+        "Where workers on this machine connect, and `buildbot try`; without TLS.", factory=lambda: Listen(port=9989)
+    )
+    tls: Tls | None = key("Where boards connect, with TLS; empty: nowhere. `{}` will do.", None)
+    unencrypted_workers: bool = key(
+        "Let boards connect to `workers`, where everybody on the way can read and change what passes: for a network "
+        "that encrypts by itself, such as WireGuard.",
+        False,
+    )
     database: str = key(
         "SQLAlchemy URL of Buildbot's database, without a password; a relative SQLite path is inside the state "
         "directory.",
@@ -123,6 +158,21 @@ class Site:
     def person_file(self, person: str) -> str:
         """A person's secret file, relative to the configuration."""
         return f"{self.secrets}/person-{person}"
+
+    @property
+    def certificate_file(self) -> str:
+        """The certificate of `tls`, relative to the configuration."""
+        return (self.tls.certificate if self.tls else "") or f"{self.secrets}/tls-certificate.pem"
+
+    @property
+    def private_key_file(self) -> str:
+        """The private key of `tls`, relative to the configuration."""
+        return (self.tls.private_key if self.tls else "") or f"{self.secrets}/tls-key.pem"
+
+    @property
+    def trusted_file(self) -> str:
+        """The certificate that boards trust, relative to the configuration."""
+        return (self.tls.authority if self.tls else "") or self.certificate_file
 
     @property
     def github_webhook_file(self) -> str:

@@ -12,11 +12,15 @@ from arm_ci.config.draft import Draft
 from arm_ci.config.problems import shorten
 from arm_ci.config.reader import Path
 
+PRIVATE_KEY = "private key"
 _LONGEST_BYTES = 4096
 
 
 def check_secret(draft: Draft, relative: str, where: Path, whose: str, content: str = "password") -> None:
-    """Adds what is wrong with a secret file; `whose` begins the message, `content` says what belongs into the file."""
+    """Adds what is wrong with a secret file; `whose` begins the message, `content` says what belongs into the file.
+
+    A `private key` has many lines, and whether it is one is for those to say who use it.
+    """
     findings = draft.findings
     if findings.broken("site", "secrets"):
         return
@@ -26,7 +30,7 @@ def check_secret(draft: Draft, relative: str, where: Path, whose: str, content: 
         status = os.stat(file)  # noqa: PTH116 - a name that no file can have raises ValueError, said below
         if stat.S_ISREG(status.st_mode) and not status.st_mode & 0o077:
             with open(file, "rb") as opened:  # noqa: PTH123
-                wrong = _what_is_wrong(opened.read(_LONGEST_BYTES + 1).strip())
+                wrong = "" if content == PRIVATE_KEY else _what_is_wrong(opened.read(_LONGEST_BYTES + 1).strip())
         else:
             wrong = ""
     except (FileNotFoundError, NotADirectoryError, PermissionError):

@@ -6,6 +6,7 @@ for projects with a repository.
 
 from __future__ import annotations
 
+import os
 import re
 
 from arm_ci.config.draft import Draft
@@ -13,12 +14,13 @@ from arm_ci.config.model import TERMINAL
 from arm_ci.config.problems import shorten
 from arm_ci.config.project_checks import names_user
 from arm_ci.config.reader import Path
-from arm_ci.config.secret_checks import check_secret
+from arm_ci.config.secret_checks import PRIVATE_KEY, check_secret
 
 # As SQLAlchemy takes a URL apart (sqlalchemy/engine/url.py); drivers also take a password among the options.
 DATABASE_PASSWORD = re.compile(r"[^:]*://[^:/]*:[^@]+@|[^?]*\?(.*&)?(password|passwd)=", re.IGNORECASE)
 LOOPBACK = re.compile(r"localhost|::1|127(\.[0-9]{1,3}){3}", re.ASCII)
 _ADDRESS = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:.]+", re.ASCII)
 EVERY_ADDRESS = ("", "0.0.0.0", "::")
 """What stands for all addresses of a machine."""
 
@@ -29,12 +31,9 @@ def check_site(draft: Draft) -> None:
     _check_people(draft)
     _check_webhook(draft)
     _check_mail(draft)
-    if (
-        site.web.port == site.workers.port
-        and not findings.broken("site", "web")
-        and not findings.broken("site", "workers")
-    ):
-        findings.add(("site", "workers"), f"port {site.workers.port} is the web UI's; the two need a port each")
+    _check_ports(draft)
+    _check_workers(draft)
+    _check_tls(draft)
     if site.url and not re.match(r"https?://[^/\s]", site.url):
         findings.add(("site", "url"), f"found `{shorten(site.url)}`, expected an address that starts with http(s)://")
     elif names_user(site.url):
@@ -53,6 +52,48 @@ def check_site(draft: Draft) -> None:
     for key in ("state", "secrets", "patches"):
         if not getattr(site, key) and not findings.broken("site", key):
             findings.add(("site", key), "found nothing, expected a directory")
+
+
+def _check_ports(draft: Draft) -> None:
+    site, findings = draft.site, draft.findings
+    taken = {site.web.port: "the web UI"}
+    listening = [("workers", site.workers.port, "workers without TLS")]
+    listening += [("tls", site.tls.port, "")] if site.tls else []
+    for key, port, whose in listening:
+        if port in taken and not any(findings.broken("site", each) for each in ("web", "workers", "tls")):
+            findings.add(("site", key), f"port {port} is that of {taken[port]}; each needs a port of its own")
+        taken[port] = whose
+
+
+def _check_workers(draft: Draft) -> None:
+    site, findings = draft.site, draft.findings
+    path: Path = ("site", "workers", "host")
+    if LOOPBACK.fullmatch(site.workers.host) or site.unencrypted_workers or findings.broken(*path):
+        return
+    if not findings.broken("site", "unencrypted_workers"):
+        findings.add(
+            path,
+            f"found `{shorten(site.workers.host)}`, expected a loopback address such as `127.0.0.1`: there is no TLS "
+            "here, and who is on the way to a board could change what it runs; let boards connect to `tls: {}`, or "
+            "say `unencrypted_workers: true`",
+        )
+
+
+def _check_tls(draft: Draft) -> None:
+    tls, findings = draft.site.tls, draft.findings
+    if tls is None:
+        return
+    path: Path = ("site", "tls")
+    if tls.name and not _HOST.fullmatch(tls.name) and not findings.broken(*path, "name"):
+        findings.add((*path, "name"), f"found `{shorten(tls.name)}`, expected a name such as `ci.example.org`")
+    for one, other in (("certificate", "private_key"), ("private_key", "certificate")):
+        if getattr(tls, one) and not getattr(tls, other) and not findings.broken(*path, other):
+            findings.add((*path, one), f"a certificate and its private key belong together; `{other}` is missing")
+    for key in ("certificate", "private_key", "authority"):
+        file = getattr(tls, key)
+        if file and not os.path.isfile(draft.path(file)):  # noqa: PTH113 - Path.is_file raises for impossible names
+            findings.add((*path, key), f"there is no file `{shorten(file)}` beside the configuration")
+    check_secret(draft, draft.site.private_key_file, (*path, "private_key"), "the private key of TLS", PRIVATE_KEY)
 
 
 def _check_people(draft: Draft) -> None:

@@ -54,6 +54,21 @@ class ArmCi(ConfiguratorBase):
         self.builders += builders(config, chosen)
         self.schedulers += [force_scheduler(config.projects[name], its) for name, its in _by_project(chosen).items()]
         self._triggers(config, chosen)
+        self._secure(config)
+
+    def _secure(self, config: Config) -> None:
+        """The port of boards."""
+        if config.site.tls is None:
+            return
+        # Imported late: TLS takes a while to load, and many masters have no boards.
+        from arm_ci.master.secure_port import secure_port
+
+        try:
+            self.config_dict["services"].append(secure_port(config, config.site.tls))
+        except OSError as error:
+            raise ConfigErrors(
+                [f"`tls` in site.yaml: {error.filename} cannot be read ({error.strerror}); `arm-ci start` makes it"]
+            ) from error
 
     @staticmethod
     def _refuse_patch_sets_with_mistakes(config: Config) -> None:

@@ -14,6 +14,7 @@ TEXT = (Path(__file__).resolve().parents[2] / "docs" / "configuration.md").read_
 HEADINGS = {
     "Site": "site.yaml",
     "Listen": "Servers",
+    "Tls": "TLS",
     "Mail": "Mail",
     "Board": "boards.yaml",
     "Compiler": "Compilers",

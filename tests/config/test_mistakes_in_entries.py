@@ -82,7 +82,7 @@ CASES: list[tuple[str, list[Edit], list[str]]] = [
     (
         "both servers have one port",
         [(S, "9989", "8010")],
-        ["site.yaml:4:1: `workers`: port 8010 is the web UI's; the two need a port each"],
+        ["site.yaml:4:1: `workers`: port 8010 is that of the web UI; each needs a port of its own"],
     ),
     (
         "an address lacks http",

@@ -15,6 +15,10 @@ NO_URL = (
     "without `url`: a login would lead people to localhost, their own machine; write `url: http://NAME:8010/` with the "
     "name under which they reach this one"
 )
+NO_TLS = (
+    "expected a loopback address such as `127.0.0.1`: there is no TLS here, and who is on the way to a board could "
+    "change what it runs; let boards connect to `tls: {}`, or say `unencrypted_workers: true`"
+)
 URL = "url: http://ci.example.org:8010/"
 PEOPLE: Edit = (S, "title: test", "people: [ada]")
 WEBHOOK: Edit = (S, "title: test", "github_webhook: true")
@@ -118,6 +122,46 @@ CASES: list[tuple[str, list[Edit], list[str]]] = [
         [(S, "title: test", "mail: {sender: ci@a.org, recipients: []}")],
         ["site.yaml:1:26: `mail.recipients`: found nobody, expected at least one address"],
     ),
+    ("boards connect with TLS", [(S, "title: test", "tls: {}")], []),
+    (
+        "boards connect without TLS",
+        [(S, "  port: 9989", "  port: 9989\n  host: 0.0.0.0")],
+        [f"site.yaml:6:9: `workers.host`: found `0.0.0.0`, {NO_TLS}"],
+    ),
+    (
+        "boards connect without TLS beside those with it",
+        [(S, "  port: 9989", "  port: 9989\n  host: '::'"), (S, "title: test", "tls: {}")],
+        [f"site.yaml:6:9: `workers.host`: found `::`, {NO_TLS}"],
+    ),
+    (
+        "boards connect without TLS and that is wanted",
+        [(S, "  port: 9989", "  port: 9989\n  host: 0.0.0.0"), (S, "title: test", "unencrypted_workers: true")],
+        [],
+    ),
+    (
+        "whether boards may connect without TLS is misspelt",
+        [(S, "  port: 9989", "  port: 9989\n  host: 0.0.0.0"), (S, "title: test", "unencrypted_workers: yes")],
+        ["site.yaml:1:22: `unencrypted_workers`: found `yes`, expected `true` or `false`"],
+    ),
+    (
+        "boards connect where workers do",
+        [(S, "title: test", "tls: {port: 9989}")],
+        ["site.yaml:1:1: `tls`: port 9989 is that of workers without TLS; each needs a port of its own"],
+    ),
+    (
+        "TLS has a certificate that is not there and no key",
+        [(S, "title: test", "tls: {certificate: master.pem}")],
+        [
+            "site.yaml:1:20: `tls.certificate`: a certificate and its private key belong together; `private_key` is "
+            "missing",
+            "site.yaml:1:20: `tls.certificate`: there is no file `master.pem` beside the configuration",
+        ],
+    ),
+    (
+        "boards reach the master under no name",
+        [(S, "title: test", "tls: {name: 'https://ci.example.org/'}")],
+        ["site.yaml:1:13: `tls.name`: found `https://ci.example.org/`, expected a name such as `ci.example.org`"],
+    ),
     (
         "a night begins at no time of day",
         [(P, "  cmake:", "  nightly: 24:00\n  poll: 300\n  cmake:"), (S, "title: test", "worker_silence: 60")],
@@ -178,6 +222,17 @@ def test_a_secret_that_is_none_is_refused_with_what_helps(tmp_path: Path, name: 
     ]
     secret(tmp_path, name)
     assert said_after(tmp_path / "config", [edit]) == []
+
+
+def test_a_private_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    path = secret(tmp_path, "tls-key.pem", text="many\nlines\n", mode=0o640)
+    edits = [(S, "title: test", "tls: {}")]
+    assert said_after(tmp_path / "config", edits) == [
+        f"site.yaml:1:1: `tls.private_key`: the private key of TLS {path} is open to others (mode 0640); "
+        f"run: chmod 600 {path}"
+    ]
+    path.chmod(0o600)
+    assert said_after(tmp_path / "config", edits) == []
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"one\ntwo\n", b"a\0b", b"x" * 5000])

@@ -137,3 +137,15 @@ def test_checkconfig_prints_the_mistakes_without_a_traceback(broken):
     assert done.returncode == 1
     assert f"{broken}/workers.yaml:2:10: " in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_certificate_that_is_not_there_is_a_configuration_error_that_says_what_makes_it(tmp_path):
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    (tmp_path / "samples").symlink_to(ROOT / "samples")
+    (tmp_path / "config" / "site.yaml").write_text("tls: {}\n")
+    with pytest.raises(ConfigErrors) as error:
+        ArmCi(tmp_path / "config").configure({})
+    file = tmp_path / "state" / "secrets" / "tls-certificate.pem"
+    assert error.value.errors == [
+        f"`tls` in site.yaml: {file} cannot be read (No such file or directory); `arm-ci start` makes it"
+    ]
