@@ -238,7 +238,13 @@ install_packages() {
 packages() {
     absent=$(absent_packages)
     # shellcheck disable=SC2086 # lists of words, here and below
-    if unknown_packages $absent && [ "$dry_run" = no ]; then
+    if unknown_packages $absent; then
+        if [ "$dry_run" = yes ]; then
+            # Without apt's lists nobody knows better.
+            echo "would: packages, as far as apt-get update finds them:" $absent
+            changes=$((changes + 1))
+            return
+        fi
         apt_get update || note 'apt-get update failed; the lists that are there are used'
     fi
     offered=''
@@ -451,7 +457,9 @@ make_environment() {
     python3 -m venv --clear "$ENVIRONMENT" &&
         PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 TMPDIR=/var/tmp \
             "$ENVIRONMENT/bin/python" -m pip install --quiet --no-input "buildbot-worker==$BUILDBOT_WORKER" \
-            pyOpenSSL service-identity idna </dev/null
+            pyOpenSSL service-identity idna </dev/null &&
+        # Twisted keeps a list of its plugins, which the worker could not write there.
+        "$ENVIRONMENT/bin/twistd" --help >/dev/null
 }
 
 # The password comes from a file or from standard input, never from the command line, where everybody could read it.

@@ -125,7 +125,7 @@ class Instance:
         if not _MASTER_CFG.is_file():
             raise CommandError(f"{_MASTER_CFG} is missing: start the master from a checkout of arm_ci", OUTSIDE)
         made = self._state_directory()
-        made += self._secrets()
+        made += self.make_secrets()
         made += self.make_certificate()
         self._repositories()
         tac = _TAC.format(state=str(self.state), master_cfg=str(_MASTER_CFG), config=str(self.config.directory))
@@ -146,7 +146,7 @@ class Instance:
             raise CommandError(f"state directory {self.state} (`state` in {file}): {problem}", OUTSIDE)
         return made
 
-    def _secrets(self) -> list[str]:
+    def make_secrets(self) -> list[str]:
         """Every secret that the configuration wants and that is not there: random, readable by its owner only."""
         made = []
         for whose, path in self._secret_files():

@@ -10,8 +10,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from arm_ci.config import Config, Variant, load, variants
-from arm_ci.config.problems import nearest
+from arm_ci.config import Config, Variant, Worker, load, variants
+from arm_ci.config.problems import nearest, suggestion
 
 DONE = 0
 FAILED = 1
@@ -63,6 +63,13 @@ def find_variant(config: Config, name: str) -> Variant:
     close = nearest(name, known)
     hint = f"; did you mean `{close}`?" if close else ""
     raise CommandError(f"--variant: there is no variant `{name}`{hint} (`arm-ci matrix` lists them)")
+
+
+def find_worker(config: Config, name: str) -> Worker:
+    """The worker of that name; raises CommandError naming the nearest one."""
+    if name in config.workers:
+        return config.workers[name]
+    raise CommandError(f"NAME: unknown worker `{name}`" + suggestion(name, config.workers, "there are"))
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

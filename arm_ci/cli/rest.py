@@ -126,6 +126,11 @@ class Master:
         """The workers of a builder that are connected, paused or not."""
         return [worker for worker in self.items(f"builders/{builder_id}/workers") if worker["connected_to"]]
 
+    def build_data(self, build_id: int, name: str) -> dict[str, Any] | None:
+        """What a build keeps under a name, which must be JSON; None when it keeps nothing there."""
+        kept = self.get(f"builds/{build_id}/data")["build_data"]
+        return self.get(f"builds/{build_id}/data/{name}/value") if name in (each["name"] for each in kept) else None
+
     def current_step(self, build_id: int) -> str:
         """What the newest step of a build says."""
         started = [step for step in self.items(f"builds/{build_id}/steps") if step["started_at"]]

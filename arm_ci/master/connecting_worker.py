@@ -16,6 +16,9 @@ from twisted.python import log
 from arm_ci.master.deferred import as_deferred
 from arm_ci.master.quarantine import Flapping
 
+LAST_SEEN = "last_seen"
+"""In a worker's information of the REST API: when it came or went last, in seconds since 1970."""
+
 
 class ConnectingWorker(Worker):
     """Buildbot's worker, whose connection may end at any moment."""
@@ -37,6 +40,7 @@ class ConnectingWorker(Worker):
             if not conn.gone:
                 # Not super(): that hides what went wrong.
                 await AbstractWorker.attached(self, conn)
+                await self._note_seen()
         except Exception as error:  # noqa: BLE001  (whatever it was, the worker shall try again)
             log.msg(f"worker {self.name} could not be attached: {error!r}")
             conn.loseConnection()
@@ -46,12 +50,28 @@ class ConnectingWorker(Worker):
     def detached(self) -> Deferred[None]:
         self._leaving = Notifier()
         done: Deferred[None] = super().detached()
+        if self.running and not self.botmaster.shuttingDown:
+            done.addCallback(lambda _: Deferred.fromCoroutine(self._note_seen()))
         done.addErrback(log.err, f"detaching worker {self.name}")
         done.addBoth(self._left)
         if self.running and not self.botmaster.shuttingDown:
             self._flapping.disconnected(self.master.reactor.seconds())
             self._judge()
         return done
+
+    async def _note_seen(self) -> None:
+        """Keeps when the worker was here last, beside what Buildbot keeps of it."""
+        table = self.master.db.model.workers
+
+        def write(connection: Any) -> None:
+            connection.execute(table.update().where(table.c.id == self.workerid).values(info=kept))
+
+        try:
+            worker = await self.master.data.get(("workers", self.workerid))
+            kept = {**worker["workerinfo"], LAST_SEEN: int(self.master.reactor.seconds())}
+            await self.master.db.pool.do_with_transaction(write)
+        except Exception as error:  # noqa: BLE001  (no reason to send the worker away)
+            log.msg(f"when worker {self.name} was seen is not kept: {error!r}")
 
     def _left(self, _: Any) -> None:
         leaving, self._leaving = self._leaving, None

@@ -28,6 +28,8 @@ AUTOTOOLS_PREPARE_PROGRAMS: Mapping[str, str] = {
 }
 _DEBIAN_FAMILY = ("debian", "raspbian", "ubuntu")
 _KIBIBYTE = 1024
+PROBE = "probe"
+"""The build data that keeps the answer of a build's probe: what `arm-ci worker` knows of a machine."""
 THIS_MACHINE = "this machine"
 """How sentences name the machine of `arm-ci build`; a worker is named as "worker `NAME`"."""
 

@@ -13,7 +13,7 @@ from arm_ci.diagnosis.lost import lost_sentence
 from arm_ci.diagnosis.page import page
 from arm_ci.plan import Facts, Recipe, missing, probe_request
 from arm_ci.plan.commands import Command
-from arm_ci.plan.requirements import notes
+from arm_ci.plan.requirements import PROBE, notes
 from arm_ci.plan.watching import LOST_BUILD_PROPERTY
 from arm_ci.shipping import agent
 from arm_ci.steps.base import how_it_ended
@@ -54,6 +54,7 @@ class CheckWorker(WatchedStep):
         except (ValueError, KeyError, TypeError):
             return self.fail(f"{self.where} did not answer the probe: {_why(remote)}")
         await self.addCompleteLog("facts", json.dumps(answer, indent=1, sort_keys=True) + "\n")
+        await self.setBuildData(PROBE, json.dumps(answer).encode(), "arm_ci")
         return await self._judge(self.facts)
 
     async def _end_leftovers(self) -> str:

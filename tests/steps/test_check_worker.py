@@ -33,6 +33,12 @@ def answer_with(facts, **machine):
 
 
 class CheckWorkerTest(StepCase):
+    def answer(self, facts, **machine):
+        """The probe with an answer that is kept."""
+        text = answer_with(facts, **machine)
+        self.expect_build_data("probe", json.dumps(json.loads(text)).encode(), "arm_ci")
+        return probe().stdout(text).exit(0)
+
     def check(self, answer, left=None):
         self.use(CheckWorker(example.recipe()))
         self.build.mark = "/w/b:1:2"
@@ -43,14 +49,14 @@ class CheckWorkerTest(StepCase):
         )
 
     def test_a_fit_worker_is_described(self):
-        self.check(probe().stdout(answer_with(example.facts())).exit(0))
+        self.check(self.answer(example.facts()))
         self.expect_outcome(SUCCESS, "pi-1: amd64, debian-12, g++ 12.2.0, ld.bfd 2.40")
         self.expect_property("compiler_version", "12.2.0")
         self.expect_property("os", "debian-12")
         return self.run_step()
 
     def test_what_is_missing_ends_the_build_with_what_to_install(self):
-        self.check(probe().stdout(answer_with(example.facts(programs={"ld.bfd": None, "ninja": None}))).exit(0))
+        self.check(self.answer(example.facts(programs={"ld.bfd": None, "ninja": None})))
         first = "linker `ld.bfd` is not on worker `pi-1` (debian-12): apt-get install binutils"
         self.expect_outcome(FAILURE, f"{first} (and 1 more, see findings)")
         self.expect_log_file(
@@ -59,7 +65,7 @@ class CheckWorkerTest(StepCase):
         return self.run_step()
 
     def test_what_holds_a_board_back_and_what_the_agent_cannot_see_there_is_noted(self):
-        self.check(probe().stdout(answer_with(example.facts(), throttling=["undervoltage now"])).exit(0))
+        self.check(self.answer(example.facts(), throttling=["undervoltage now"]))
         self.expect_outcome(SUCCESS, "pi-1: amd64, debian-12, g++ 12.2.0, ld.bfd 2.40")
         self.expect_log_file(
             "findings",
@@ -77,7 +83,7 @@ class CheckWorkerTest(StepCase):
 
     def test_what_an_earlier_build_left_over_is_ended_and_told(self):
         left = {"ended": [{"pid": 7, "command": "ninja -j4"}], "remain": [], "locks": ["index.lock"]}
-        self.check(probe().stdout(answer_with(example.facts())).exit(0), left)
+        self.check(self.answer(example.facts()), left)
         self.expect_outcome(
             SUCCESS, "pi-1: amd64, debian-12, g++ 12.2.0, ld.bfd 2.40; ended 1 process of an earlier build"
         )
