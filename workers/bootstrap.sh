@@ -662,7 +662,6 @@ Type=exec
 User=$WORKER
 WorkingDirectory=$HOME_DIRECTORY
 ExecStart=$ENVIRONMENT/bin/twistd --nodaemon --no_save --pidfile= --python=$ETC/buildbot.tac
-Environment=HOME=$HOME_DIRECTORY
 Restart=always
 RestartSec=10
 UMask=0022
@@ -744,7 +743,9 @@ command_line() {
         where=$KERNEL_WORDS_GRUB
         content="# Written by bootstrap.sh of arm_ci.
 GRUB_CMDLINE_LINUX=\"\$GRUB_CMDLINE_LINUX$words\""
-        [ ! -f "$where" ] || grep -qF -- "$words" "$where" && absent=''
+        if grep -qF -- "$words" "$where" 2>/dev/null; then
+            absent=''
+        fi
     fi
     if [ -z "$absent" ]; then
         keep "kernel: $where has$words"

@@ -1,5 +1,6 @@
 """A real master, a real worker, git, compilers: from a forced build to its results."""
 
+import json
 import re
 import select
 import socket
@@ -51,6 +52,16 @@ def test_the_terminal_shows_result_tests_and_page(built):
     done, _ = built
     last = [line for line in done.stdout.splitlines() if line.startswith(NINJA)][-1]
     assert re.fullmatch(rf"{NINJA} +success +\d+ s +\d+ +http://localhost:\d+/#/builders/\d+/builds/1", last)
+
+
+def test_the_machine_of_a_build_is_listed_and_judged_with_what_was_seen_there(site, built):
+    rows = {row["name"]: row for row in json.loads(site.arm_ci("worker", "list", "--json").stdout)}
+    assert (rows["local"]["probed"], rows["local"]["state"]) == (True, "connected")
+    assert rows["local"]["last_seen"] >= built[1]["complete_at"]
+    assert (rows["pc-1"]["probed"], rows["pc-1"]["state"]) == (False, "never seen")
+    checked = site.arm_ci("worker", "check", "local")
+    assert (checked.returncode, checked.stdout.splitlines()[-1]) == (0, "fit")
+    assert checked.stdout.startswith("local, board local: as it was at its last build, ")
 
 
 def test_the_artefact_lies_on_the_master(site, built):

@@ -1,5 +1,6 @@
 """Workers of other machines connect with TLS to a master that they know, and to no other."""
 
+import json
 import ssl
 import urllib.parse
 from collections.abc import Iterator
@@ -55,6 +56,10 @@ def connected(site: Site, name: str) -> bool:
     return bool(worker["connected_to"])
 
 
+def listed(site: Site) -> dict[str, dict[str, object]]:
+    return {row["name"]: row for row in json.loads(site.arm_ci("worker", "list", "--json").stdout)}
+
+
 def test_a_worker_that_has_the_certificate_connects(site, port, workers, tmp_path) -> None:
     worker = BoardWorker.make(tmp_path / "board", port, "board-1", password(site, "board-1"), trusted(site))
     workers.append(worker)
@@ -62,6 +67,11 @@ def test_a_worker_that_has_the_certificate_connects(site, port, workers, tmp_pat
     wait_for(lambda: connected(site, "board-1"))
     assert "Connected to buildmaster; worker is ready" in worker.said()
     assert "is silent" not in worker.said()
+    assert listed(site)["board-1"]["state"] == "connected"
+    worker.stop()
+    wait_for(lambda: not connected(site, "board-1"))
+    wait_for(lambda: listed(site)["board-1"]["last_seen"] is not None)
+    assert listed(site)["board-1"]["state"] == "away"
 
 
 def test_a_worker_that_trusts_another_certificate_says_so_and_shows_no_password(site, port, workers, tmp_path) -> None:
