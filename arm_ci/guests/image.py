@@ -5,21 +5,25 @@ An image is never changed once it is in the store: guests write into overlays.
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
+from arm_ci.guests import namespace
 from arm_ci.guests.errors import ImageError
 
 MANIFEST = "image.json"
 SCHEMA = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 _HALF_MADE = ".half-made-"
+_LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -72,9 +76,7 @@ class ImageStore:
 
     def get(self, name: str) -> Image:
         """The image of this name. Raises ImageError when there is none, or its files are not whole."""
-        if not NAME.fullmatch(name):
-            raise ImageError(f"`{name}` is no name of an image: small letters, digits, `.` and `-` were expected")
-        directory = self.directory / name
+        directory = self._place(name)
         try:
             read = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -103,20 +105,45 @@ class ImageStore:
 
     def remove(self, name: str) -> None:
         """Removes an image with its snapshots. A guest that runs from it goes on. Raises ImageError, OSError."""
-        self.get(name)
-        grave = self._private()
-        (self.directory / name).rename(grave / name)
-        shutil.rmtree(grave)
+        place = self._place(name)
+        if not place.is_dir():
+            raise ImageError(f"there is no image `{name}`")
+        with self._locked():
+            grave = self._private()
+            place.rename(grave / name)
+            shutil.rmtree(grave)
 
     @contextmanager
     def making(self) -> Iterator[Path]:
-        """A new private directory in the store, which is removed when the block ends; what is to stay is published."""
+        """A new private directory in the store, which is removed when the block ends; what is to stay is published.
+
+        What others left half made that were killed is removed, too: a maker holds a lock on its directory, which ends
+        with it.
+        """
         self.directory.mkdir(parents=True, exist_ok=True)
-        directory = self._private()
+        with self._locked():
+            self._remove_abandoned()
+            directory = self._private()
+            lock = os.open(directory, os.O_RDONLY)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             yield directory
         finally:
-            shutil.rmtree(directory, ignore_errors=True)
+            if directory.exists():
+                namespace.remove(directory)
+            os.close(lock)
+
+    @contextmanager
+    def only_maker(self, name: str, wait: Callable[[], None]) -> Iterator[None]:
+        """A block that one process at a time is in for an image's name; `wait` is called before it has to wait."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with (self.directory / f".{name}{_LOCK}").open("w", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                wait()
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def publish(self, image: Image) -> Image:
         """Writes the manifest beside the finished files and puts the directory in its place, in one step.
@@ -127,12 +154,36 @@ class ImageStore:
         text = json.dumps({"schema": SCHEMA, **said}, indent=1, sort_keys=True)
         (image.directory / MANIFEST).write_text(text + "\n", encoding="utf-8")
         place = self.directory / image.name
-        grave = self._private()
-        if place.exists():
-            place.rename(grave / image.name)
-        image.directory.rename(place)
-        shutil.rmtree(grave)
+        with self._locked():
+            grave = self._private()
+            if place.exists():
+                place.rename(grave / image.name)
+            image.directory.rename(place)
+            shutil.rmtree(grave)
         return self.get(image.name)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """A block that one process at a time is in: nobody's new directory is taken for an abandoned one."""
+        with (self.directory / _LOCK).open("w", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _remove_abandoned(self) -> None:
+        for directory in self.directory.glob(f"{_HALF_MADE}*"):
+            lock = os.open(directory, os.O_RDONLY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                namespace.remove(directory)
+            except BlockingIOError:
+                continue
+            finally:
+                os.close(lock)
+
+    def _place(self, name: str) -> Path:
+        if not NAME.fullmatch(name):
+            raise ImageError(f"`{name}` is no name of an image: small letters, digits, `.` and `-` were expected")
+        return self.directory / name
 
     def _private(self) -> Path:
         """A directory of our own that no one takes for an image."""

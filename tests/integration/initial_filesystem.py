@@ -9,6 +9,8 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
+from arm_ci.guests import initrd
+
 _INIT = """\
 #!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /lower /disk /all
@@ -73,51 +75,15 @@ done
 """
 
 
-def archive(busybox: Path, modules: Iterable[Path], settings: dict[str, str]) -> bytes:
-    """The archive that QEMU hands the kernel (cpio's format newc: Documentation/driver-api/early-userspace)."""
-    modules = tuple(modules)
+def first_files(busybox: Path, modules: Iterable[Path], settings: dict[str, str]) -> bytes:
+    """The archive that QEMU hands the kernel."""
     text = "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
-    order = "".join(f"{module.name}\n" for module in modules)
-    parts = [_member("bin", b"", 0o040755), _member("modules", b"", 0o040755)]
-    parts.append(_member("bin/busybox", busybox.read_bytes(), 0o100755))
-    parts.append(_member("init", _INIT.encode(), 0o100755))
-    parts.append(_member("serve", _SERVE.encode(), 0o100644))
-    parts.append(_member("settings", text.encode(), 0o100644))
-    parts.append(_member("modules/order", order.encode(), 0o100644))
-    parts.extend(_member(f"modules/{module.name}", module.read_bytes(), 0o100644) for module in modules)
-    parts.append(_member("TRAILER!!!", b"", 0))
-    return b"".join(parts)
-
-
-def _member(name: str, content: bytes, mode: int) -> bytes:
-    path = name.encode() + b"\0"
-    # inode, mode, owner, group, links, time, size, device (4 numbers), length of the name, checksum (unused here)
-    numbers = (0, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(path), 0)
-    header = b"070701" + b"".join(b"%08X" % number for number in numbers) + path
-    return header + b"\0" * (-len(header) % 4) + content + b"\0" * (-len(content) % 4)
-
-
-def module_order(root: Path, wanted: Iterable[str]) -> tuple[Path, ...]:
-    """The modules below a directory that these names need, each after those that it depends on.
-
-    A name without a file is built into the kernel and left out.
-    """
-    files = {path.stem.replace("-", "_"): path for path in root.rglob("*.ko")}
-    ordered: list[Path] = []
-
-    def add(name: str) -> None:
-        path = files.get(name.replace("-", "_"))
-        if path is not None and path not in ordered:
-            for needed in _depends(path):
-                add(needed)
-            ordered.append(path)
-
-    for name in wanted:
-        add(name)
-    return tuple(ordered)
-
-
-def _depends(module: Path) -> list[str]:
-    """What a module says that it depends on, in its section .modinfo."""
-    _, found, rest = module.read_bytes().partition(b"\0depends=")
-    return [name for name in rest.partition(b"\0")[0].decode().split(",") if name] if found else []
+    members = {
+        "bin": (initrd.DIRECTORY, b""),
+        "bin/busybox": (initrd.PROGRAM, busybox.read_bytes()),
+        "init": (initrd.PROGRAM, _INIT.encode()),
+        "serve": (initrd.FILE, _SERVE.encode()),
+        "settings": (initrd.FILE, text.encode()),
+        **initrd.module_members(modules),
+    }
+    return initrd.archive(members)

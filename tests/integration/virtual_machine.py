@@ -21,7 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from initial_filesystem import archive, module_order
+from initial_filesystem import first_files
+
+from arm_ci.guests.initrd import module_order
 
 HOST_ADDRESS = "10.0.2.2"
 """Where programs in the machine reach loopback of the one that it runs on."""
@@ -164,7 +166,7 @@ def virtual_machine(
     directory.mkdir()
     shares = tuple(shares)
     settings = {"GUEST_SHARES": " ".join(map(str, shares)), "GUEST_SWAP": str(swap_mb), "GUEST_ZRAM": str(zram_mb)}
-    (directory / "initrd").write_bytes(archive(Path(_which("busybox")), kernel.modules, settings))
+    (directory / "initrd").write_bytes(first_files(Path(_which("busybox")), kernel.modules, settings))
     _sparse(directory / "disk", _DISK_BYTES)
     subprocess.run([_which("mke2fs"), "-q", "-F", "-t", "ext4", directory / "disk"], check=True, capture_output=True)
     _sparse(directory / "swap", max(swap_mb, 1) << 20)

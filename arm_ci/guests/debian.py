@@ -1,0 +1,50 @@
+"""Debian's packages, of any architecture, unpacked into a directory. None is configured: no program of theirs runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from arm_ci.guests import namespace
+
+_HOOKS = "/usr/share/mmdebstrap/hooks/merged-usr"
+_LEFT_OUT = ("doc", "doc-base", "info", "lintian", "locale", "man")
+
+
+def unpack(
+    root: Path,
+    *,
+    suite: str,
+    mirror: str,
+    architecture: str,
+    packages: Iterable[str],
+    say: Callable[[str], None],
+    options: Iterable[str] = (),
+) -> None:
+    """Unpacks packages and what they depend on into a directory that does not exist yet.
+
+    `mirror` empty: Debian's own, with security updates. Raises ImageError.
+    """
+    command = [
+        "mmdebstrap",
+        "--mode=root",
+        "--variant=extract",
+        "--format=directory",
+        f"--architectures={architecture}",
+        f"--include={','.join(packages)}",
+        f"--hook-dir={_HOOKS}",
+        '--aptopt=Apt::Install-Recommends "false"',
+        '--aptopt=APT::Sandbox::User "root"',
+        *(f"--dpkgopt=path-exclude=/usr/share/{each}/*" for each in _LEFT_OUT),
+        *options,
+        suite,
+        str(root),
+        *([mirror] if mirror else []),
+    ]
+    namespace.run(command, f"unpacking Debian's packages for {architecture}", say=lambda line: _say(line, say))
+
+
+def _say(line: str, say: Callable[[str], None]) -> None:
+    """Passes on mmdebstrap's own account, without its progress bars."""
+    if line.startswith("I: "):
+        say(f"  {line[3:]}")
