@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -60,6 +61,7 @@ def run_build(arguments: argparse.Namespace) -> int:
         chosen = recipe.read(arguments.recipes, arguments.name)
     except ImageError as error:
         raise CommandError(str(error), USAGE) from None
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         prerequisites.check(chosen.architecture, emulator=chosen.inside == "systemd")
         image, made = making.make_image(store, chosen, WORKERS / "guest", _say, arguments.again)
@@ -100,7 +102,9 @@ def run_remove(arguments: argparse.Namespace) -> int:
 
 def _store(arguments: argparse.Namespace) -> ImageStore:
     state = arguments.state or state_of(config_directory(arguments))
-    return ImageStore(Path(os.path.realpath(state)) / DIRECTORY)
+    store = ImageStore(Path(os.path.realpath(state)) / DIRECTORY)
+    store.tidy()
+    return store
 
 
 def _say(line: str) -> None:

@@ -117,12 +117,11 @@ class ImageStore:
     def making(self) -> Iterator[Path]:
         """A new private directory in the store, which is removed when the block ends; what is to stay is published.
 
-        What others left half made that were killed is removed, too: a maker holds a lock on its directory, which ends
-        with it.
+        What others left half made that were killed is removed, too.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
+        self.tidy()
         with self._locked():
-            self._remove_abandoned()
             directory = self._private()
             lock = os.open(directory, os.O_RDONLY)
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -169,16 +168,20 @@ class ImageStore:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
-    def _remove_abandoned(self) -> None:
-        for directory in self.directory.glob(f"{_HALF_MADE}*"):
-            lock = os.open(directory, os.O_RDONLY)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                namespace.remove(directory)
-            except BlockingIOError:
-                continue
-            finally:
-                os.close(lock)
+    def tidy(self) -> None:
+        """Removes what makers left half made that were killed: the lock on its directory ended with a maker."""
+        if not self.directory.is_dir():
+            return
+        with self._locked():
+            for directory in self.directory.glob(f"{_HALF_MADE}*"):
+                lock = os.open(directory, os.O_RDONLY)
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    namespace.remove(directory)
+                except BlockingIOError:
+                    continue
+                finally:
+                    os.close(lock)
 
     def _place(self, name: str) -> Path:
         if not NAME.fullmatch(name):

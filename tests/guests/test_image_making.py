@@ -13,20 +13,6 @@ from arm_ci.guests.errors import ImageError
 from arm_ci.guests.image import Image, ImageStore
 
 WORKERS = Path(__file__).parents[2] / "workers"
-RECIPE = """\
-description: For tests
-architecture: arm64
-suite: bookworm
-inside: worker
-kernel: linux-image-cloud-arm64
-modules: [ext4]
-append: root=/dev/vda quiet
-handover: virtio-serial
-resumes: true
-packages: [g++]
-links:
-  /usr/bin/cc: gcc
-"""
 
 
 class Workshop:
@@ -41,7 +27,7 @@ class Workshop:
         self.files = directory / "guest"
         shutil.copytree(WORKERS / "guest", self.files)
         self.said: list[str] = []
-        self.write(RECIPE)
+        self.write(fake_making.RECIPE)
 
     def write(self, text: str) -> None:
         (self.directory / "mine.yaml").write_text(text)
@@ -123,7 +109,7 @@ def test_the_disk_has_what_unconfigured_packages_lack(workshop: Workshop) -> Non
 
 
 def test_packages_compiled_for_arm64_stay_out_of_other_guests(workshop: Workshop) -> None:
-    workshop.write(RECIPE.replace("arm64", "armhf"))
+    workshop.write(fake_making.RECIPE.replace("arm64", "armhf"))
     workshop.make()
     assert not (workshop.tree / "usr/lib/arm_ci/python/compiled.so").exists()
 
@@ -139,11 +125,11 @@ def test_the_same_again_does_nothing(workshop: Workshop) -> None:
 
 
 def _change_recipe(workshop: Workshop) -> None:
-    workshop.write(RECIPE + "disk: 16G\n")
+    workshop.write(fake_making.RECIPE + "disk: 16G\n")
 
 
 def _change_comment(workshop: Workshop) -> None:
-    workshop.write("# Why\n" + RECIPE)
+    workshop.write("# Why\n" + fake_making.RECIPE)
 
 
 def _change_file(workshop: Workshop) -> None:
@@ -215,21 +201,23 @@ def test_an_interruption_leaves_nothing(workshop: Workshop) -> None:
 
 
 def test_a_module_that_the_kernel_does_not_have_is_a_mistake_of_the_recipe(workshop: Workshop) -> None:
-    workshop.write(RECIPE.replace("[ext4]", "[ext4, ext5]"))
+    workshop.write(fake_making.RECIPE.replace("[ext4]", "[ext4, ext5]"))
     with pytest.raises(ImageError) as raised:
         workshop.make()
     assert str(raised.value) == f"{workshop.directory}/mine.yaml: `modules`: linux-image-cloud-arm64 has no `ext5`"
 
 
 def test_a_device_tree_that_the_kernel_does_not_have_is_a_mistake_of_the_recipe(workshop: Workshop) -> None:
-    workshop.write(RECIPE + "devicetree: board.dtb\n")
+    workshop.write(fake_making.RECIPE + "devicetree: board.dtb\n")
     with pytest.raises(ImageError) as raised:
         workshop.make()
     why = "`devicetree`: linux-image-cloud-arm64 has no board.dtb"
     assert str(raised.value) == f"{workshop.directory}/mine.yaml: {why}"
 
 
-CONFIGURED = RECIPE.replace("inside: worker", "inside: systemd").replace("handover: virtio-serial\nresumes: true\n", "")
+CONFIGURED = fake_making.RECIPE.replace("inside: worker", "inside: systemd").replace(
+    "handover: virtio-serial\nresumes: true\n", ""
+)
 
 
 def test_a_whole_debian_is_configured_by_the_guest_itself(workshop: Workshop) -> None:

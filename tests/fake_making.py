@@ -4,6 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+RECIPE = """\
+description: For tests
+architecture: arm64
+suite: bookworm
+inside: worker
+kernel: linux-image-cloud-arm64
+modules: [ext4]
+append: root=/dev/vda quiet
+handover: virtio-serial
+resumes: true
+packages: [g++]
+links:
+  /usr/bin/cc: gcc
+"""
+
 PROGRAMS = {
     "setpriv": 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"',
     "unshare": 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"',
