@@ -50,6 +50,10 @@ class BareGuest:
         line, _, self._read = self._read.partition(b"\n")
         return dict(json.loads(line))
 
+    def waited_seconds(self) -> float:
+        """Since QEMU's start."""
+        return time.monotonic() - self.started
+
     def tell(self, **said: Any) -> None:
         """Sends it a line."""
         self.handover.sendall(json.dumps(said).encode() + b"\n")
