@@ -13,7 +13,7 @@ from pathlib import Path
 
 from arm_ci.cli import image_import
 from arm_ci.cli.instance import state_of
-from arm_ci.cli.options import DONE, OUTSIDE, USAGE, CommandError, add_config_option, aligned, config_directory
+from arm_ci.cli.options import DONE, FAILED, OUTSIDE, USAGE, CommandError, add_config_option, aligned, config_directory
 from arm_ci.guests import making, prerequisites, recipe
 from arm_ci.guests.errors import ImageError
 from arm_ci.guests.image import Image, ImageStore
@@ -35,7 +35,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     build.add_argument("name", metavar="NAME", help=f"recipe: {', '.join(recipe.names(WORKERS / 'images'))}")
     build.add_argument("--recipes", type=Path, default=WORKERS / "images", metavar="DIR", help="directory of recipes")
     build.add_argument(
-        "--again", action="store_true", help="make it even if nothing changed: Debian's packages may have"
+        "--again", action="store_true", help="make it even if the recipe is the same: Debian's packages may be newer"
     )
     build.set_defaults(run=run_build)
     image_import.add_parser(actions)
@@ -64,9 +64,12 @@ def run_build(arguments: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         prerequisites.check(chosen.architecture, emulator=chosen.inside == "systemd")
+    except ImageError as error:
+        raise CommandError(str(error), OUTSIDE) from None
+    try:
         image, made = making.make_image(store, chosen, WORKERS / "guest", _say, arguments.again)
     except ImageError as error:
-        raise CommandError(f"image `{arguments.name}`: {error}", OUTSIDE) from None
+        raise CommandError(f"image `{arguments.name}`: {error}", FAILED) from None
     if made:
         print(f"{image.name}: made in {image.build_seconds:.0f} s, {_size(image)}: {image.directory}")
     else:

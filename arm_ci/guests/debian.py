@@ -21,7 +21,7 @@ def unpack(
     say: Callable[[str], None],
     options: Iterable[str] = (),
 ) -> None:
-    """Unpacks packages and what they depend on into a directory that does not exist yet.
+    """Unpacks packages (or patterns of apt) and what they depend on into a directory that does not exist yet.
 
     `mirror` empty: Debian's own, with security updates. Raises ImageError.
     """
@@ -31,7 +31,8 @@ def unpack(
         "--variant=extract",
         "--format=directory",
         f"--architectures={architecture}",
-        f"--include={','.join(packages)}",
+        # One at a time: a pattern such as `?essential` cannot be in a list.
+        *(f"--include={each}" for each in packages),
         f"--hook-dir={_HOOKS}",
         '--aptopt=Apt::Install-Recommends "false"',
         '--aptopt=APT::Sandbox::User "root"',

@@ -23,7 +23,6 @@ MANIFEST = "image.json"
 SCHEMA = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 _HALF_MADE = ".half-made-"
-_LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ class ImageStore:
     def only_maker(self, name: str, wait: Callable[[], None]) -> Iterator[None]:
         """A block that one process at a time is in for an image's name; `wait` is called before it has to wait."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        with (self.directory / f".{name}{_LOCK}").open("w", encoding="utf-8") as file:
+        with (self.directory / f".{name}.lock").open("w", encoding="utf-8") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -164,9 +163,12 @@ class ImageStore:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """A block that one process at a time is in: nobody's new directory is taken for an abandoned one."""
-        with (self.directory / _LOCK).open("w", encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        lock = os.open(self.directory, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+        finally:
+            os.close(lock)
 
     def tidy(self) -> None:
         """Removes what makers left half made that were killed: the lock on its directory ended with a maker."""

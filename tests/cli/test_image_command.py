@@ -87,10 +87,19 @@ def test_a_mistake_in_a_recipe_is_a_usage_error(terminal: Terminal) -> None:
     assert err.startswith(f"arm-ci: {place}:2: `architecture`: `arm64` or `armhf` was expected, not `x86`\n")
 
 
-def test_what_fails_outside_is_told_with_its_last_lines(terminal: Terminal) -> None:
+def test_missing_programs_are_told_with_the_line_that_installs_them(terminal: Terminal) -> None:
+    (terminal.directory / "bin" / "mmdebstrap").unlink()
+    (terminal.directory / "bin" / "newuidmap").rename(terminal.directory / "bin" / "other")
+    status, out, err = terminal.run("build", "mine")
+    assert (status, out) == (3, "")
+    assert err.startswith("arm-ci: mmdebstrap")
+    assert err.endswith(": not on this machine; install with: sudo apt install mmdebstrap uidmap\n")
+
+
+def test_a_failure_is_told_with_its_last_lines(terminal: Terminal) -> None:
     terminal.log.with_name("log.fail").touch()
     status, _, err = terminal.run("build", "mine")
-    assert status == 3
+    assert status == 1
     assert err.splitlines() == [
         "arm-ci: image `mine`: unpacking Debian's packages for arm64 failed: mmdebstrap ended with 25",
         "I: downloading packages with apt...",
@@ -134,4 +143,4 @@ def test_an_interrupted_build_ends_its_programs_and_leaves_nothing(terminal: Ter
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
     left = {each.name for each in (terminal.directory / "state" / "images").iterdir()}
-    assert left == {".lock", ".mine.lock"}
+    assert left == {".mine.lock"}
