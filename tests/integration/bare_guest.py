@@ -61,7 +61,7 @@ class BareGuest:
     def tell_its_name(self, name: str, password: str, port: int, **more: Any) -> None:
         """What the host says to a waiting worker."""
         said = {"time": time.time(), "entropy": os.urandom(32).hex(), "host": "10.0.2.2", "port": port}
-        self.tell(**said, name=name, password=password, **more)
+        self.tell(**{**said, "name": name, "password": password, **more})
 
 
 @contextmanager
