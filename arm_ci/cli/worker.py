@@ -166,7 +166,9 @@ def address_of(config: Config, given: str) -> Address:
 
 def _what_to_do(config: Config, name: str, master: str) -> str:
     """The last lines of `worker add`."""
-    words = [os.path.abspath(sys.argv[0]), "worker", "kit", name, "--config", str(config.directory)]  # noqa: PTH100
+    program = os.path.abspath(sys.argv[0])  # noqa: PTH100 - a link to a program stays one
+    words = [sys.executable, "-m", "arm_ci"] if program.endswith("/__main__.py") else [program]
+    words += ["worker", "kit", name, "--config", str(config.directory)]
     words += ["--master", master] if master else []
     address = address_of(config, master)
     kit_command = shlex.join(words)
