@@ -179,7 +179,7 @@ class Instance:
         """Each secret file with what it is, for people."""
         config, site = self.config, self.config.site
         for worker in config.workers.values():
-            if not worker.local:
+            if config.connects(worker):
                 yield f"password of worker {worker.name}", config.password_path(worker)
         for person in site.people:
             yield f"password of {person}", config.path(site.person_file(person))

@@ -10,6 +10,7 @@ import os
 import re
 
 from arm_ci.config.draft import Draft
+from arm_ci.config.guest_checks import check_guest, check_guest_worker
 from arm_ci.config.model import Compiler, Linker, Worker
 from arm_ci.config.problems import shorten, suggestion
 from arm_ci.config.project_checks import PACKAGE, check_project
@@ -57,6 +58,7 @@ def _check_board(draft: Draft, name: str) -> None:
         )
     if board.cpu and not CPU.fullmatch(board.cpu):
         findings.add((*path, "cpu"), f"found `{shorten(board.cpu)}`, expected a processor such as `cortex-a53`")
+    check_guest(draft, board)
 
 
 def _check_compiler(draft: Draft, compiler: Compiler) -> None:
@@ -127,7 +129,10 @@ def _check_worker(draft: Draft, worker: Worker) -> None:
     findings = draft.findings
     path: Path = ("workers", worker.name)
     _check_known(draft, "boards", worker.board, (*path, "board"))
-    if worker.local:
+    board = draft.boards.get(worker.board)
+    if board is not None and board.guest is not None:
+        check_guest_worker(draft, worker)
+    elif worker.local:
         if worker.password_file:
             findings.add(
                 (*path, "password_file"), "a local worker runs inside the master and has no password; take one key out"

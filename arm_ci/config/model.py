@@ -20,6 +20,7 @@ DebugInfo = Literal["full", "line-tables", "split", "none"]
 Tier = Literal["commit", "nightly", "force"]
 BuildType = Literal["Debug", "Release", "RelWithDebInfo", "MinSizeRel"]
 TestKind = Literal["ctest", "gtest"]
+GuestMachine = Literal["virt", "raspi3b"]
 LinkerSelection = Literal["fuse-ld", "directory"]
 
 # Scalars with a meaning of their own. The text beside each type is what a mistake says was expected.
@@ -107,6 +108,14 @@ class Tls:
 
 
 @dataclass(frozen=True)
+class GuestLimits:
+    """What guests may take of this machine, all that run at once together. One may always run if its memory fits."""
+
+    memory: Bytes | None = key("RAM of all guests with QEMU; empty: all but 1 GB, at least half.", None)
+    cores: int | None = key("Cores of all guests; empty: as many as this machine has.", None)
+
+
+@dataclass(frozen=True)
 class Site:
     """site.yaml: this master."""
 
@@ -145,6 +154,7 @@ class Site:
         False,
     )
     mail: Mail | None = key("Mail about builds; empty: none is sent.", None)
+    guests: GuestLimits = key("What guests may take of this machine.", factory=GuestLimits)
     worker_silence: Seconds = key(
         "A worker that does not answer for so long counts as lost, and its build is built again.", 300
     )
@@ -180,6 +190,18 @@ class Site:
         return f"{self.secrets}/github-webhook"
 
 
+@dataclass(frozen=True)
+class Guest:
+    """How a board's machines are started with QEMU on the master's machine, one for each build."""
+
+    image: Name = key("Image that it starts from (`arm-ci image list`).")
+    machine: GuestMachine = key(
+        "QEMU's machine: `virt`, or `raspi3b`, which has four cores and 1 GB and boots for every build.", "virt"
+    )
+    cpu: str = key("QEMU's processor model; empty: `cortex-a53`, for armhf `cortex-a15`.", "")
+    boot: Seconds = key("How long it may boot, when no snapshot can be resumed.", 300)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Board:
     """A kind of machine that builds."""
@@ -196,6 +218,7 @@ class Board:
     triplet: str = key("GNU triplet; empty: the usual one of the architecture.", "")
     cpu: str = key("Value for -mcpu of a cross compiler that builds for this board; empty: the compiler's default.", "")
     jobs: int | None = key("How many edges run at once; empty: one per core.", None)
+    guest: Guest | None = key("Its machines are QEMU guests on the master's machine; empty: they connect.", None)
 
 
 @dataclass(frozen=True)
@@ -412,6 +435,10 @@ class Config:
         if "://" in address or (":" in address and not address.startswith(("/", "."))):
             return address
         return str(self.path(address))
+
+    def connects(self, worker: Worker) -> bool:
+        """Whether a worker is a machine that connects with a password of its own, neither local nor a guest."""
+        return not worker.local and self.boards[worker.board].guest is None
 
     def password_path(self, worker: Worker) -> Path:
         """The absolute path of a worker's secret file."""

@@ -10,10 +10,12 @@ class ImageError(Exception):
 class GuestError(Exception):
     """A guest did not come up, or cannot be used. `str()` is one sentence that names the cause."""
 
-    def __init__(self, cause: str, console: str = "") -> None:
+    def __init__(self, cause: str, console: str = "", transient: bool = False) -> None:
         super().__init__(cause)
         self.console = console
         """The tail of its console, or empty."""
+        self.transient = transient
+        """Whether it may go well next time, with nothing mended: QEMU was killed, the guest was too slow."""
 
 
 class MissingToolError(ImageError):

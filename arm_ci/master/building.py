@@ -6,15 +6,18 @@ In one place, because Buildbot's own steps and the time between steps must end l
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import Any
 
 from buildbot.data.resultspec import Filter
 from buildbot.process.build import Build
-from buildbot.process.results import CANCELLED, FAILURE, RETRY
+from buildbot.process.results import CANCELLED, EXCEPTION, FAILURE, RETRY
+from twisted.internet.defer import Deferred
 from twisted.python import log
 
 from arm_ci.agent.leftovers import MARK
 from arm_ci.master.deferred import as_deferred
+from arm_ci.master.guest_log import keep_console, keep_failure, say_how
 from arm_ci.master.loss import CLOSED, MASTER_STOPPED, PROPERTY, Loss, again, verdict
 from arm_ci.master.tries import add_step, tries_of
 
@@ -31,6 +34,7 @@ class VariantBuild(Build):
         super().__init__(requests, builder)
         self._loss: Loss | None = None
         self._worker: Any = None
+        self._no_guest: Any = None
         self._started = 0.0
         # Until it is known: one of this build's own.
         self._connection = secrets.token_hex(8)
@@ -57,6 +61,18 @@ class VariantBuild(Build):
             # Its request was cancelled in this moment. Buildbot would keep the worker busy with it for ever.
             await self.buildFinished([], CANCELLED)
 
+    @as_deferred
+    async def buildPreparationFailure(self, why: Any, state_string: str) -> None:
+        error = getattr(why, "value", why)
+        if self.stopped or not hasattr(error, "transient"):
+            await super().buildPreparationFailure(why, state_string)
+            return
+        # A guest that did not come up. Buildbot would keep its worker from the next builds for up to an hour.
+        self._no_guest = error
+        if error.transient:
+            self._note_loss(str(error))
+        await keep_failure(self.master, self._preparation_step, error)
+
     def setupWorkerForBuilder(self, workerforbuilder: Any) -> None:
         super().setupWorkerForBuilder(workerforbuilder)
         connection: Any = self.conn
@@ -69,6 +85,9 @@ class VariantBuild(Build):
             if isinstance(environment := getattr(step, "env", None), dict):
                 # Buildbot's source steps take no notice of the build's environment.
                 step.env = {**environment, MARK: self.mark}
+        if hasattr(self._worker, "how_it_came"):
+            said = say_how(self.master, self._preparation_step, self._worker.how_it_came())
+            Deferred.fromCoroutine(said).addErrback(log.err, "saying how the guest came up")
 
     async def _end_steps(self) -> None:
         """What never ran must not look as if it were running."""
@@ -98,6 +117,8 @@ class VariantBuild(Build):
     @as_deferred
     async def buildFinished(self, text: list[str], results: int) -> None:
         try:
+            if hasattr(self._worker, "how_it_ended"):
+                await self._ask_guest()
             text, results = await self._judged(text, results)
         except Exception as error:  # noqa: BLE001  (a build that does not end keeps its request for ever)
             log.err(error, "judging how a build ended")
@@ -107,6 +128,14 @@ class VariantBuild(Build):
             self._worker.build_ended(self.requests[0].id, self._loss is not None, self._connection)
         await super().buildFinished(text, results)
 
+    async def _ask_guest(self) -> None:
+        """What only the guest's keeper knows, asked before the guest is thrown away."""
+        if self._no_guest is None and self._preparation_step is not None:
+            await keep_console(self._preparation_step, await self._worker.console())
+        cause = await self._worker.how_it_ended() if self._loss is not None and self._no_guest is None else ""
+        if cause and self._loss is not None:
+            self._loss = replace(self._loss, how=cause)
+
     async def _judged(self, text: list[str], results: int) -> tuple[list[str], int]:
         """What the build says and how it ends."""
         if self.stopped_reason == _MASTER_STOPS:
@@ -115,6 +144,8 @@ class VariantBuild(Build):
             # A person does not want it any more, even if its worker is gone as well.
             told = results == CANCELLED and text
             return text if told else ["cancelled", f"({self.stopped_reason})"], CANCELLED
+        if self._no_guest is not None and not self._no_guest.transient:
+            return [f"no guest: {self._no_guest}"], EXCEPTION
         if results != RETRY and self._loss is None:
             return text, results
         if self._loss is None:

@@ -26,10 +26,15 @@ def password(config: Config, worker: Worker) -> str:
 
 
 def buildbot_worker(config: Config, worker: Worker) -> Any:
-    """A worker as Buildbot wants it: inside the master when it is local, else a machine that connects."""
+    """A worker as Buildbot wants it: inside the master when it is local, a guest, else a machine that connects."""
     properties = {"board": worker.board, "owner": worker.owner} if worker.owner else {"board": worker.board}
     if worker.local:
         return worker_plugins.LocalWorker(worker.name, max_builds=worker.builds, properties=properties)
+    if config.boards[worker.board].guest is not None:
+        # Imported late: most masters have no guests.
+        from arm_ci.master.guest_workers import guest_worker
+
+        return guest_worker(config, worker, properties)
     return ConnectingWorker(
         worker.name,
         password(config, worker),

@@ -17,7 +17,7 @@ CASES: list[tuple[str, list[Edit], list[str]]] = [
         [
             (
                 "boards.yaml:4:3: board `rpi4`: unknown key `colour`; the keys are `description`, "
-                "`architecture`, `cores`, `memory`, `swap`, `os`, `triplet`, `cpu`, `jobs`"
+                "`architecture`, `cores`, `memory`, `swap`, `os`, `triplet`, `cpu`, `jobs`, `guest`"
             )
         ],
     ),
