@@ -41,5 +41,7 @@ def _create(file: Path, *options: str, size_bytes: int | None = None) -> Path:
         raise GuestError(f"the guest's disk cannot be made: {error}") from error
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"qemu-img ended with status {done.returncode}"]
-        raise GuestError(f"the guest's disk cannot be made: {said[-1].removeprefix('qemu-img: ')}")
+        # qemu-img begins with the file that it should make, and ends with what it was about to do.
+        why = next((line for line in said if "Could not open" in line or "No space" in line), said[-1])
+        raise GuestError(f"the guest's disk cannot be made: {why.removeprefix('qemu-img: ')}")
     return file

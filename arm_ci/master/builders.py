@@ -35,7 +35,7 @@ def steps(config: Config, variant: Variant) -> list[Any]:
     recipe = Recipe(config, variant)
     return [
         CheckWorker(recipe),
-        source_step(config, config.projects[variant.project]),
+        source_step(config, config.projects[variant.project], config.boards[variant.board]),
         ForcedPatch(recipe),
         PatchSet(recipe),
         Prerequisites(recipe),

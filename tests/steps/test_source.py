@@ -11,7 +11,9 @@ MISSING = "fatal: Remote branch nosuch not found in upstream origin"
 
 class SourceTest(StepCase):
     def source(self):
-        return self.use(source_step(example.config(), example.PROJECT), got_revision="0123456789abcdef")
+        return self.use(
+            source_step(example.config(), example.PROJECT, example.BOARDS["pc"]), got_revision="0123456789abcdef"
+        )
 
     def test_a_checkout_names_branch_and_revision(self):
         step = self.source()
