@@ -40,8 +40,7 @@ def _create(file: Path, *options: str, size_bytes: int | None = None) -> Path:
     except OSError as error:
         raise GuestError(f"the guest's disk cannot be made: {error}") from error
     if done.returncode:
-        said = done.stderr.strip().splitlines() or [f"qemu-img ended with status {done.returncode}"]
-        # qemu-img begins with the file that it should make, and ends with what it was about to do.
-        why = next((line for line in said if "Could not open" in line or "No space" in line), said[-1])
-        raise GuestError(f"the guest's disk cannot be made: {why.removeprefix('qemu-img: ')}")
+        # Several lines at times, the first of which begins with the file that it should have made.
+        said = " ".join(done.stderr.replace("qemu-img: ", "").replace(f"{file}: ", "").split())
+        raise GuestError(f"the guest's disk cannot be made: {said or f'qemu-img ended with status {done.returncode}'}")
     return file

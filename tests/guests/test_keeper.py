@@ -293,7 +293,7 @@ def test_a_disk_that_cannot_be_made_is_named(stand) -> None:
     (stand.images / "one" / "disk.qcow2").write_bytes(b"no disk")
     cause = failure(stand)["cause"]
     assert cause.startswith("the guest's disk cannot be made: ")
-    assert "disk.qcow2" in cause
+    assert "disk.qcow2': Image is not in qcow2 format" in cause
 
 
 # -- going --------------------------------------------------------------------------------------------------------
