@@ -122,9 +122,10 @@ class Run:
         self._counts = kernel_counts.before(self._cgroup, self._kernel_log)
         self._journal.write("before", self._counts)
         self._started = time.monotonic()
+        nothing_to_stop = bool(self._stopped)
         go()
-        if self._stopped:
-            self._signal(signal.SIGTERM)  # it was asked for while there was nothing to stop
+        if nothing_to_stop:
+            self._signal(signal.SIGTERM)  # what came since has reached the command itself
 
     def _masquerade(self) -> List[Unseen]:
         """Puts the masquerade directory before PATH, or says why it cannot."""

@@ -230,6 +230,9 @@ class GuestWorker(AbstractLatentWorker):
             return False
         return bool(self._capacity.refusal(self._wants)) or self._capacity.has_room(self.name, self._wants)
 
+    def putInQuarantine(self) -> None:
+        """Buildbot would wait longer after each bad build; but every build has another machine."""
+
     # -- from nothing to a worker that is attached ------------------------------------------------------------
 
     def start_instance(self, _build: Any) -> defer.Deferred[bool]:

@@ -23,6 +23,8 @@ from arm_ci.master.tries import add_step, tries_of
 
 # What Buildbot's botmaster gives as the reason when it stops builds because the master stops.
 _MASTER_STOPS = "Master Shutdown"
+# What Buildbot says of a build that is stopped while its latent worker starts.
+_STOPPED_WITH_ITS_WORKER = ["worker", "cancelled"]
 
 
 class VariantBuild(Build):
@@ -142,7 +144,7 @@ class VariantBuild(Build):
             return [MASTER_STOPPED], RETRY
         if self.stopped_reason is not None:
             # A person does not want it any more, even if its worker is gone as well.
-            told = results == CANCELLED and text
+            told = results == CANCELLED and text and text != _STOPPED_WITH_ITS_WORKER
             return text if told else ["cancelled", f"({self.stopped_reason})"], CANCELLED
         if self._no_guest is not None and not self._no_guest.transient:
             return [f"no guest: {self._no_guest}"], EXCEPTION

@@ -17,8 +17,9 @@ def report(tmp_path):
     """The report of a build whose link found too little address space for gold."""
     tree = tmp_path / "tree"
     tree.mkdir()
-    (tree / "main.cpp").write_text("int main() { return 0; }\n")
-    subprocess.run(["g++", "-g", "-c", "main.cpp"], cwd=tree, check=True)
+    # Large enough to take a moment, so that its memory is seen.
+    (tree / "main.s").write_text(".globl main\nmain: ret\n.data\n.rept 300000\n.quad main\n.endr\n")
+    subprocess.run(["g++", "-c", "main.s"], cwd=tree, check=True)
     edge = {
         "number": 0,
         "argv": ["g++", "main.o", "-fuse-ld=gold", "-o", "app"],
@@ -45,7 +46,7 @@ def test_a_person_sees_progress_the_table_the_advice_and_the_settings(report, ca
     assert "  1. Run nothing beside the link of app: as it was in the build it fits alone." in lines
     assert any(line.startswith("for the compiler: -fuse-ld=gold") for line in lines)
     assert "in toolchains.yaml, under `linkers:`" in lines
-    assert sorted(each.name for each in (report.parent / "tree").iterdir()) == ["main.cpp", "main.o"]
+    assert sorted(each.name for each in (report.parent / "tree").iterdir()) == ["main.o", "main.s"]
 
 
 def test_the_machine_form_is_the_agents(report, capsys):
