@@ -15,7 +15,20 @@ ROOT = Path(__file__).parents[1]
 PREREQUISITES = ROOT / "scripts" / "prerequisites.sh"
 FIND_PYTHON = ROOT / "scripts" / "find_python.sh"
 PUBLIC_TARGETS = {"help", "run", "test", "check", "stop", "bench", "clean"}
-PROGRAMS = ("git", "make", "cmake", "ninja", "g++", "clang++", "ld.lld", "ckati", "ld.gold", "mold", "chromium")
+PROGRAMS = (
+    "git",
+    "make",
+    "cmake",
+    "ninja",
+    "g++",
+    "clang++",
+    "ld.lld",
+    "ckati",
+    "ld.gold",
+    "mold",
+    "qemu-img",
+    "chromium",
+)
 GOOD_PYTHON = "#!/bin/sh\n[ \"$1\" = --version ] && echo 'Python 3.11.2'\nexit 0\n"
 
 
