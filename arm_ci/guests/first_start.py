@@ -74,10 +74,15 @@ class FirstStart:
         return re.sub(r"[^a-z0-9.-]+", "-", self.worker.lower()).strip("-.")
 
     @property
+    def secret(self) -> str:
+        """What the file `SECRET` holds."""
+        return self.password + "\n"
+
+    @property
     def files(self) -> Mapping[str, tuple[str, int]]:
         """Path in the guest -> text and mode of the scripts and what they need."""
         files = {f"{DIRECTORY}/{name}": (self.scripts[name], 0o700) for name in SCRIPTS}
-        files[SECRET] = (self.password + "\n", 0o600)
+        files[SECRET] = (self.secret, 0o600)
         if self.certificate:
             files[CERTIFICATE] = (self.certificate, 0o644)
         return files

@@ -1,5 +1,8 @@
 """An Ignition configuration, with which Fedora CoreOS is set up as it starts for the first time. Pure.
 
+The password is not in it, as Ignition writes its whole configuration into the guest's log: it comes beside it, by the
+same way, and the unit fetches it from where only root reads it.
+
 The form is that of the specification 3.3.0, https://coreos.github.io/ignition/configuration-v3_3/. Fedora CoreOS has
 neither Python nor compilers, and nothing is installed into it: first-start.sh puts the worker into a container.
 """
@@ -11,12 +14,15 @@ import json
 import shlex
 from typing import Any
 
-from arm_ci.guests.first_start import LOGIN, FirstStart
+from arm_ci.guests.first_start import LOGIN, SECRET, FirstStart
 
 VERSION = "3.3.0"
 FW_CFG = "opt/com.coreos/config"
 """The name under which Ignition looks for its configuration in QEMU's firmware configuration device."""
 UNIT = "arm-ci-worker.service"
+FW_CFG_SECRET = "opt/arm-ci/secret"
+"""The name under which our unit looks for the worker's password there."""
+_FETCHED = f"/sys/firmware/qemu_fw_cfg/by_name/{FW_CFG_SECRET}/raw"
 _HOSTNAME = "/etc/hostname"
 _NETWORK = "/etc/NetworkManager/system-connections/eth0.nmconnection"
 
@@ -26,7 +32,7 @@ def config(start: FirstStart, own: str = "") -> str:
 
     `own` is a configuration that Ignition merges into this one.
     """
-    written = dict(start.files)
+    written = {path: file for path, file in start.files.items() if path != SECRET}
     written[_HOSTNAME] = (start.hostname + "\n", 0o644)
     written[_NETWORK] = (_network(start), 0o600)
     user: dict[str, Any] = {"name": LOGIN, "gecos": "arm_ci", "groups": ["sudo"]}
@@ -73,7 +79,7 @@ method=disabled
 
 
 def _unit(start: FirstStart) -> str:
-    """Runs the scripts once the network is there."""
+    """Fetches the password, and runs the scripts once the network is there."""
     swap = ""
     if start.swap_device:
         device = _word(start.swap_device)
@@ -88,6 +94,8 @@ After=network-online.target
 Type=oneshot
 RemainAfterExit=yes
 TimeoutStartSec=infinity
+ExecStart=-/usr/sbin/modprobe qemu_fw_cfg
+ExecStart=/usr/bin/install -m 600 {_FETCHED} {SECRET}
 {swap}ExecStart=/usr/bin/{" ".join(_word(word) for word in start.command)}
 
 [Install]

@@ -28,8 +28,8 @@ def seed(image: Image, directory: Path, start: FirstStart) -> list[str]:
                            swap_device="/dev/disk/by-id/virtio-swap")
         command = machine.command(image, ..., extra=tuple(seed(image, run_directory, start)))
 
-    The file that it writes holds the password: it is readable by its owner only, and may be removed with `directory`
-    when the guest has ended. The network card must have the address `start.mac`, as QEMU's first one has by itself.
+    What it writes holds the password: it is readable by its owner only, and may be removed with `directory` when the
+    guest has ended. The network card must have the address `start.mac`, as QEMU's first one has by itself.
     To log in, have QEMU forward a port (`hostfwd=tcp:127.0.0.1:PORT-:22`) and use the image's own key:
     `ssh -i IMAGE/ssh-key -p PORT arm-ci@127.0.0.1`.
 
@@ -43,8 +43,13 @@ def seed(image: Image, directory: Path, start: FirstStart) -> list[str]:
     own = image.path(OWN).read_text(encoding="utf-8") if image.path(OWN).is_file() else ""
     arguments = [] if image.kernel else firmware.arguments(image.architecture)
     if image.origin == "ignition":
-        file = _private(directory / "config.ign", ignition.config(start, own).encode())
-        return [*arguments, "-fw_cfg", f"name={ignition.FW_CFG},file={_quoted(file)}"]
+        for name, file_name, text in (
+            (ignition.FW_CFG, "config.ign", ignition.config(start, own)),
+            (ignition.FW_CFG_SECRET, "secret", start.secret),
+        ):
+            written = _private(directory / file_name, text.encode())
+            arguments += ["-fw_cfg", f"name={name},file={_quoted(written)}"]
+        return arguments
     volume = fat_volume(LABEL, cloud_init.files(start, f"arm-ci-{uuid.uuid4()}", own))
     file = _private(directory / "seed.img", volume)
     drive = f"file={_quoted(file)},if=none,id=seed,format=raw,readonly=on"

@@ -21,6 +21,8 @@ After=network-online.target
 Type=oneshot
 RemainAfterExit=yes
 TimeoutStartSec=infinity
+ExecStart=-/usr/sbin/modprobe qemu_fw_cfg
+ExecStart=/usr/bin/install -m 600 /sys/firmware/qemu_fw_cfg/by_name/opt/arm-ci/secret/raw /var/lib/arm-ci-start/secret
 ExecStart=/usr/sbin/mkswap /dev/disk/by-id/virtio-swap
 ExecStart=/usr/sbin/swapon /dev/disk/by-id/virtio-swap
 ExecStart=/usr/bin/sh /var/lib/arm-ci-start/first-start.sh --master 10.0.2.2:9989 --name Guest_1 --swap none \
@@ -46,14 +48,13 @@ def test_it_says_who_logs_in_and_what_runs():
     assert said["systemd"] == {"units": [{"name": "arm-ci-worker.service", "enabled": True, "contents": UNIT}]}
 
 
-def test_its_files_have_modes_in_decimal_and_only_root_reads_the_secret():
+def test_its_files_have_modes_in_decimal():
     said = json.loads(config(first_start()))
     found = {each["path"]: (decoded(each["contents"]["source"]), each["mode"]) for each in said["storage"]["files"]}
     assert found.pop("/etc/NetworkManager/system-connections/eth0.nmconnection")[1] == 0o600
     assert found == {
         "/var/lib/arm-ci-start/first-start.sh": (SCRIPTS["first-start.sh"], 448),
         "/var/lib/arm-ci-start/bootstrap.sh": (SCRIPTS["bootstrap.sh"], 448),
-        "/var/lib/arm-ci-start/secret": (PASSWORD + "\n", 384),
         "/var/lib/arm-ci-start/master.pem": (CERTIFICATE, 420),
         "/etc/hostname": ("guest-1\n", 420),
     }
@@ -64,6 +65,12 @@ def test_the_network_is_qemus_and_the_card_is_known_by_its_address():
     text = next(decoded(each["contents"]["source"]) for each in said["storage"]["files"] if "nmconn" in each["path"])
     for line in ("mac-address=52:54:00:AB:CD:EF", "address1=10.0.2.15/24,10.0.2.2", "dns=10.0.2.3;", "method=manual"):
         assert line in text.splitlines()
+
+
+def test_the_password_is_not_in_what_ignition_writes_into_its_log():
+    said = json.loads(config(first_start()))
+    texts = [decoded(each["contents"]["source"]) for each in said["storage"]["files"]]
+    assert not [text for text in (*texts, config(first_start())) if PASSWORD in text]
 
 
 def test_a_configuration_of_ones_own_is_merged_by_ignition():

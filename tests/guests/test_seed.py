@@ -72,8 +72,10 @@ def test_ignition_gets_its_configuration_through_the_firmware(image, run, firmwa
     assert arguments == [
         *("-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={firmware_file}"),
         *("-fw_cfg", f"name=opt/com.coreos/config,file={quoted}"),
+        *("-fw_cfg", f"name=opt/arm-ci/secret,file={quoted.replace('config.ign', 'secret')}"),
     ]
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [stat.S_IMODE(each.stat().st_mode) for each in run.iterdir()] == [0o600, 0o600]
+    assert (run / "secret").read_text() == PASSWORD + "\n"
     users = json.loads(file.read_text())["passwd"]["users"]
     assert users[0]["sshAuthorizedKeys"] == [OWN_KEY, PUBLIC_KEY]
 
