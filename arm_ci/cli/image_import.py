@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import signal
 import sys
 import time
 from pathlib import Path
@@ -47,6 +49,9 @@ def add_parser(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "--disk", metavar="SIZE", default="", help="what its disk is grown to, for example 64G (default: 32G)"
     )
     add_config_option(parser)
+    parser.add_argument(
+        "--state", type=Path, metavar="DIR", help="state directory (default: what the configuration's site.yaml says)"
+    )
     parser.set_defaults(run=run_import)
 
 
@@ -62,7 +67,11 @@ def run_import(arguments: argparse.Namespace) -> int:
         own=_own(arguments.user_data, arguments.kind),
         disk_bytes=_size(arguments.disk),
     )
-    store = ImageStore(state_of(config_directory(arguments)) / "images")
+    state = arguments.state or state_of(config_directory(arguments))
+    store = ImageStore(Path(os.path.realpath(state)) / "images")
+    store.tidy()
+    # A stop is an interruption like the terminal's: what is half made goes.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         image, new = import_image(store, wanted, _Progress())
     except MissingToolError as error:

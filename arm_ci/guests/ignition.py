@@ -19,7 +19,7 @@ from arm_ci.guests.first_start import LOGIN, SECRET, FirstStart
 VERSION = "3.3.0"
 FW_CFG = "opt/com.coreos/config"
 """The name under which Ignition looks for its configuration in QEMU's firmware configuration device."""
-UNIT = "arm-ci-worker.service"
+UNIT = "arm-ci-first-start.service"
 FW_CFG_SECRET = "opt/arm-ci/secret"
 """The name under which our unit looks for the worker's password there."""
 _FETCHED = f"/sys/firmware/qemu_fw_cfg/by_name/{FW_CFG_SECRET}/raw"

@@ -1,7 +1,11 @@
 """`arm-ci image import` at a terminal: what it prints, and its exit statuses."""
 
+import os
 import re
 import shutil
+import subprocess
+import sys
+import time
 
 import pytest
 from efi_disks import disk
@@ -49,6 +53,27 @@ def test_an_image_is_imported_once_and_then_there_already(site, cloud, capsys):
     assert "  convert" in said.err.splitlines()
     assert run(site, "debian-cloud", cloud, "--disk", "1G") == 0
     assert capsys.readouterr().out.startswith("image debian-cloud: there already, arm64, cloud-init, ")
+
+
+def test_the_state_directory_may_be_named(site, cloud, capsys):
+    assert run(site, "debian", cloud, "--state", site / "elsewhere") == 0
+    assert (site / "elsewhere" / "images" / "debian" / "disk.qcow2").is_file()
+
+
+def test_a_stop_leaves_nothing_half_made(site, cloud):
+    (site / "bin").mkdir()
+    slow = site / "bin" / "qemu-img"
+    slow.write_text(f"#!/bin/sh\ntouch '{site}/begun'\nexec sleep 60\n")
+    slow.chmod(0o755)
+    words = [sys.executable, "-m", "arm_ci", "image", "import", "debian", cloud, "--state", site / "state"]
+    path = f"{slow.parent}:{os.environ['PATH']}"
+    with subprocess.Popen(words, env={**os.environ, "PATH": path}, stderr=subprocess.PIPE, text=True) as process:
+        while not (site / "begun").exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.terminate()
+        assert process.communicate()[1].splitlines()[-1] == "arm-ci: interrupted"
+    assert list((site / "state" / "images").iterdir()) == []
 
 
 def test_with_a_key_of_ones_own_none_is_made(site, cloud, capsys):

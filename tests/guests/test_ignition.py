@@ -45,7 +45,7 @@ def test_it_says_who_logs_in_and_what_runs():
     assert said["passwd"] == {
         "users": [{"name": "arm-ci", "gecos": "arm_ci", "groups": ["sudo"], "sshAuthorizedKeys": [PUBLIC_KEY]}]
     }
-    assert said["systemd"] == {"units": [{"name": "arm-ci-worker.service", "enabled": True, "contents": UNIT}]}
+    assert said["systemd"] == {"units": [{"name": "arm-ci-first-start.service", "enabled": True, "contents": UNIT}]}
 
 
 def test_its_files_have_modes_in_decimal():
