@@ -24,12 +24,15 @@ from typing import Any
 from arm_ci.guests.directories import run_directory
 from arm_ci.guests.emulator import Emulator
 from arm_ci.guests.errors import GuestError, ImageError
-from arm_ci.guests.image import ImageStore
+from arm_ci.guests.image import Image, ImageStore
 from arm_ci.guests.machine import Machine
 from arm_ci.guests.qmp import Lines, QmpError
 from arm_ci.guests.start import Identity, Plan, Starter, hand_over
 
 _INPUT = 0
+_SWAP_DEVICE = "/dev/disk/by-id/virtio-swap"
+CONNECT_SECONDS = 60.0
+"""How long a worker that waited may take to connect."""
 
 
 @dataclass(frozen=True)
@@ -69,25 +72,24 @@ class Keeper:
         self._began = time.monotonic()
 
     def run(self) -> None:
-        """Starts the guest and stays until it has ended or is to end. Raises GuestError with the cause."""
+        """Starts the guest and stays until it has ended or is to end. Raises GuestError, ImageError with the cause."""
         request = self._request
-        try:
-            image = ImageStore(Path(request.images)).get(request.image)
-        except ImageError as error:
-            raise GuestError(str(error)) from error
+        image = ImageStore(Path(request.images)).get(request.image)
         if image.machine != request.machine:
             raise GuestError(
                 f"image `{image.name}` is made for QEMU's machine {image.machine}, and the board has {request.machine}"
             )
         machine = Machine(request.cpus, request.memory_bytes, request.swap_bytes, request.cpu)
         with run_directory(Path(request.runs)) as directory:
-            plan = Plan(image, machine, directory, request.boot_seconds, request.network)
+            extra = _seed(image, directory, request)
+            plan = Plan(image, machine, directory, request.boot_seconds, request.network, extra)
             started = Starter(plan, lambda sentence: _say("tell", text=sentence), self._listen).start()
             with started.emulator as emulator:
                 if image.handover:
                     hand_over(emulator, Identity(request.name, request.password, request.host, request.port))
                 seconds = round(time.monotonic() - self._began, 3)
-                _say("connecting", how=started.how, why=started.why, seconds=seconds)
+                patience = CONNECT_SECONDS if image.handover else request.boot_seconds
+                _say("connecting", how=started.how, why=started.why, seconds=seconds, patience=patience)
                 self._stay(emulator)
 
     def _stay(self, emulator: Emulator) -> None:
@@ -118,6 +120,24 @@ class Keeper:
     def console(self) -> str:
         """What the guest wrote so far."""
         return self._emulator.console.text() if self._emulator is not None else ""
+
+
+def _seed(image: Image, directory: Path, request: Request) -> tuple[str, ...]:
+    """What an imported image is told from outside; ours asks over the handover channel."""
+    if image.origin == "recipe":
+        return ()
+    # Imported late: most guests come from our own images.
+    from arm_ci.guests.first_start import FirstStart, read_scripts
+    from arm_ci.guests.seed import seed
+
+    start = FirstStart(
+        worker=request.name,
+        password=request.password,
+        scripts=read_scripts(Path(__file__).parents[2] / "workers"),
+        master=f"{request.host}:{request.port}",
+        swap_device=_SWAP_DEVICE if request.swap_bytes else "",
+    )
+    return tuple(seed(image, directory, start))
 
 
 def _say(event: str, **more: Any) -> None:
@@ -158,6 +178,8 @@ def main() -> None:
         keeper.run()
     except _AskedToStopError:
         pass
+    except ImageError as error:
+        cause = str(error)
     except GuestError as error:
         cause, transient = str(error), error.transient
     except (OSError, QmpError) as error:

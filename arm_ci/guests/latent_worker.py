@@ -27,7 +27,6 @@ from arm_ci.guests.machine import Machine
 from arm_ci.guests.qmp import Lines
 
 BOOT_SECONDS = 300.0
-CONNECT_SECONDS = 60.0
 CONSOLE_SECONDS = 5.0
 ENDED_SECONDS = 3.0
 STOP_SECONDS = 30.0
@@ -56,8 +55,10 @@ class _Guest(protocol.ProcessProtocol):
         self._asked: list[defer.Deferred[str]] = []
         self.how = ""
         """`resumed` or `booted`, once it is known."""
+        self.patience = 0.0
+        """Seconds that the guest's worker may take to connect."""
         self.seconds = 0.0
-        """From the keeper's start until the guest's worker connects."""
+        """From the keeper's start until the guest's worker was attached."""
         self.cause = ""
         """Why it ended, when that was not asked for."""
         self.transient = False
@@ -86,9 +87,9 @@ class _Guest(protocol.ProcessProtocol):
     def _heard_tell(self, text: str) -> None:
         self._told(text)
 
-    def _heard_connecting(self, how: str, why: str, seconds: float) -> None:
-        self.how, self.why, self.seconds = how, why, seconds
-        self._told(f"the guest was {how} in {seconds:.1f} s")
+    def _heard_connecting(self, how: str, why: str, seconds: float, patience: float) -> None:
+        self.how, self.why, self.patience = how, why, patience
+        self._told(f"the guest is {how} after {seconds:.1f} s")
         self.connecting.callback(None)
 
     def _heard_console(self, text: str) -> None:
@@ -156,6 +157,7 @@ class GuestWorker(AbstractLatentWorker):
     def __init__(self, name: str, **kwargs: Any) -> None:
         self._guest: _Guest | None = None
         self._try = 0
+        self._begun = 0.0
         self._connect_timer: Any = None
         super().__init__(name, None, **kwargs)
 
@@ -257,6 +259,7 @@ class GuestWorker(AbstractLatentWorker):
         command = [sys.executable, "-m", "arm_ci.guests.keeper"]
         # Where this package is, when it is not installed.
         path = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))))
+        self._begun = self.master.reactor.seconds()
         self.master.reactor.spawnProcess(guest, command[0], command, env={**os.environ, "PYTHONPATH": path})
         guest.request({**self._request, "password": self.password})
         try:
@@ -265,7 +268,9 @@ class GuestWorker(AbstractLatentWorker):
             self._did_not_come_up(this_try, error)
             return
         if self._try == this_try and not self.conn:
-            self._connect_timer = self.master.reactor.callLater(CONNECT_SECONDS, self._did_not_connect, this_try)
+            self._connect_timer = self.master.reactor.callLater(
+                guest.patience, self._did_not_connect, this_try, guest.patience
+            )
         guest.ended.addCallback(lambda _: self._ended_early(this_try, guest))
 
     def _ended_early(self, this_try: int, guest: _Guest) -> None:
@@ -273,10 +278,10 @@ class GuestWorker(AbstractLatentWorker):
             self._did_not_come_up(this_try, GuestDidNotComeUp(guest.cause, guest.console, guest.transient))
 
     @defer.inlineCallbacks
-    def _did_not_connect(self, this_try: int) -> Any:
+    def _did_not_connect(self, this_try: int, seconds: float) -> Any:
         self._connect_timer = None
         console = yield self.console()
-        cause = f"the guest is up, but its worker did not connect within {CONNECT_SECONDS:g} s"
+        cause = f"the guest is up, but its worker did not connect within {seconds:g} s"
         self._did_not_come_up(this_try, GuestDidNotComeUp(cause, console, transient=True))
 
     def _did_not_come_up(self, this_try: int, why: GuestDidNotComeUp) -> None:
@@ -289,8 +294,11 @@ class GuestWorker(AbstractLatentWorker):
         """The worker is there; its password has done its work."""
         self._stop_connect_timer()
         yield super().attached(conn)
-        self.password = self._generate_random_password()
-        yield self.registration.update(self, self.master.config)
+        if self._guest is not None:
+            self._guest.seconds = self.master.reactor.seconds() - self._begun
+        if self.registration is not None:
+            self.password = self._generate_random_password()
+            yield self.registration.update(self, self.master.config)
 
     # -- what builds ask --------------------------------------------------------------------------------------
 
