@@ -12,8 +12,8 @@ SHIPPED = Path(__file__).resolve().parents[2] / "config"
 def test_a_configuration_without_mistakes_is_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--config", str(SHIPPED)]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("config: 8 boards, ")
-    assert out.endswith(" 8 workers: no mistakes\n")
+    assert out.startswith("config: 10 boards, ")
+    assert out.endswith(" 10 workers: no mistakes\n")
     assert err == ""
 
 

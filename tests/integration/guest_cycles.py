@@ -1,0 +1,294 @@
+# ruff: noqa: T201  (a program for a terminal)
+"""Starts, builds in and throws away real guests, with faults in between, and looks what is left behind.
+
+    PYTHONPATH=. python tests/integration/guest_cycles.py STATE [--image debian-12-arm64] [--cycles 50] [--seed N]
+
+STATE is a state directory with the image, which is copied. Needs root for a full disk (a small tmpfs). Prints a line
+for each cycle and a table; exit status 1 when a build ended with something else than the truth, or anything was left:
+processes, run directories, listening ports. A cycle takes about a minute without KVM.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from running import Site, wait_for
+
+from arm_ci.guests.image import ImageStore
+
+VARIANT = "tiny-guest-gcc-bfd-ninja-full"
+SUCCESS, FAILURE, EXCEPTION, RETRY = 0, 2, 4, 5
+PROJECTS = """\
+tiny:
+  directory: tiny
+  branches: [main]
+  cmake: {targets: [all]}
+  matrix: {boards: [guest], compilers: [gcc], linkers: [bfd], generators: [ninja]}
+"""
+BOARD = """\
+guest:
+  architecture: arm64
+  cores: 1
+  memory: 500M
+  swap: 256M
+  os: debian-12
+  guest: {image: IMAGE}
+"""
+BUILD_SECONDS = 900
+NOTHING, KILLED = "nothing", r"worker lost: .*QEMU was killed by signal 9 \(SIGKILL\) after .*; built again, 2 of 3"
+FAULTS = (
+    NOTHING,
+    "QEMU killed while it comes up",
+    "QEMU killed right after the handshake",
+    "QEMU killed in the build",
+    "keeper killed",
+    "master killed",
+    "disk full",
+    "image deleted",
+    "snapshot corrupted",
+)
+
+
+class Stand:
+    """A master with one guest, and ways to disturb it."""
+
+    def __init__(self, directory: Path, image: Path) -> None:
+        self.image = image
+        (directory / "config").parent.mkdir(parents=True, exist_ok=True)
+        self.site = Site.make(directory, PROJECTS.replace("{", "{{").replace("}", "}}"), "guest-1: {board: guest}\n")
+        with (self.site.config / "boards.yaml").open("a") as boards:
+            boards.write(BOARD.replace("IMAGE", image.name))
+        tiny = self.site.config / "tiny"
+        tiny.mkdir()
+        (tiny / "CMakeLists.txt").write_text(
+            "cmake_minimum_required(VERSION 3.13)\nproject(tiny C CXX)\nadd_executable(tiny main.cpp)\n"
+        )
+        (tiny / "main.cpp").write_text("int main() { return 0; }\n")
+        patches = directory / "patches"
+        patches.mkdir()
+        self.site.write_site(patches)
+        self.runs = self.site.state / "guests"
+        self.restore_image()
+        self.start()
+        self.ports = self.listening()
+
+    def start(self) -> None:
+        done = self.site.arm_ci("start")
+        assert done.returncode == 0, done.stderr
+
+    def restore_image(self) -> None:
+        place = self.site.state / "images" / self.image.name
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(self.image, place, ignore=shutil.ignore_patterns("snapshots"))
+
+    def processes(self, what: str) -> list[int]:
+        """Keepers, or QEMUs with a disk of ours."""
+        found = []
+        for each in Path("/proc").iterdir():
+            if each.name.isdigit():
+                try:
+                    words = (each / "cmdline").read_bytes().decode(errors="replace")
+                    ours = str(self.site.directory) in words or os.readlink(each / "cwd").startswith(
+                        str(self.site.directory)
+                    )
+                except OSError:
+                    continue
+                if ours and what in words:
+                    found.append(int(each.name))
+        return found
+
+    def kill(self, what: str) -> None:
+        for pid in self.processes(what):
+            os.kill(pid, signal.SIGKILL)
+
+    def log(self) -> str:
+        return (self.site.state / "twistd.log").read_text(errors="replace")
+
+    @staticmethod
+    def listening() -> int:
+        """Sockets of this machine that listen, TCP and Unix."""
+        done = subprocess.run(["ss", "-ltnx"], capture_output=True, text=True, check=True)
+        return done.stdout.count("LISTEN")
+
+    def left(self) -> list[str]:
+        """What should not be there when no build runs."""
+        left = [f"process {pid}" for what in ("qemu-system", "arm_ci.guests.keeper") for pid in self.processes(what)]
+        left += [str(each) for each in self.runs.glob("run-*")] if self.runs.is_dir() else []
+        return left
+
+    def force(self) -> int:
+        """A build request, by its id."""
+        done = self.site.arm_ci("force", "--variant", VARIANT)
+        assert done.returncode == 0, done.stderr
+        return max(each["buildrequestid"] for each in self.site.get("buildrequests")["buildrequests"])
+
+    def builds(self, request: int) -> list[dict[str, Any]]:
+        """All builds of a request, oldest first."""
+        try:
+            found = self.site.get(f"builds?buildrequestid={request}&order=buildid")["builds"]
+        except (urllib.error.URLError, OSError):
+            return []
+        return list(found)
+
+    def ended(self, request: int) -> list[dict[str, Any]] | None:
+        try:
+            (asked,) = self.site.get(f"buildrequests/{request}")["buildrequests"]
+        except (urllib.error.URLError, OSError):
+            return None
+        return self.builds(request) if asked["complete"] else None
+
+
+class Cycle:
+    """One request with one fault."""
+
+    def __init__(self, stand: Stand, dice: random.Random) -> None:
+        self.stand, self.dice = stand, dice
+
+    def run(self, fault: str) -> list[dict[str, Any]]:
+        """Forces a build, does the fault, and gives the request's builds when it is complete."""
+        before = {"image deleted": self._delete, "snapshot corrupted": self._corrupt, "disk full": self._fill}
+        if fault in before:
+            before[fault]()
+        mark = len(self.stand.log())
+        request = self.stand.force()
+        during: dict[str, Callable[[int], None]] = {
+            "QEMU killed while it comes up": self._kill_early,
+            "QEMU killed right after the handshake": lambda _: self._kill_at(mark, "attaching from"),
+            "QEMU killed in the build": lambda _: self._kill_in_build(request),
+            "keeper killed": lambda _: self._kill_in_build(request, "arm_ci.guests.keeper"),
+            "master killed": lambda _: self._kill_master(request),
+        }
+        if fault in during:
+            during[fault](request)
+        try:
+            return list(wait_for(lambda: self.stand.ended(request), BUILD_SECONDS))
+        finally:
+            if fault == "image deleted":
+                self.stand.restore_image()
+            elif fault == "disk full":
+                wait_for(lambda: not self.stand.left(), 30)
+                subprocess.run(["umount", self.stand.runs], check=True)
+
+    def _delete(self) -> None:
+        ImageStore(self.stand.site.state / "images").remove(self.stand.image.name)
+
+    def _corrupt(self) -> None:
+        for state in (self.stand.site.state / "images" / self.stand.image.name / "snapshots").glob("*/state"):
+            size = state.stat().st_size
+            with state.open("r+b") as file:
+                file.seek(self.dice.randrange(size))
+                file.write(b"corrupted")
+
+    def _fill(self) -> None:
+        self.stand.runs.mkdir(exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", self.stand.runs], check=True)
+
+    def _kill_early(self, _request: int) -> None:
+        wait_for(lambda: self.stand.processes("qemu-system"), 60)
+        time.sleep(self.dice.uniform(0, 0.8))
+        self.stand.kill("qemu-system")
+
+    def _kill_at(self, mark: int, words: str) -> None:
+        end = time.monotonic() + 60
+        while words not in self.stand.log()[mark:] and time.monotonic() < end:
+            time.sleep(0.005)
+        self.stand.kill("qemu-system")
+
+    def _kill_in_build(self, request: int, what: str = "qemu-system") -> None:
+        wait_for(lambda: self.stand.builds(request), 60)
+        time.sleep(self.dice.uniform(3, 15))
+        self.stand.kill(what)
+
+    def _kill_master(self, request: int) -> None:
+        wait_for(lambda: self.stand.builds(request), 60)
+        time.sleep(self.dice.uniform(0, 15))
+        os.kill(int((self.stand.site.state / "twistd.pid").read_text()), signal.SIGKILL)
+        wait_for(lambda: not self.stand.left(), 30)
+        self.stand.start()
+
+
+def fault_in(fault: str, builds: list[dict[str, Any]]) -> str:
+    """What is wrong with how a request ended; empty: it is the truth."""
+    *others, last = [(each["results"], each["state_string"]) for each in builds]
+    if any(result != RETRY for result, _ in others):
+        return f"built again after {others}"
+    told = {
+        "image deleted": (EXCEPTION, r"no guest: there is no image .*"),
+        "disk full": (FAILURE, r"worker-lost: .*there is no room on this machine for what it writes.*"),
+    }
+    results, pattern = told.get(fault, (SUCCESS, r".*"))
+    if last[0] != results or not re.fullmatch(pattern, last[1]):
+        return f"ended with {last}"
+    for _, sentence in others:
+        if not re.match(r"worker lost: |interrupted: the master died", sentence):
+            return f"an earlier build says `{sentence}`"
+    return ""
+
+
+def main() -> int:
+    """Runs all cycles and prints what came of them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("state", type=Path)
+    parser.add_argument("--image", default="debian-12-arm64")
+    parser.add_argument("--cycles", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    dice = random.Random(options.seed)
+    image = ImageStore(options.state / "images").get(options.image).directory.resolve()
+    # Half of the cycles are disturbed, each fault as often as any other.
+    disturbed = [FAULTS[1 + number % (len(FAULTS) - 1)] for number in range(options.cycles // 2)]
+    faults = disturbed + [NOTHING] * (options.cycles - len(disturbed))
+    dice.shuffle(faults)
+    directory = Path(tempfile.mkdtemp(prefix="guest-cycles-"))
+    stand = Stand(directory, image)
+    endings: Counter[tuple[str, str]] = Counter()
+    findings = []
+    print(f"before: {stand.ports} listening sockets, nothing of guests: {not stand.left()}", flush=True)
+    try:
+        for number, fault in enumerate(faults, 1):
+            began = time.monotonic()
+            try:
+                builds = Cycle(stand, dice).run(fault)
+                wrong = fault_in(fault, builds)
+                said = builds[-1]["state_string"]
+            except AssertionError as error:
+                wrong, said, builds = str(error), "", []
+            try:
+                wait_for(lambda: not stand.left(), 30)
+            except AssertionError:
+                wrong += f"; left: {stand.left()}"
+            endings[fault, "wrong" if wrong else "right"] += 1
+            seconds = time.monotonic() - began
+            print(f"{number:3} {fault}: {len(builds)} builds, {seconds:.0f} s: {said or 'success'} {wrong}", flush=True)
+            findings += [f"{number} {fault}: {wrong}"] if wrong else []
+        after = stand.listening()
+    finally:
+        stand.site.arm_ci("stop")
+    print("| fault | cycles | right |\n|---|---|---|")
+    for fault in FAULTS:
+        right, wrong_ones = endings[fault, "right"], endings[fault, "wrong"]
+        print(f"| {fault} | {right + wrong_ones} | {right} |")
+    print(f"listening sockets: {stand.ports} before, {after} after the last cycle; left: {stand.left() or 'nothing'}")
+    for each in findings:
+        print(each)
+    if not findings:
+        shutil.rmtree(directory)
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
