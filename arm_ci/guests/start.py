@@ -87,7 +87,9 @@ class Starter:
                 return Started(self._resumed(saved), "resumed", "")
             except (GuestError, QmpError, OSError) as error:
                 why = f"the snapshot could not be resumed: {error}"
-                saved.remove()
+                # A QEMU that somebody killed says nothing about the snapshot.
+                if not getattr(error, "transient", False):
+                    saved.remove()
         self._tell(f"{why}; the guest boots from nothing")
         again = self._plan.directory / "booted"
         again.mkdir()

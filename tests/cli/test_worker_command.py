@@ -299,7 +299,7 @@ def test_each_machine_has_a_line_with_what_was_seen_there(directory) -> None:
 def test_without_a_master_the_configuration_is_listed(run) -> None:
     status, out, err = run("list")
     assert status == 0
-    assert "rpi4-1         rpi4         (3.7 GB)" in out
+    assert re.search(r"^rpi4-1 +rpi4 +\(3\.7 GB\) ", out, re.MULTILINE)
     assert err.endswith(": `arm-ci start` starts it; below is what the configuration says\n")
 
 

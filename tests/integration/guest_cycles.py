@@ -118,11 +118,11 @@ class Stand:
     def log(self) -> str:
         return (self.site.state / "twistd.log").read_text(errors="replace")
 
-    @staticmethod
-    def listening() -> int:
-        """Sockets of this machine that listen, TCP and Unix."""
-        done = subprocess.run(["ss", "-ltnx"], capture_output=True, text=True, check=True)
-        return done.stdout.count("LISTEN")
+    def listening(self) -> int:
+        """Sockets on which the master and whatever it started listen, TCP and Unix."""
+        done = subprocess.run(["ss", "-ltnxpH"], capture_output=True, text=True, check=True)
+        ours = {str(pid) for pid in self.processes("")}
+        return sum(not ours.isdisjoint(re.findall(r"pid=(\d+)", line)) for line in done.stdout.splitlines())
 
     def left(self) -> list[str]:
         """What should not be there when no build runs."""
