@@ -152,7 +152,7 @@ arguments() {
             fail "--certificate: \`$certificate\` is not a file with a certificate (PEM)" 2
     fi
     for project in $(echo "$projects" | tr , ' '); do
-        package_table | grep -q "^$project " ||
+        package_table | cut -d ' ' -f 1 | grep -qxF -- "$project" ||
             fail "--projects: nothing is known of \`$project\`; there are $(package_table | cut -d ' ' -f 1 | uniq | tr '\n' ' ')" 2
     done
     [ "$dry_run" = yes ] || [ "$(id -u)" -eq 0 ] || fail 'run it as root (sudo); --dry-run says what it would do' 2
@@ -230,6 +230,14 @@ unknown_packages() {
     return 1
 }
 
+# Has apt looked for packages today? What it does not know then, a release does not have.
+have_fresh_lists() {
+    for list in /var/lib/apt/lists/*Packages*; do
+        [ -f "$list" ] && [ -n "$(find /var/lib/apt/lists -maxdepth 0 -mmin -1440)" ]
+        return
+    done
+}
+
 # What an interrupted dpkg left is mended first: boards lose their power.
 install_packages() {
     dpkg --configure -a </dev/null && apt_get install -y --no-install-recommends "$@" >/dev/null
@@ -245,7 +253,7 @@ packages() {
             changes=$((changes + 1))
             return
         fi
-        apt_get update || note 'apt-get update failed; the lists that are there are used'
+        have_fresh_lists || apt_get update || note 'apt-get update failed; the lists that are there are used'
     fi
     offered=''
     for package in $absent; do
@@ -300,13 +308,15 @@ swap_space() {
     else
         wanted_mib=$(size_mib "$swap")
     fi
-    if [ -e /etc/rpi/swap.conf ] || [ -d /usr/lib/rpi-swap ]; then
+    # A tenth less is as good: the board's figure is a round one.
+    if [ "$present_mib" -ge $((wanted_mib * 9 / 10)) ] && [ "$swap" = auto ]; then
+        keep "swap, $present_mib MB of it"
+    elif [ -e /etc/rpi/swap.conf ] || [ -d /usr/lib/rpi-swap ]; then
         with_rpi_swap
     elif [ -e /etc/dphys-swapfile ] && command -v dphys-swapfile >/dev/null 2>&1; then
         with_dphys_swapfile
     else
         [ ! -e /usr/lib/systemd/system-generators/zram-generator ] || with_zram_generator
-        # A tenth less is as good: the board's figure is a round one.
         if [ "$present_mib" -ge $((wanted_mib * 9 / 10)) ]; then
             keep "swap, $present_mib MB of it"
         else
@@ -433,16 +443,21 @@ user() {
     else
         change "user $WORKER" useradd --system --user-group --home-dir "$HOME_DIRECTORY" --shell /usr/sbin/nologin "$WORKER"
     fi
-    if [ "$(stat -c '%a %U' "$HOME_DIRECTORY" 2>/dev/null)" = "750 $WORKER" ]; then
-        keep "directory $HOME_DIRECTORY"
+    directory "$HOME_DIRECTORY" 750 "$WORKER"
+}
+
+# directory PATH MODE OWNER: is there afterwards, with that mode and owner
+directory() {
+    if [ "$(stat -c '%a %U' "$1" 2>/dev/null)" = "$2 $3" ]; then
+        keep "directory $1"
     else
-        change "directory $HOME_DIRECTORY" install -d -m 750 -o "$WORKER" -g "$WORKER" "$HOME_DIRECTORY"
+        change "directory $1" install -d -m "$2" -o "$3" -g "$3" "$1"
     fi
 }
 
-# Root owns it: a build cannot change the worker that runs it.
+# Root owns it: a build cannot change the worker that runs it. Whether it is well is for the worker's user to find.
 environment() {
-    found=$("$ENVIRONMENT/bin/python" -c "
+    found=$(cd / && runuser -u "$WORKER" -- "$ENVIRONMENT/bin/python" -c "
 import buildbot_worker, OpenSSL, service_identity
 from importlib.metadata import version
 print(version('buildbot-worker'))" 2>/dev/null)
@@ -494,6 +509,8 @@ ask_for_secret() {
 
 worker() {
     restart=no
+    directory "$ETC" 755 root
+    directory "$ETC/trusted" 755 root
     content=''
     secret
     if [ -n "$certificate" ]; then
@@ -775,6 +792,8 @@ put_grub_words() {
 # -- all of it -----------------------------------------------------------------------------------------------------
 
 main() {
+    # Whoever calls may have a stricter one, and the worker's user must be able to read its programs.
+    umask 022
     arguments "$@"
     system
     packages
