@@ -36,7 +36,9 @@ def run_directory(parent: Path) -> Iterator[Path]:
 
 def sweep(parent: Path) -> list[str]:
     """Removes the directories that nobody holds any more, and gives their names."""
-    removed = []
+    removed: list[str] = []
+    if not parent.is_dir():
+        return removed
     for directory in parent.glob(f"{_PREFIX}*"):
         try:
             lock = os.open(directory / _LOCK, os.O_RDWR | os.O_CLOEXEC)

@@ -23,6 +23,7 @@ from twisted.python import failure, log
 
 from arm_ci.guests import host
 from arm_ci.guests.capacity import Capacity
+from arm_ci.guests.directories import sweep
 from arm_ci.guests.machine import Machine
 from arm_ci.guests.qmp import Lines
 
@@ -156,6 +157,8 @@ class GuestWorker(AbstractLatentWorker):
 
     def __init__(self, name: str, **kwargs: Any) -> None:
         self._guest: _Guest | None = None
+        # Of the build that asks, also when it is gone already.
+        self._latest: _Guest | None = None
         self._try = 0
         self._begun = 0.0
         self._connect_timer: Any = None
@@ -185,6 +188,8 @@ class GuestWorker(AbstractLatentWorker):
         properties: dict[str, Any] | None = None,
     ) -> Any:
         """Takes its settings; a guest that runs keeps those that it has."""
+        # What a keeper left that was killed outright, or by the machine's end.
+        sweep(Path(runs))
         self._wants = guest
         self._most = most_bytes, cores
         self._request = {
@@ -255,7 +260,7 @@ class GuestWorker(AbstractLatentWorker):
         await self.registration.update(self, self.master.config)
         if self._try != this_try:
             return
-        self._guest = guest = _Guest(lambda text: log.msg(f"guest {self.name}: {text}"))
+        self._guest = self._latest = guest = _Guest(lambda text: log.msg(f"guest {self.name}: {text}"))
         command = [sys.executable, "-m", "arm_ci.guests.keeper"]
         # Where this package is, when it is not installed.
         path = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))))
@@ -304,7 +309,7 @@ class GuestWorker(AbstractLatentWorker):
 
     def console(self) -> defer.Deferred[str]:
         """What the guest of this build wrote so far."""
-        return defer.succeed("") if self._guest is None else self._guest.ask_console(self.master.reactor)
+        return defer.succeed("") if self._latest is None else self._latest.ask_console(self.master.reactor)
 
     def how_it_came(self) -> str:
         """How the guest of this build came up, for people."""
@@ -316,7 +321,7 @@ class GuestWorker(AbstractLatentWorker):
     @defer.inlineCallbacks
     def how_it_ended(self) -> Any:
         """Why the guest of a lost build is gone; empty: it is not."""
-        guest = self._guest
+        guest = self._latest
         if guest is None:
             return ""
         for _ in range(int(ENDED_SECONDS / 0.1)):

@@ -36,7 +36,8 @@ class VariantBuild(Build):
         super().__init__(requests, builder)
         self._loss: Loss | None = None
         self._worker: Any = None
-        self._no_guest: Any = None
+        # Why the guest did not come up: a reason that a person must see to, or empty: another try may do.
+        self._no_guest: str | None = None
         self._started = 0.0
         # Until it is known: one of this build's own.
         self._connection = secrets.token_hex(8)
@@ -66,14 +67,20 @@ class VariantBuild(Build):
     @as_deferred
     async def buildPreparationFailure(self, why: Any, state_string: str) -> None:
         error = getattr(why, "value", why)
-        if self.stopped or not hasattr(error, "transient"):
+        if self.stopped or not hasattr(self._worker, "how_it_ended"):
             await super().buildPreparationFailure(why, state_string)
             return
-        # A guest that did not come up. Buildbot would keep its worker from the next builds for up to an hour.
-        self._no_guest = error
-        if error.transient:
-            self._note_loss(str(error))
-        await keep_failure(self.master, self._preparation_step, error)
+        # Buildbot would keep the guest's worker from the next builds, as if they had the same machine.
+        if hasattr(error, "transient"):
+            cause, console, transient = str(error), error.console, error.transient
+        else:
+            # It went as it came.
+            cause, transient = await self._worker.how_it_ended() or CLOSED, True
+            console = await self._worker.console()
+        self._no_guest = "" if transient else cause
+        if transient:
+            self._note_loss(cause)
+        await keep_failure(self.master, self._preparation_step, cause, console)
 
     def setupWorkerForBuilder(self, workerforbuilder: Any) -> None:
         super().setupWorkerForBuilder(workerforbuilder)
@@ -146,7 +153,7 @@ class VariantBuild(Build):
             # A person does not want it any more, even if its worker is gone as well.
             told = results == CANCELLED and text and text != _STOPPED_WITH_ITS_WORKER
             return text if told else ["cancelled", f"({self.stopped_reason})"], CANCELLED
-        if self._no_guest is not None and not self._no_guest.transient:
+        if self._no_guest:
             return [f"no guest: {self._no_guest}"], EXCEPTION
         if results != RETRY and self._loss is None:
             return text, results

@@ -21,8 +21,8 @@ async def keep_console(step: Any, console: str) -> None:
         await step.addCompleteLog(LOG, console)
 
 
-async def keep_failure(master: Any, step: Any, why: Any) -> None:
+async def keep_failure(master: Any, step: Any, cause: str, console: str) -> None:
     """The step of a guest that did not come up: the cause, and its console."""
-    await keep_console(step, why.console)
-    await master.data.updates.setStepStateString(step.stepid, str(why))
+    await keep_console(step, console)
+    await master.data.updates.setStepStateString(step.stepid, cause)
     await master.data.updates.finishStep(step.stepid, EXCEPTION, False)
