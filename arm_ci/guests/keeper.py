@@ -89,7 +89,8 @@ class Keeper:
                     hand_over(emulator, Identity(request.name, request.password, request.host, request.port))
                 seconds = round(time.monotonic() - self._began, 3)
                 patience = CONNECT_SECONDS if image.handover else request.boot_seconds
-                _say("connecting", how=started.how, why=started.why, seconds=seconds, patience=patience)
+                how = {"how": started.how, "why": started.why, "made_snapshot": started.made_snapshot}
+                _say("connecting", **how, seconds=seconds, patience=patience)
                 self._stay(emulator)
 
     def _stay(self, emulator: Emulator) -> None:

@@ -56,6 +56,8 @@ class _Guest(protocol.ProcessProtocol):
         self._asked: list[defer.Deferred[str]] = []
         self.how = ""
         """`resumed` or `booted`, once it is known."""
+        self.made_snapshot = False
+        """Whether the snapshot had to be made first."""
         self.patience = 0.0
         """Seconds that the guest's worker may take to connect."""
         self.seconds = 0.0
@@ -88,8 +90,9 @@ class _Guest(protocol.ProcessProtocol):
     def _heard_tell(self, text: str) -> None:
         self._told(text)
 
-    def _heard_connecting(self, how: str, why: str, seconds: float, patience: float) -> None:
+    def _heard_connecting(self, how: str, why: str, made_snapshot: bool, seconds: float, patience: float) -> None:
         self.how, self.why, self.patience = how, why, patience
+        self.made_snapshot = made_snapshot
         self._told(f"the guest is {how} after {seconds:.1f} s")
         self.connecting.callback(None)
 
@@ -316,6 +319,8 @@ class GuestWorker(AbstractLatentWorker):
         if self._guest is None:
             return ""
         why = f", because {self._guest.why}" if self._guest.why else ""
+        if self._guest.made_snapshot:
+            why = ", its snapshot made first"
         return f"guest {self._guest.how} in {self._guest.seconds:.1f} s{why}"
 
     @defer.inlineCallbacks

@@ -60,6 +60,8 @@ class Started:
     """`resumed` or `booted`."""
     why: str
     """Why it was not resumed; empty: it was, or its image never is."""
+    made_snapshot: bool = False
+    """Whether the snapshot had to be made first."""
 
 
 class Starter:
@@ -80,11 +82,12 @@ class Starter:
         # Two guests of one image wait for one another's snapshot.
         with exclusive(snapshot.lock(self._plan.image, self._key())):
             saved, why = snapshot.find(self._plan.image, self._key()), ""
+            made = saved is None
             if saved is None:
                 saved, why = self._saved()
         if saved is not None:
             try:
-                return Started(self._resumed(saved), "resumed", "")
+                return Started(self._resumed(saved), "resumed", "", made)
             except (GuestError, QmpError, OSError) as error:
                 why = f"the snapshot could not be resumed: {error}"
                 # A QEMU that somebody killed says nothing about the snapshot.

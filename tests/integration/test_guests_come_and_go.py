@@ -126,7 +126,9 @@ def test_a_build_starts_a_guest_and_throws_it_away(stand) -> None:
     assert build["results"] == FAILURE
     assert NO_ARM.fullmatch(build["state_string"]), build["state_string"]
     step = stand.preparation(build)
-    assert re.fullmatch(r"guest resumed in \d+\.\d s", step["state_string"])
+    assert re.fullmatch(r"guest resumed in \d+\.\d s, its snapshot made first", step["state_string"])
+    again = stand.preparation(stand.force())
+    assert re.fullmatch(r"guest resumed in \d+\.\d s", again["state_string"])
     assert stand.site.log(step, "console") == "the worker connects\n"
     wait_for(stand.nothing_left, 30)
 
