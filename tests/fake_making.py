@@ -38,7 +38,7 @@ PROGRAMS = {
         echo "a progress bar"
         if [ -e "$LOG.fail" ]; then echo "E: apt-get update --error-on=any failed"; exit 25; fi
         mkdir -p "$root/boot" "$root/usr/bin" "$root/usr/lib/modules/6.1" "$root/usr/share/base-passwd" "$root/etc"
-        mkdir -p "$root/usr/share/ca-certificates/mozilla" "$root/var/cache/apt/archives"
+        mkdir -p "$root/usr/share/ca-certificates/mozilla" "$root/var/cache/apt/archives" "$root/var/lib/dpkg"
         echo kernel >"$root/boot/vmlinuz-6.1"
         echo busybox >"$root/usr/bin/busybox"
         : >"$root/usr/bin/python3.11"
@@ -48,6 +48,7 @@ PROGRAMS = {
         printf 'one' >"$root/usr/share/ca-certificates/mozilla/one.crt"
         printf 'two\\n' >"$root/usr/share/ca-certificates/mozilla/two.crt"
         : >"$root/var/cache/apt/archives/systemd.deb" """,
+    "dpkg-deb": 'printf \'Package: %s\\nVersion: 1\\n\' "$(basename "$2" .deb)"',
     "mke2fs": """
         while [ "$1" != -d ]; do shift; done
         [ ! -e "$LOG.full" ] || { echo "mke2fs: No space left on device while populating file system"; exit 1; }
@@ -74,6 +75,6 @@ def install(directory: Path, log: Path) -> str:
         program = directory / name
         program.write_text(f'#!/bin/sh\nLOG={log}\necho "{name} $*" >>"$LOG"\n{script}\n')
         program.chmod(0o755)
-    for tool in ("sh", "cp", "mkdir", "rm", "rmdir", "ln", "sleep", "echo", "env", "true"):
+    for tool in ("sh", "cp", "mkdir", "rm", "rmdir", "ln", "sleep", "basename", "env", "true"):
         (directory / tool).symlink_to(str(shutil.which(tool)))
     return str(directory)

@@ -81,7 +81,7 @@ def run_list(arguments: argparse.Namespace) -> int:
     """Lists images: size, when they were made, from what."""
     store = _store(arguments)
     rows = [
-        (image.name, f"{image.architecture} {image.machine}", _size(image), _when(image), image.origin)
+        (image.name, f"{image.architecture} {image.machine}", _size(image), _when(image), _from(image))
         for image in store.list()
     ]
     if not rows:
@@ -101,6 +101,19 @@ def run_remove(arguments: argparse.Namespace) -> int:
         raise CommandError(str(error), USAGE) from None
     print(f"{arguments.name}: removed")
     return DONE
+
+
+def _from(image: Image) -> str:
+    """What it was made from, and whether that is another by now."""
+    if image.origin != "recipe":
+        return f"{image.origin}: {image.about.get('file', '')}"
+    said = f"recipe: {image.about.get('suite', '')}, Linux {image.about.get('kernel', '')}"
+    try:
+        changed = making.key_of(recipe.read(WORKERS / "images", image.name), WORKERS / "guest") != image.key
+    except ImageError:
+        # Of another directory of recipes.
+        return said
+    return f"{said}; the recipe is another by now" if changed else said
 
 
 def _store(arguments: argparse.Namespace) -> ImageStore:

@@ -31,7 +31,6 @@ DEVICETREE = "board.dtb"
 _HOST_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "armhf"}
 # Of a guest's packages these are only for the initrd, which has what it needs of them.
 _NOT_ON_DISK = ("boot", "usr/lib/modules", "usr/share/initramfs-tools", "var/cache/apt", "var/lib/apt/lists")
-_KEEP_ARCHIVES = ("--skip=download/empty", "--skip=cleanup/apt", "--skip=essential/unlink")
 _COMPILE = """\
 import os, py_compile
 for top in ("/usr/lib/python{version}", "/usr/lib/python3", "/{packages}"):
@@ -114,11 +113,12 @@ class _Making:
     def waiting_worker(self) -> str:
         """A disk with a worker that our own init starts; the version of its kernel."""
         root = self.directory / "root"
-        self.unpack(root, [*tree.PACKAGES, self.recipe.kernel, *self.recipe.packages])
+        self.unpack(root, [*tree.PACKAGES, self.recipe.kernel, *self.recipe.packages], keep_archives=True)
         with self.step("the kernel and its initrd"):
             version = self.take_kernel(root)
         with self.step("what the packages lack"):
             tree.add_worker(root, self.recipe, self.files)
+            debian.register(root)
         self.add_packages(root)
         with self.step("the disk"):
             tree.leave_out(root, _NOT_ON_DISK)
@@ -129,14 +129,14 @@ class _Making:
     def configured(self) -> str:
         """A disk with a whole Debian, which it configures itself; the version of its kernel."""
         root, kernel_root = self.directory / "root", self.directory / "kernel-root"
-        self.unpack(root, ["?essential", "busybox-static", *self.recipe.packages], _KEEP_ARCHIVES)
+        self.unpack(root, ["?essential", "busybox-static", *self.recipe.packages], keep_archives=True)
         self.unpack(kernel_root, ["busybox-static", self.recipe.kernel])
         with self.step("the kernel and its initrd"):
             version = self.take_kernel(kernel_root)
             tree.add_second_stage(root, kernel_root, self.files)
             namespace.remove(kernel_root)
         with self.step("the disk"):
-            packages = len(list((root / "var/cache/apt/archives").glob("*.deb")))
+            packages = len(list((root / debian.ARCHIVES).glob("*.deb")))
             self.make_disk(root, journal=True)
         with self.step(f"configuring {packages} packages in the guest itself"):
             second_stage.run(
@@ -161,7 +161,7 @@ class _Making:
         yield
         self.say(f"{self.recipe.name}: {what}: {time.monotonic() - started:.1f} s")
 
-    def unpack(self, root: Path, packages: Iterable[str], options: Iterable[str] = ()) -> None:
+    def unpack(self, root: Path, packages: Iterable[str], keep_archives: bool = False) -> None:
         """Packages of the recipe's Debian."""
         recipe = self.recipe
         packages = list(dict.fromkeys(packages))
@@ -173,7 +173,7 @@ class _Making:
                 architecture=recipe.architecture,
                 packages=packages,
                 say=self.say,
-                options=options,
+                keep_archives=keep_archives,
             )
 
     def take_kernel(self, root: Path) -> str:

@@ -21,6 +21,7 @@ PACKAGES = (
     "ca-certificates",
     "coreutils",
     "dash",
+    "dpkg",
     "libc-bin",
     "netbase",
     "python3",

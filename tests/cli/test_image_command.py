@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import fake_making
 import pytest
 
 from arm_ci import cli
+from arm_ci.cli import image
 from arm_ci.guests import making, namespace, prerequisites
 
 PYTHON = sys.executable
@@ -27,10 +29,10 @@ class Terminal:
         self.path = fake_making.install(directory / "bin", self.log)
         (directory / "mine.yaml").write_text(fake_making.RECIPE)
 
-    def run(self, action: str, *words: str) -> tuple[int, str, str]:
+    def run(self, action: str, *words: str, recipes: Path | None = None) -> tuple[int, str, str]:
         options = ["--state", str(self.directory / "state")]
         if action == "build":
-            options += ["--recipes", str(self.directory)]
+            options += ["--recipes", str(recipes or self.directory)]
         before = signal.getsignal(signal.SIGTERM)
         try:
             status = cli.main(["image", action, *words, *options])
@@ -59,7 +61,7 @@ def test_an_image_is_made_once(terminal: Terminal) -> None:
     assert (status, err) == (0, "")
     when = r"\d{4}-\d\d-\d\d \d\d:\d\d"
     assert re.fullmatch(rf"mine: made {when} from the very same recipe; nothing to do: {place}\n", out)
-    assert terminal.run("build", "mine", "--again")[1].startswith("mine: 11 packages of bookworm for arm64")
+    assert terminal.run("build", "mine", "--again")[1].startswith("mine: 12 packages of bookworm for arm64")
 
 
 def test_images_are_listed_with_size_time_and_origin(terminal: Terminal) -> None:
@@ -70,7 +72,20 @@ def test_images_are_listed_with_size_time_and_origin(terminal: Terminal) -> None
     assert status == 0
     first, second = out.splitlines()
     assert first.split() == ["image", "machine", "size", "made", "from"]
-    assert re.fullmatch(r"mine   arm64 virt  0 MB  \d{4}-\d\d-\d\d \d\d:\d\d  recipe", second)
+    assert re.fullmatch(r"mine   arm64 virt  0 MB  \d{4}-\d\d-\d\d \d\d:\d\d  recipe: bookworm, Linux 6\.1", second)
+
+
+def test_an_image_whose_recipe_has_changed_is_listed_as_such(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(image.WORKERS / "guest", terminal.directory / "guest")
+    (terminal.directory / "images").mkdir()
+    recipe = (terminal.directory / "mine.yaml").rename(terminal.directory / "images" / "mine.yaml")
+    monkeypatch.setattr(image, "WORKERS", terminal.directory)
+    terminal.run("build", "mine", recipes=recipe.parent)
+    assert terminal.run("list")[1].endswith("recipe: bookworm, Linux 6.1\n")
+    recipe.write_text(fake_making.RECIPE + "disk: 16G\n")
+    assert terminal.run("list")[1].endswith("recipe: bookworm, Linux 6.1; the recipe is another by now\n")
 
 
 def test_an_image_is_removed(terminal: Terminal) -> None:

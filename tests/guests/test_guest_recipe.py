@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from arm_ci.guests import recipe
+from arm_ci.config import load
+from arm_ci.guests import recipe, tree
 from arm_ci.guests.errors import ImageError
+from arm_ci.plan.packages import package_table
 
 SHIPPED = Path(__file__).parents[2] / "workers" / "images"
 GOOD = """\
@@ -129,3 +131,15 @@ def test_an_unknown_recipe_is_told_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(ImageError) as raised:
         recipe.read(tmp_path, "../etc")
     assert str(raised.value) == f"there is no recipe `../etc` in {tmp_path}; there are `debian-12-arm64`"
+
+
+@pytest.mark.parametrize("name", [name for name in recipe.names(SHIPPED) if not name.endswith("-systemd")])
+def test_a_shipped_guest_has_what_the_shipped_projects_need(name: str) -> None:
+    found = recipe.read(SHIPPED, name)
+    wanted: set[str] = set()
+    for line in package_table(load(SHIPPED.parents[1] / "config")).splitlines():
+        _, architecture, system, *packages = line.split()
+        if architecture in ("*", found.architecture) and system in ("*", "debian"):
+            # A question mark: where there is such a package.
+            wanted.update(package for package in packages if not package.endswith("?"))
+    assert wanted - set(found.packages) - set(tree.PACKAGES) == set()

@@ -70,9 +70,9 @@ def test_an_image_has_disk_kernel_initrd_and_says_what_it_is(workshop: Workshop)
 def test_each_step_is_said_and_what_mmdebstrap_does(workshop: Workshop) -> None:
     workshop.make()
     assert [line.rpartition(": ")[0] if line.endswith(" s") else line for line in workshop.said] == [
-        "mine: 11 packages of bookworm for arm64, and what they need ...",
+        "mine: 12 packages of bookworm for arm64, and what they need ...",
         "  downloading packages with apt...",
-        "mine: 11 packages of bookworm for arm64, and what they need",
+        "mine: 12 packages of bookworm for arm64, and what they need",
         "mine: the kernel and its initrd ...",
         "mine: the kernel and its initrd",
         "mine: what the packages lack ...",
@@ -103,6 +103,9 @@ def test_the_disk_has_what_unconfigured_packages_lack(workshop: Workshop) -> Non
     assert (packages / "waiting_worker.py").read_text() == (WORKERS / "guest/waiting_worker.py").read_text()
     assert (packages / "buildbot_worker/msgpack.py").read_text() == (WORKERS / "guest/no_msgpack.py").read_text()
     assert (packages / "compiled.so").exists()
+    assert (tree / "var/lib/dpkg/status").read_text() == (
+        "Package: systemd\nStatus: install ok installed\nVersion: 1\n"
+    )
     assert not (tree / "boot").exists()
     assert not (tree / "usr/lib/modules").exists()
     assert stat.S_IMODE((tree / "etc/passwd").stat().st_mode) == 0o644
