@@ -129,7 +129,7 @@ class _Making:
     def configured(self) -> str:
         """A disk with a whole Debian, which it configures itself; the version of its kernel."""
         root, kernel_root = self.directory / "root", self.directory / "kernel-root"
-        self.unpack(root, ["?essential", "busybox-static", *self.recipe.packages], keep_archives=True)
+        self.unpack(root, [*tree.CONFIGURED_PACKAGES, *self.recipe.packages], keep_archives=True)
         self.unpack(kernel_root, ["busybox-static", self.recipe.kernel])
         with self.step("the kernel and its initrd"):
             version = self.take_kernel(kernel_root)
