@@ -26,6 +26,8 @@ EMULATORS = {"arm64": ("qemu-system-aarch64", "qemu-system-arm"), "armhf": ("qem
 """What runs a guest of an architecture, and Debian's package of it."""
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
+RANGES = (Path("/etc/subuid"), Path("/etc/subgid"))
+
 
 def check(architecture: str, emulator: bool) -> None:
     """Raises ImageError with everything that making an image lacks here; `emulator`: QEMU itself is needed, too."""
@@ -59,7 +61,7 @@ def _check_namespace() -> None:
     if done.returncode == 0:
         return
     user = getpass.getuser()
-    if not all(_has_range(Path(file), user) for file in ("/etc/subuid", "/etc/subgid")):
+    if not all(_has_range(file, user) for file in RANGES):
         raise ImageError(
             f"user `{user}` has no range in /etc/subuid and /etc/subgid, to which files of an image could belong: "
             f"sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}"

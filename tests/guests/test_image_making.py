@@ -273,3 +273,31 @@ def test_missing_programs_are_told_with_the_line_that_installs_them(
         "mmdebstrap, newuidmap, qemu-img, qemu-system-aarch64, Debian's keys: not on this machine; install with: "
         "sudo apt install mmdebstrap uidmap qemu-utils qemu-system-arm debian-archive-keyring"
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            "somebody:100000:65536\n",
+            "user `ada` has no range in /etc/subuid and /etc/subgid, to which files of an image could belong: "
+            "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ada",
+        ),
+        ("ada:100000:65536\n", "user namespaces cannot be made on this machine: unshare: Operation not permitted"),
+    ],
+)
+def test_an_ordinary_user_without_a_range_of_users_is_told_how_to_get_one(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, given: str, message: str
+) -> None:
+    unshare = workshop.directory / "bin" / "unshare"
+    unshare.write_text("#!/bin/sh\necho 'unshare: Operation not permitted' >&2\nexit 1\n")
+    ranges = workshop.directory / "ranges"
+    ranges.write_text(given)
+    monkeypatch.setattr(prerequisites, "KEYRING", ranges)
+    monkeypatch.setattr(prerequisites, "RANGES", (ranges, ranges))
+    monkeypatch.setattr(prerequisites.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(prerequisites.os, "getuid", lambda: 1000)
+    monkeypatch.setattr(prerequisites.getpass, "getuser", lambda: "ada")
+    with pytest.raises(ImageError) as raised:
+        prerequisites.check("arm64", emulator=False)
+    assert str(raised.value) == message
