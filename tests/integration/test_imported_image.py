@@ -155,6 +155,8 @@ def test_the_password_is_where_only_root_and_the_worker_read_it(guest, site):
     assert password not in guest.console()
     assert password not in (guest.directory / "command").read_text()
     assert guest.answer(f"sudo stat -c '%a %U' {SECRET}") == "600 root"
+    # The search finds what there is to find.
+    assert guest.answer(f"sudo grep -cFf {SECRET} /etc/arm-ci-worker/secret") == "1"
     # Files that everybody reads, all logs, all command lines; the pattern is in a file, not on grep's own command line.
     for files in (
         "find / -xdev -type f -perm /o=r -size -64M -print0",
