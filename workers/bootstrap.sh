@@ -47,6 +47,7 @@ mesos * debian libapr1-dev libcurl4-openssl-dev libsasl2-dev libsasl2-modules li
 mesos * raspbian libapr1-dev libcurl4-openssl-dev libsasl2-dev libsasl2-modules libsvn-dev patch python3-dev zlib1g-dev autoconf automake libtool pkg-config
 mesos * ubuntu libapr1-dev libcurl4-openssl-dev libsasl2-dev libsasl2-modules libsvn-dev patch python3-dev zlib1g-dev autoconf automake libtool pkg-config
 sample amd64 * binutils-aarch64-linux-gnu binutils-arm-linux-gnueabihf cmake g++-aarch64-linux-gnu g++-arm-linux-gnueabihf gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf git ninja-build
+sample arm64 * cmake g++ gcc git lld ninja-build
 TABLE
 }
 

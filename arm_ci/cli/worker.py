@@ -65,8 +65,11 @@ def run_add(arguments: argparse.Namespace) -> int:
     if name in _mapping(directory / "workers.yaml"):
         raise CommandError(f"worker `{name}` is there already; `arm-ci worker kit {name}` makes its kit once more")
     entry = {"board": arguments.board, **({"owner": arguments.owner} if arguments.owner else {})}
-    config = append(directory, name, entry, lambda config: address_of(config, arguments.master))
+    config = append(directory, name, entry, lambda config: _check_way(config, name, arguments.master))
     print(f"added: {name}, a machine of board {arguments.board}, to {config.directory / 'workers.yaml'}")
+    if not config.connects(config.workers[name]):
+        print("`arm-ci start` has the master read it, which starts this guest itself when there is something to build.")
+        return DONE
     instance = Instance(config)
     for line in (*instance.make_secrets(), *instance.make_certificate()):
         print(f"made: {line}")
@@ -90,8 +93,9 @@ def run_kit(arguments: argparse.Namespace) -> int:
     """Writes a worker's kit to standard output."""
     config = load_config(arguments)
     worker = find_worker(config, arguments.name)
-    if worker.local:
-        raise CommandError(f"worker `{worker.name}` runs inside the master: there is nothing to do for it")
+    if not config.connects(worker):
+        what = "runs inside the master" if worker.local else "is a guest, which the master starts itself"
+        raise CommandError(f"worker `{worker.name}` {what}: there is nothing to do for it")
     if sys.stdout.isatty():
         raise CommandError(
             f"the kit holds the password of `{worker.name}`, which a terminal would show: write it into a file, "
@@ -138,6 +142,12 @@ def _replace(file: Path, text: str) -> None:
     part.write_text(text, encoding="utf-8")
     part.chmod(whole.stat().st_mode & 0o777)
     part.replace(whole)
+
+
+def _check_way(config: Config, name: str, master: str) -> None:
+    """Raises CommandError when a machine that has to connect could not."""
+    if config.connects(config.workers[name]):
+        address_of(config, master)
 
 
 def address_of(config: Config, given: str) -> Address:

@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.ssh or arguments.here:
         facts = _without_session(facts)
     judged = judge(recipes, facts, f"worker `{worker.name}`", asked_all=bool(arguments.ssh or arguments.here))
-    lacks = (*_connection(worker, known), *judged.lacks)
+    lacks = (*_connection(config, worker, known), *judged.lacks)
     print(f"{worker.name}, board {worker.board}: {source}")
     print(f"  {describe(facts)}")
     for line in lacks:
@@ -102,10 +102,10 @@ def _known(config: Config, worker: Worker, needed: bool) -> Known | None:
         return None
 
 
-def _connection(worker: Worker, known: Known | None) -> tuple[str, ...]:
+def _connection(config: Config, worker: Worker, known: Known | None) -> tuple[str, ...]:
     if known is None:
         return ()
-    if not known.connected:
+    if not known.connected and config.connects(worker):
         return (
             "it is not connected: there, `systemctl status arm-ci-worker` and `journalctl -u arm-ci-worker` say why; "
             f"`arm-ci worker kit {worker.name}` sets it up",

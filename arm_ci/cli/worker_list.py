@@ -52,16 +52,20 @@ def row(config: Config, worker: Worker, known: dict[str, Known] | None) -> dict[
         "memory_bytes": found.facts.memory_bytes if found.facts else int(board.memory),
         "swap_bytes": found.facts.swap_bytes if found.facts else int(board.swap),
         "probed": found.facts is not None,
-        "state": "unknown" if known is None else _state(found),
+        "state": "unknown" if known is None else _state(found, guest=board.guest is not None),
         "last_seen": found.last_seen,
         "variants": dict(built),
         "throttling": list(found.facts.throttling) if found.facts else [],
     }
 
 
-def _state(found: Known) -> str:
+def _state(found: Known, guest: bool) -> str:
+    if found.paused:
+        return f"paused, {found.paused}"
     if found.connected:
-        return f"paused, {found.paused}" if found.paused else "connected"
+        return "connected"
+    if guest:
+        return "guest, started when needed"
     return "away" if found.last_seen else "never seen"
 
 

@@ -117,6 +117,21 @@ def test_what_cannot_be_added_is_refused_and_nothing_changes(directory, run, wor
     assert not (directory.parent / "state").exists()
 
 
+def test_a_guest_is_added_and_nothing_is_to_be_done_for_it(directory, run) -> None:
+    (directory / "site.yaml").write_text("{}\n")
+    assert run("add", "guest-2", "--board", "qemu-virt-arm64") == (
+        0,
+        f"added: guest-2, a machine of board qemu-virt-arm64, to {directory}/workers.yaml\n"
+        "`arm-ci start` has the master read it, which starts this guest itself when there is something to build.\n",
+        "",
+    )
+    assert run("kit", "guest-2") == (
+        2,
+        "",
+        "arm-ci: worker `guest-2` is a guest, which the master starts itself: there is nothing to do for it\n",
+    )
+
+
 def test_boards_that_cannot_connect_are_not_added(directory, run) -> None:
     (directory / "site.yaml").write_text("{}\n")
     assert run("add", "rpi4-2", "--board", "rpi4") == (
@@ -296,6 +311,13 @@ def test_each_machine_has_a_line_with_what_was_seen_there(directory) -> None:
     ]
 
 
+def test_a_guest_that_does_not_run_is_neither_away_nor_never_seen(directory) -> None:
+    config = load(directory)
+    worker = config.workers["guest-arm64-1"]
+    assert worker_list.row(config, worker, {})["state"] == "guest, started when needed"
+    assert worker_list.row(config, worker, {worker.name: Known(connected=True)})["state"] == "connected"
+
+
 def test_without_a_master_the_configuration_is_listed(run) -> None:
     status, out, err = run("list")
     assert status == 0
@@ -426,6 +448,16 @@ def test_one_that_is_not_connected_is_not_fit(run, known, answers, request_for_r
         "why; `arm-ci worker kit rpi4-1` sets it up",
         "not fit: 1 thing missing",
     ]
+
+
+def test_a_guest_need_not_run_to_be_fit(run, known, directory) -> None:
+    config = load(directory)
+    request = worker_check.request_for(worker_check.recipes_of(config, "qemu-virt-arm64"))
+    memory = {"memory_bytes": 925 * 1024**2, "swap_bytes": 4 * 1024**3, "os": config.boards["qemu-virt-arm64"].os}
+    answer = probe_answer(all_there(request, **memory))
+    known["guest-arm64-1"] = Known(facts=Facts.from_json(answer), answer=answer)
+    status, out, _ = run("check", "guest-arm64-1")
+    assert (status, out.splitlines()[-1]) == (0, "fit")
 
 
 def test_one_that_is_paused_says_why(run, known, answers, request_for_rpi4) -> None:
