@@ -6,6 +6,7 @@ import re
 from collections import deque
 
 _PANIC = re.compile(r"Kernel panic - not syncing: ?(.*)")
+_FAULT = re.compile(r"^(?:\[[^]]*\] )?arm_ci: (.+)$", re.MULTILINE)
 _CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -45,6 +46,11 @@ class Console:
     def tail(self, lines: int = 20) -> str:
         """The last lines."""
         return "\n".join(self.text().splitlines()[-lines:])
+
+    def fault(self) -> str:
+        """Why the image's own programs gave up, in their words (workers/guest/initrd-init); empty: they have not."""
+        found = _FAULT.findall(self.text())
+        return str(found[-1]).strip() if found else ""
 
     def panic(self) -> str:
         """Why the guest's kernel gave up, in its own words; empty: it has not."""

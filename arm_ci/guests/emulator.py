@@ -156,6 +156,8 @@ class Emulator:
         status = self._process.wait()
         if panic := self.console.panic():
             return f"the guest's kernel panicked: {panic}"
+        if fault := self.console.fault():
+            return f"the guest did not come up: {fault}"
         if status < 0:
             return f"QEMU was killed by signal {-status} ({signal.Signals(-status).name})"
         said = self.errors()

@@ -91,13 +91,16 @@ class Keeper:
                 patience = CONNECT_SECONDS if image.handover else request.boot_seconds
                 how = {"how": started.how, "why": started.why, "made_snapshot": started.made_snapshot}
                 _say("connecting", **how, seconds=seconds, patience=patience)
-                self._stay(emulator)
+                self._stay(emulator, sets_itself_up=not image.handover)
 
-    def _stay(self, emulator: Emulator) -> None:
-        def in_trouble() -> bool:
-            return bool(emulator.qmp.events)
+    @staticmethod
+    def _stay(emulator: Emulator, sets_itself_up: bool) -> None:
+        def could_not() -> str:
+            return emulator.console.fault() if sets_itself_up else ""
 
-        while emulator.until(in_trouble, None):
+        while emulator.until(lambda: bool(emulator.qmp.events or could_not()), None):
+            if could_not():
+                raise GuestError(f"the guest did not come up: {could_not()}")
             event = emulator.qmp.events.pop(0)
             if event["event"] == "BLOCK_IO_ERROR" and event.get("data", {}).get("action") == "stop":
                 why = "there is no room on this machine for what it writes"

@@ -201,11 +201,14 @@ def wait_for(state: str, emulator: Emulator, seconds: float) -> None:
     """Waits until the guest says that it is in this state. Raises GuestError when it fails, ends or says nothing."""
 
     def said() -> bool:
-        return any(each.get("state") in (state, "failed") for each in emulator.said)
+        return any(each.get("state") in (state, "failed") for each in emulator.said) or bool(emulator.console.fault())
 
     if not emulator.until(said, seconds):
         why = f"the guest was not `{state}` within {seconds:g} s"
         raise GuestError(why, emulator.console.tail(), transient=True)
+    if not emulator.said:
+        # A machine that cannot switch itself off stays halted.
+        raise GuestError(f"the guest did not come up: {emulator.console.fault()}", emulator.console.tail())
     for each in emulator.said:
         if each.get("state") == "failed":
             raise GuestError(f"the worker in the guest could not start: {each.get('why')}", emulator.console.tail())

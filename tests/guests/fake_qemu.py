@@ -98,6 +98,9 @@ class Fake:
         if (why := self.fault("panic")) is not None:
             self.console.sendall(f"[    0.5] Kernel panic - not syncing: {why}\r\n".encode())
             sys.exit(0)
+        if (why := self.fault("halted")) is not None:
+            self.console.sendall(f"arm_ci: {why}\r\nreboot: System halted\r\n".encode())
+            return
         if (why := self.fault("no-start")) is not None:
             sys.stderr.write(f"qemu-system-aarch64: {why}\n")
             sys.exit(1)

@@ -29,6 +29,13 @@ def test_the_reason_of_a_panic_is_the_kernels() -> None:
     assert console_of(b"all is well").panic() == ""
 
 
+def test_what_the_images_own_programs_say_is_a_fault() -> None:
+    text = b"[    5.1] EXT4-fs: error\r\n[    5.2] arm_ci: the root disk cannot be mounted\r\n[    6.2] reboot"
+    assert console_of(text).fault() == "the root disk cannot be mounted"
+    assert console_of(b"arm_ci: no network card").fault() == "no network card"
+    assert console_of(b"is arm_ci: there?").fault() == ""
+
+
 def test_beginning_and_end_of_a_flood_are_kept_and_what_is_missing_is_said() -> None:
     console = console_of(b"first\n", *(b"x" * 65536 for _ in range(64)), b"\nlast")
     text = console.text()

@@ -247,6 +247,7 @@ def test_the_password_is_in_no_command_line_and_no_environment(stand) -> None:
             "unsupported machine type",
             "QEMU ended with status 1: qemu-system-aarch64: unsupported machine type",
         ),
+        ("halted", "no network card", "the guest did not come up: no network card"),
         ("failed", "no module named twisted", "the worker in the guest could not start: no module named twisted"),
     ],
 )
