@@ -35,6 +35,7 @@ wanted=''
 if [ "$purpose" = test ]; then
     wanted='ld.gold binutils-gold
 mold mold
+shellcheck shellcheck
 qemu-img qemu-utils
 chromium chromium'
 fi

@@ -26,6 +26,7 @@ PROGRAMS = (
     "ckati",
     "ld.gold",
     "mold",
+    "shellcheck",
     "qemu-img",
     "chromium",
 )

@@ -137,7 +137,7 @@ def test_the_swap_is_there_and_will_be(made, board: Board) -> None:
 
 def test_the_password_is_in_no_log_and_no_list_of_processes(made, site: Site, board: Board) -> None:
     password = (site.state / "secrets" / f"worker-{NAME}").read_text().strip()
-    seen = board.run("journalctl --no-pager; ps -eww -o args; cat /root/.*history 2>/dev/null").stdout
+    seen = board.run("journalctl --no-pager; ps -eww -o args; cat ~/.*history 2>/dev/null").stdout
     assert password not in seen
     assert board.says("stat -c '%a %U:%G' /etc/arm-ci-worker/secret") == "640 root:arm-ci-worker"
 
