@@ -28,7 +28,7 @@ NAME = "board-1"
 VARIANT = "sample-rpi4-gcc-bfd-ninja-full"
 MEMORY_MB = 1024
 SWAP_MB = 512
-WORST_EXPOSURE = 2.5
+WORST_EXPOSURE = 2.1
 UNIT = "arm-ci-worker.service"
 
 
