@@ -37,6 +37,7 @@ if [ "$purpose" = test ]; then
 mold mold
 shellcheck shellcheck
 qemu-img qemu-utils
+ignition-validate ignition
 chromium chromium'
 fi
 

@@ -27,6 +27,7 @@ PROGRAMS = (
     "ld.gold",
     "mold",
     "shellcheck",
+    "ignition-validate",
     "qemu-img",
     "chromium",
 )

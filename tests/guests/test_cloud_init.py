@@ -111,6 +111,8 @@ def schema(file: Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+# Marked, as a machine on which tests run should not have cloud-init: it would set that up as it starts.
+@pytest.mark.guest
 @pytest.mark.parametrize("changes", [{}, {"swap_device": "", "public_keys": (), "certificate": "", "options": ()}])
 def test_cloud_init_accepts_our_user_data(tmp_path, changes):
     file = tmp_path / "user-data"
@@ -120,6 +122,7 @@ def test_cloud_init_accepts_our_user_data(tmp_path, changes):
     assert said.startswith("Valid ")
 
 
+@pytest.mark.guest
 def test_cloud_init_refuses_the_talks_user_data():
     status, said = schema(TALK)
     assert status != 0
