@@ -1,8 +1,7 @@
 """A cloud image is imported, starts through UEFI firmware, lets its key in, and becomes a worker of a real master.
 
 ARM_CI_CLOUD_IMAGE names the image's file as a publisher has it (arm64, with cloud-init), ARM_CI_CLOUD_USER_DATA a file
-of user-data in addition, where the guest needs one to reach Debian's packages and PyPI. make_cloud_image.sh beside this
-file makes such an image. Emulated the test takes a quarter of an hour.
+of user-data in addition, where the guest needs one to reach Debian's packages and PyPI. Emulated it takes ten minutes.
 """
 
 from __future__ import annotations
