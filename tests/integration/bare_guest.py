@@ -36,9 +36,15 @@ class BareGuest:
         return (self.directory / "console").read_text(errors="replace").replace("\r", "")
 
     def hear(self, timeout_seconds: float = 120) -> dict[str, Any]:
-        """The next line that the guest says."""
+        """The next line of JSON that the guest says; what a UART says of itself is passed over."""
         end = time.monotonic() + timeout_seconds
-        while b"\n" not in self._read:
+        while True:
+            line, newline, rest = self._read.partition(b"\n")
+            if newline:
+                self._read = rest
+                if line.startswith(b"{"):
+                    return dict(json.loads(line))
+                continue
             self.handover.settimeout(max(0.01, end - time.monotonic()))
             try:
                 more = self.handover.recv(4096)
@@ -47,8 +53,6 @@ class BareGuest:
             if not more:
                 raise AssertionError(f"the guest said nothing more\n{self.console()[-4000:]}")
             self._read += more
-        line, _, self._read = self._read.partition(b"\n")
-        return dict(json.loads(line))
 
     def waited_seconds(self) -> float:
         """Since QEMU's start."""

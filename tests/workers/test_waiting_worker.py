@@ -26,10 +26,10 @@ class Channel:
         self._read = b""
 
     def hear(self) -> object:
-        while b"\n" not in self._read:
+        while b"\n" not in self._read.lstrip():
             assert select.select([self.end], [], [], 30)[0], "the worker says nothing"
             self._read += os.read(self.end, 4096)
-        line, _, self._read = self._read.partition(b"\n")
+        line, _, self._read = self._read.lstrip().partition(b"\n")
         return json.loads(line)
 
     def tell(self, text: str) -> None:

@@ -44,6 +44,8 @@ class Host:
         self._port = os.open(port, os.O_RDWR | os.O_NOCTTY)
         if os.isatty(self._port):
             tty.setraw(self._port)
+            # A UART may begin with a character of nobody's, which is to be a line of its own.
+            os.write(self._port, b"\n")
 
     def say(self, **said):
         """Sends one line."""
