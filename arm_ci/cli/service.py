@@ -133,6 +133,8 @@ class Awaited:
 
     variant: Variant
     request_id: int
+    guest: bool = False
+    """Whether the master starts a machine for it."""
     said: str = ""
     said_at: float = 0.0
 
@@ -171,7 +173,8 @@ def _force(
 ) -> Awaited:
     """Forces one variant; without a branch, of its own project's first one."""
     own = {"main_branch": branch or config.projects[variant.project].branches[0], **parameters}
-    return Awaited(variant, master.force(f"force-{variant.project}", variant.name, own, reason))
+    guest = config.boards[variant.board].guest is not None
+    return Awaited(variant, master.force(f"force-{variant.project}", variant.name, own, reason), guest)
 
 
 def _wait(master: Master, awaited: Sequence[Awaited], url: str) -> int:
@@ -203,6 +206,8 @@ def _says(master: Master, awaited: Awaited, request: Mapping[str, Any]) -> str:
     builds = master.builds_of(awaited.request_id)
     if builds and not builds[-1]["complete"]:
         return master.current_step(builds[-1]["buildid"])
+    if awaited.guest:
+        return f"waiting for a guest of board `{awaited.variant.board}`"
     waiting = f"waiting for a worker of board `{awaited.variant.board}`"
     workers = master.connected_workers(request["builderid"])
     if not workers:

@@ -167,6 +167,14 @@ def test_waiting_for_a_board_that_is_not_connected_says_so(master, capsys):
     )
 
 
+def test_a_guest_need_not_be_connected_to_be_waited_for(master, capsys):
+    waiting = {"complete": False, "results": None, "builderid": 3}
+    master.requests = [waiting, {"complete": True, "results": 6, "builderid": 3}]
+    variant = "sample-qemu-virt-arm64-gcc-lld-ninja-full"
+    assert force("--variant", variant, "--wait") == 1
+    assert capsys.readouterr().out.splitlines()[0] == f"  {variant}: waiting for a guest of board `qemu-virt-arm64`"
+
+
 def test_waiting_for_a_board_that_is_busy_does_not_say_that_it_is_not_connected(master, capsys):
     waiting = {"complete": False, "results": None, "builderid": 3}
     master.requests = [waiting, {"complete": True, "results": 6, "builderid": 3}]
