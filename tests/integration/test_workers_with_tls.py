@@ -65,7 +65,7 @@ def test_a_worker_that_has_the_certificate_connects(site, port, workers, tmp_pat
     workers.append(worker)
     worker.start()
     wait_for(lambda: connected(site, "board-1"))
-    assert "Connected to buildmaster; worker is ready" in worker.said()
+    wait_for(lambda: "Connected to buildmaster; worker is ready" in worker.said())
     assert "is silent" not in worker.said()
     assert listed(site)["board-1"]["state"] == "connected"
     worker.stop()
@@ -89,7 +89,7 @@ def test_a_worker_that_trusts_another_certificate_says_so_and_shows_no_password(
 
 
 def test_a_worker_without_tls_is_not_let_in_there_and_wonders(site, port, workers, tmp_path) -> None:
-    worker = BoardWorker.make(tmp_path / "board", port, "board-2", password(site, "board-2"), None)
+    worker = BoardWorker.make(tmp_path / "board", port, "board-2", password(site, "board-2"), None, silence_seconds=1)
     workers.append(worker)
     worker.start()
     wait_for(lambda: f"the master at 127.0.0.1:{port} is silent: does it expect TLS?" in worker.said())

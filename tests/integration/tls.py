@@ -21,7 +21,9 @@ class BoardWorker:
     process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def make(cls, directory: Path, port: int, name: str, password: str, certificate: Path | None) -> BoardWorker:
+    def make(
+        cls, directory: Path, port: int, name: str, password: str, certificate: Path | None, silence_seconds: int = 20
+    ) -> BoardWorker:
         """Writes what bootstrap.sh writes into /etc, with the certificate to trust."""
         (directory / "trusted").mkdir(parents=True)
         (directory / "work").mkdir()
@@ -30,7 +32,7 @@ class BoardWorker:
         (directory / "secret").write_text(f"{password}\n")
         body = _SCRIPT.partition("cat <<'TAC'\n")[2].partition("\nTAC\n")[0]
         assert "SILENCE_SECONDS = 20\n" in body
-        body = body.replace("SILENCE_SECONDS = 20\n", "SILENCE_SECONDS = 1\n")
+        body = body.replace("SILENCE_SECONDS = 20\n", f"SILENCE_SECONDS = {silence_seconds}\n")
         head = f'host, port, name = "127.0.0.1", {port}, "{name}"\ndirectory = "{directory}"\n'
         (directory / "buildbot.tac").write_text(f"{head}{body}\n")
         return cls(directory)
