@@ -51,9 +51,9 @@ def site(tmp_path_factory):
     projects = "".join(
         PROJECT.format(name=name, sample=ROOT / "samples" / "hungry", compile=megabytes, board=board)
         for name, megabytes, board in (
-            ("small", 60, "qemu-virt-arm64"),
+            ("small", 100, "qemu-virt-arm64"),
             ("big", 700, "tight"),
-            ("pi", 60, "qemu-raspi3b"),
+            ("pi", 100, "qemu-raspi3b"),
         )
     )
     workers = "guest-1: {board: qemu-virt-arm64}\nguest-2: {board: tight}\nguest-3: {board: qemu-raspi3b}\n"
