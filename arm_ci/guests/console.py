@@ -13,8 +13,9 @@ _CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 class Console:
     """Takes what comes, as it comes."""
 
-    HEAD_BYTES = 256 << 10
-    TAIL_BYTES = 256 << 10
+    # Both together, with three bytes for each that is no text, fit into a line of the keeper (qmp.Lines).
+    HEAD_BYTES = 128 << 10
+    TAIL_BYTES = 128 << 10
 
     def __init__(self) -> None:
         self._head = bytearray()

@@ -17,7 +17,7 @@ from typing import IO, Any
 from arm_ci.guests.console import Console
 from arm_ci.guests.errors import GuestError
 from arm_ci.guests.machine import Channels
-from arm_ci.guests.qmp import Lines, Qmp, QmpError
+from arm_ci.guests.qmp import Lines, Qmp
 
 _CHUNK = 1 << 16
 _PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -208,7 +208,7 @@ class Emulator:
             try:
                 self.qmp.send("quit")
                 self._process.wait(END_SECONDS)
-            except (OSError, QmpError, subprocess.TimeoutExpired):
+            except (OSError, subprocess.TimeoutExpired):
                 self._process.kill()
                 self._process.wait()
         self._selector.close()

@@ -18,8 +18,13 @@ class GuestError(Exception):
         """Whether it may go well next time, with nothing mended: QEMU was killed, the guest was too slow."""
 
 
+def not_installed(what: str, package: str) -> str:
+    """The sentence about something that one of Debian's packages brings, with the command that installs it."""
+    return f"{what} is not installed: sudo apt-get install --no-install-recommends {package}"
+
+
 class MissingToolError(ImageError):
     """A program or a file of another package is not installed; the message has the command that installs it."""
 
     def __init__(self, what: str, package: str) -> None:
-        super().__init__(f"{what} is not installed: sudo apt-get install --no-install-recommends {package}")
+        super().__init__(not_installed(what, package))

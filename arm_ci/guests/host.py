@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from arm_ci.guests.errors import GuestError
+from arm_ci.guests.errors import GuestError, not_installed
 from arm_ci.guests.machine import PACKAGE, PROGRAMS, Machine, accelerator
 
 RESERVE_BYTES = 1 << 30
@@ -19,7 +19,7 @@ def require_programs(architecture: str) -> str:
     program = PROGRAMS[architecture]
     for name, package in ((program, PACKAGE), ("qemu-img", "qemu-utils")):
         if shutil.which(name) is None:
-            raise GuestError(f"{name} is not installed: sudo apt-get install --no-install-recommends {package}")
+            raise GuestError(not_installed(name, package))
     return str(shutil.which(program))
 
 

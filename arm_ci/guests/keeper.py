@@ -146,8 +146,8 @@ def _seed(image: Image, directory: Path, request: Request) -> tuple[str, ...]:
 
 def _say(event: str, **more: Any) -> None:
     try:
-        sys.stdout.write(json.dumps({"event": event, **more}) + "\n")
-        sys.stdout.flush()
+        sys.stdout.buffer.write(json.dumps({"event": event, **more}, ensure_ascii=False).encode() + b"\n")
+        sys.stdout.buffer.flush()
     except OSError:
         # The master is gone; standard input says so too.
         pass

@@ -247,6 +247,7 @@ class GuestWorker(AbstractLatentWorker):
 
     def start_instance(self, _build: Any) -> defer.Deferred[bool]:
         """Begins to start the guest. It returns at once: Buildbot can stop only what has begun."""
+        self._latest = None
         if refusal := self._capacity.refusal(self._wants):
             return defer.fail(GuestDidNotComeUp(refusal, ""))
         self._try += 1

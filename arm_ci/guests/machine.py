@@ -14,13 +14,14 @@ from arm_ci.guests.image import Image
 PROGRAMS = {"arm64": "qemu-system-aarch64", "armhf": "qemu-system-arm"}
 PACKAGE = "qemu-system-arm"
 """Debian's package with both programs."""
-MACHINES = ("virt", "raspi3b")
+# Without LPAE the kernel of armhf cannot reach what lies above 4 GB.
+VIRT = {"arm64": "virt", "armhf": "virt,highmem=off"}
+"""QEMU's machine `virt` as its option says it."""
 HANDOVER_PORT = "arm-ci.handover"
 RASPI3B_BYTES = 1 << 30
-RASPI3B_CORES = 4
 OVERHEAD_BYTES = 160 << 20
 """What QEMU takes beside the guest's RAM: its code, translated code (TCG), the copies of disks."""
-_DEFAULT_CPU = {"arm64": "cortex-a53", "armhf": "cortex-a15"}
+DEFAULT_CPU = {"arm64": "cortex-a53", "armhf": "cortex-a15"}
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def command(
     """
     words = [PROGRAMS[image.architecture], "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
     words += ["-name", "arm-ci-guest", "-machine", _machine(image), "-accel", _accelerator(accelerated_by)]
-    words += ["-cpu", "host" if accelerated_by == "kvm" else machine.cpu or _DEFAULT_CPU[image.architecture]]
+    words += ["-cpu", "host" if accelerated_by == "kvm" else machine.cpu or DEFAULT_CPU[image.architecture]]
     words += ["-smp", str(machine.cpus), "-m", f"{machine.memory_bytes >> 20}M"]
     for option, file in (("-kernel", image.kernel), ("-initrd", image.initrd), ("-dtb", image.devicetree)):
         if file:
@@ -105,10 +106,7 @@ def command(
 
 
 def _machine(image: Image) -> str:
-    if image.machine == "raspi3b":
-        return "raspi3b"
-    # Without LPAE the kernel of armhf cannot reach what lies above 4 GB.
-    return "virt,highmem=off" if image.architecture == "armhf" else "virt"
+    return VIRT[image.architecture] if image.machine == "virt" else image.machine
 
 
 def _accelerator(name: str) -> str:

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from arm_ci.guests import namespace
+from arm_ci.guests import machine, namespace
 from arm_ci.guests.errors import ImageError
 
 PROGRAMS = {
@@ -22,8 +22,6 @@ PROGRAMS = {
     "qemu-img": "qemu-utils",
 }
 """What making an image runs, and Debian's package of each."""
-EMULATORS = {"arm64": ("qemu-system-aarch64", "qemu-system-arm"), "armhf": ("qemu-system-arm", "qemu-system-arm")}
-"""What runs a guest of an architecture, and Debian's package of it."""
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 RANGES = (Path("/etc/subuid"), Path("/etc/subgid"))
@@ -33,8 +31,7 @@ def check(architecture: str, emulator: bool) -> None:
     """Raises ImageError with everything that making an image lacks here; `emulator`: QEMU itself is needed, too."""
     programs = dict(PROGRAMS)
     if emulator:
-        program, package = EMULATORS[architecture]
-        programs[program] = package
+        programs[machine.PROGRAMS[architecture]] = machine.PACKAGE
     lacking = missing(programs)
     packages = [programs[each] for each in lacking]
     if not KEYRING.is_file():

@@ -10,11 +10,8 @@ from pathlib import Path
 
 from arm_ci.guests import namespace
 from arm_ci.guests.errors import ImageError
+from arm_ci.guests.machine import DEFAULT_CPU, PROGRAMS, VIRT
 
-_MACHINES = {
-    "arm64": ["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a57"],
-    "armhf": ["qemu-system-arm", "-M", "virt,highmem=off", "-cpu", "cortex-a15"],
-}
 _MEMORY_MB = 1024
 _DONE = "arm_ci: second stage: done"
 _SAY_SECONDS = 15.0
@@ -41,7 +38,7 @@ def run(
     console = directory / "console"
     command = [
         *namespace.as_ourselves(),
-        *_MACHINES[architecture],
+        *(PROGRAMS[architecture], "-M", VIRT[architecture], "-cpu", DEFAULT_CPU[architecture]),
         *("-smp", "2", "-m", str(_MEMORY_MB), "-display", "none", "-monitor", "none", "-no-reboot", "-nic", "none"),
         *("-kernel", str(directory / kernel), "-initrd", str(directory / initrd), "-append", append),
         *("-drive", f"if=none,id=root,file={directory / disk},format=raw,cache=unsafe,discard=unmap"),

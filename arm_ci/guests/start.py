@@ -200,18 +200,22 @@ class Starter:
 def wait_for(state: str, emulator: Emulator, seconds: float) -> None:
     """Waits until the guest says that it is in this state. Raises GuestError when it fails, ends or says nothing."""
 
-    def said() -> bool:
-        return any(each.get("state") in (state, "failed") for each in emulator.said) or bool(emulator.console.fault())
+    def is_there() -> bool:
+        return any(each.get("state") == state for each in emulator.said)
 
-    if not emulator.until(said, seconds):
+    def fault() -> str:
+        for each in emulator.said:
+            if each.get("state") == "failed":
+                return f"the worker in the guest could not start: {each.get('why')}"
+        # A machine that cannot switch itself off stays halted.
+        why = emulator.console.fault()
+        return f"the guest did not come up: {why}" if why else ""
+
+    if not emulator.until(lambda: is_there() or bool(fault()), seconds):
         why = f"the guest was not `{state}` within {seconds:g} s"
         raise GuestError(why, emulator.console.tail(), transient=True)
-    if not emulator.said:
-        # A machine that cannot switch itself off stays halted.
-        raise GuestError(f"the guest did not come up: {emulator.console.fault()}", emulator.console.tail())
-    for each in emulator.said:
-        if each.get("state") == "failed":
-            raise GuestError(f"the worker in the guest could not start: {each.get('why')}", emulator.console.tail())
+    if why := fault():
+        raise GuestError(why, emulator.console.tail())
     emulator.said.clear()
 
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -328,11 +327,10 @@ def test_nothing_that_a_log_holds_raises(lines):
 @pytest.mark.parametrize(
     "piece", [" ", "[", "a.", "Killed process 1 (", "kernel: ", ",task=", "\x1b[0", "9", "[ 1] 1 1 "]
 )
-def test_a_line_without_end_takes_no_time(piece):
+def test_a_line_without_end_is_read_to_its_end(piece):
+    # Anything that looks at each byte more than a few times would not come back for hours.
     line = piece * (8_000_000 // len(piece))
-    start = time.perf_counter()
     assert parse_oom_records([CGROUP_6_1[9], line, line]) == []
-    assert time.perf_counter() - start < 1
 
 
 @pytest.mark.parametrize(

@@ -4,26 +4,21 @@ The board is a virtual machine; ARM_CI_TEST_IMAGES names a directory that keeps 
 """
 
 import json
-import os
 import re
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import systemd_board
-from running import PROJECTS, ROOT, Site, free_port, wait_for
+from guest_images import kept_images, made_image, served_sample
+from running import PROJECTS, Site, free_port, wait_for
 from systemd_board import Board
 from virtual_machine import HOST_ADDRESS
 
-from arm_ci.cli import repositories
-from arm_ci.guests import making, prerequisites, recipe
-from arm_ci.guests.errors import ImageError
-from arm_ci.guests.image import Image, ImageStore
+from arm_ci.guests.image import Image
 
 pytestmark = [pytest.mark.integration, pytest.mark.guest]
 
-WORKERS = ROOT / "workers"
 NAME = "board-1"
 VARIANT = "sample-rpi4-gcc-bfd-ninja-full"
 MEMORY_MB = 1024
@@ -36,26 +31,13 @@ UNIT = "arm-ci-worker.service"
 def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
     if reason := systemd_board.missing():
         pytest.skip(reason)
-    try:
-        prerequisites.check("arm64", emulator=True)
-    except ImageError as error:
-        pytest.skip(str(error))
-    kept = os.environ.get("ARM_CI_TEST_IMAGES")
-    store = ImageStore(Path(kept) if kept else tmp_path_factory.mktemp("images"))
-    wanted = recipe.read(WORKERS / "images", "debian-12-arm64-systemd")
-    return making.make_image(store, wanted, WORKERS / "guest", print)[0]
+    return made_image("debian-12-arm64-systemd", kept_images(tmp_path_factory.mktemp("images")))
 
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The sample's address as the board sees it."""
-    directory = tmp_path_factory.mktemp("served")
-    repositories.update(directory / "sample.git", ROOT / "samples" / "hungry", "main", "sample")
-    port = free_port()
-    command = ["git", "daemon", "--listen=127.0.0.1", f"--port={port}", "--export-all", f"--base-path={directory}"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as daemon:
-        yield f"git://{HOST_ADDRESS}:{port}/sample.git"
-        daemon.terminate()
+    with served_sample(tmp_path_factory.mktemp("served")) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -3,17 +3,12 @@
 Images are made first; ARM_CI_TEST_IMAGES names a directory that keeps them for the next run.
 """
 
-import os
 import re
-from pathlib import Path
 
 import pytest
+from guest_images import kept_images, made_image
 from provoking import SOURCE, Provoked
 from running import ROOT, Site, wait_for
-
-from arm_ci.guests import making, prerequisites, recipe
-from arm_ci.guests.errors import ImageError
-from arm_ci.guests.image import ImageStore
 
 pytestmark = [pytest.mark.integration, pytest.mark.guest]
 
@@ -43,10 +38,6 @@ tight:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    try:
-        prerequisites.check("arm64", emulator=True)
-    except ImageError as error:
-        pytest.skip(str(error))
     directory = tmp_path_factory.mktemp("site")
     projects = "".join(
         PROJECT.format(name=name, sample=ROOT / "samples" / "hungry", compile=megabytes, board=board)
@@ -65,13 +56,12 @@ def site(tmp_path_factory):
     for name in ("small", "big", "pi"):
         (patches / name).symlink_to(ROOT / "patches" / "sample")
     site.write_site(patches)
-    kept = os.environ.get("ARM_CI_TEST_IMAGES")
     site.state.mkdir(exist_ok=True)
-    if kept:
-        (site.state / "images").symlink_to(Path(kept).resolve())
-    for image in IMAGES:
-        wanted = recipe.read(ROOT / "workers" / "images", image)
-        making.make_image(ImageStore(site.state / "images"), wanted, ROOT / "workers" / "guest", print)
+    images = kept_images(site.state / "images")
+    if images != site.state / "images":
+        (site.state / "images").symlink_to(images)
+    for name in IMAGES:
+        made_image(name, images)
     started = site.arm_ci("start")
     assert started.returncode == 0, started.stderr
     yield site
