@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +133,8 @@ def facts(**different: Any) -> Facts:
         "may_install": False,
     }
     return Facts(**{**standard, **different})
+
+
+def probe_answer(found: Facts, **machine: object) -> dict[str, object]:
+    """What the agent's probe answers on a worker with these facts."""
+    return {**asdict(found), "machine_facts": machine, "sight": {"unseen": []}}

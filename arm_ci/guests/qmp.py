@@ -17,7 +17,7 @@ class QmpError(Exception):
 class Lines:
     """What came over a socket, line by line; an unfinished line waits for its end, one of over 1 MB is thrown away."""
 
-    _MOST_BYTES = 1 << 20
+    MOST_BYTES = 1 << 20
 
     def __init__(self) -> None:
         self._rest = b""
@@ -25,7 +25,7 @@ class Lines:
     def feed(self, data: bytes) -> list[bytes]:
         """The lines that these bytes end, without their ends."""
         *lines, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > self._MOST_BYTES:
+        if len(self._rest) > self.MOST_BYTES:
             self._rest = b""
         return lines
 

@@ -95,6 +95,8 @@ class Fake:
 
     def boot(self) -> None:
         self.console.sendall(b"[    0.000000] Booting Linux\r\n")
+        if (how := self.fault("flood")) is not None:
+            self.console.sendall(bytes.fromhex(how) * (1 << 20))
         if (why := self.fault("panic")) is not None:
             self.console.sendall(f"[    0.5] Kernel panic - not syncing: {why}\r\n".encode())
             sys.exit(0)

@@ -13,6 +13,7 @@ import fake_qemu
 import pytest
 
 from arm_ci.guests.image import Image, ImageStore
+from arm_ci.guests.qmp import Lines
 from arm_ci.guests.start import CONNECTING_SECONDS
 
 PASSWORD = "sesame-0815"
@@ -362,3 +363,15 @@ def test_the_console_is_there_while_the_guest_runs(stand) -> None:
         say(keeper, do="console")
         said, _ = until(keeper, "console")
     assert said["text"].startswith("[    0.000000] Booting Linux\n")
+
+
+@pytest.mark.parametrize("byte", ["ff", "22", "5c", "e2"])
+def test_a_flood_on_the_console_does_not_keep_the_cause_from_the_master(stand, byte) -> None:
+    stand.make_image(resumes=False)
+    (stand.faults / "flood").write_text(byte)
+    (stand.faults / "failed").write_text("no room")
+    with stand.keeper() as keeper:
+        lines = Lines().feed(keeper.stdout.read().encode())
+    ended = json.loads(lines[-1])
+    assert (ended["event"], ended["cause"]) == ("ended", "the worker in the guest could not start: no room")
+    assert max(map(len, lines)) < Lines.MOST_BYTES

@@ -49,7 +49,7 @@ guest:
   guest: {image: IMAGE}
 """
 BUILD_SECONDS = 900
-NOTHING, KILLED = "nothing", r"worker lost: .*QEMU was killed by signal 9 \(SIGKILL\) after .*; built again, 2 of 3"
+NOTHING = "nothing"
 FAULTS = (
     NOTHING,
     "QEMU killed while it comes up",
@@ -187,11 +187,13 @@ class Cycle:
         ImageStore(self.stand.site.state / "images").remove(self.stand.image.name)
 
     def _corrupt(self) -> None:
-        for state in (self.stand.site.state / "images" / self.stand.image.name / "snapshots").glob("*/state"):
-            size = state.stat().st_size
-            with state.open("r+b") as file:
-                file.seek(self.dice.randrange(size))
-                file.write(b"corrupted")
+        snapshots = self.stand.site.state / "images" / self.stand.image.name / "snapshots"
+        if not list(snapshots.glob("*/state")):
+            self.run(NOTHING)
+        (state,) = snapshots.glob("*/state")
+        with state.open("r+b") as file:
+            file.seek(self.dice.randrange(state.stat().st_size))
+            file.write(b"corrupted")
 
     def _fill(self) -> None:
         self.stand.runs.mkdir(exist_ok=True)
@@ -221,21 +223,45 @@ class Cycle:
         self.stand.start()
 
 
-def fault_in(fault: str, builds: list[dict[str, Any]]) -> str:
-    """What is wrong with how a request ended; empty: it is the truth."""
+_KILLED = r"worker lost: .*: QEMU was killed by signal 9 \(SIGKILL\) after .*; built again, [23] of 3"
+_KEEPER = r"worker lost: .*: the process that keeps the guest ended: .*; built again, [23] of 3"
+EARLIER = {
+    "QEMU killed while it comes up": _KILLED,
+    "QEMU killed right after the handshake": _KILLED,
+    "QEMU killed in the build": _KILLED,
+    "keeper killed": _KEEPER,
+    "master killed": r"interrupted: the master died; built again",
+    "disk full": r"worker lost: .*there is no room on this machine for what it writes.*; built again, [23] of 3",
+}
+"""What the builds before a request's last one say, by fault; for others there is none before."""
+LAST = {
+    "image deleted": (EXCEPTION, r"no guest: there is no image .*"),
+    "disk full": (FAILURE, r"worker-lost: .*there is no room on this machine for what it writes.*"),
+}
+"""How a request's last build ends, by fault; others end well."""
+CAME = {
+    NOTHING: r"guest resumed in .*",
+    "snapshot corrupted": r"guest booted in .*, because the snapshot could not be resumed: .*",
+}
+"""How the last build's guest came up, by fault."""
+BOOTED = r"guest booted in .*, because the snapshot could not be resumed: QEMU was killed by signal 9 \(SIGKILL\)"
+
+
+def fault_in(fault: str, builds: list[dict[str, Any]], came: str) -> str:
+    """What is wrong with how a request ended; empty: it is the truth. `came`: how its last guest came up."""
     *others, last = [(each["results"], each["state_string"]) for each in builds]
-    if any(result != RETRY for result, _ in others):
-        return f"built again after {others}"
-    told = {
-        "image deleted": (EXCEPTION, r"no guest: there is no image .*"),
-        "disk full": (FAILURE, r"worker-lost: .*there is no room on this machine for what it writes.*"),
-    }
-    results, pattern = told.get(fault, (SUCCESS, r".*"))
+    results, pattern = LAST.get(fault, (SUCCESS, r".*"))
     if last[0] != results or not re.fullmatch(pattern, last[1]):
         return f"ended with {last}"
-    for _, sentence in others:
-        if not re.match(r"worker lost: |interrupted: the master died", sentence):
-            return f"an earlier build says `{sentence}`"
+    if fault in CAME and not re.fullmatch(CAME[fault], came):
+        return f"the guest came up as `{came}`"
+    if not others and fault in EARLIER:
+        # Killed while it resumed: the same guest then boots.
+        early = fault == "QEMU killed while it comes up" and re.fullmatch(BOOTED, came)
+        return "" if early else f"nothing was lost; the guest came up as `{came}`"
+    for result, sentence in others:
+        if result != RETRY or not re.fullmatch(EARLIER.get(fault, "nothing"), sentence):
+            return f"an earlier build ended with {result}, `{sentence}`"
     return ""
 
 
@@ -263,17 +289,18 @@ def main() -> int:
             began = time.monotonic()
             try:
                 builds = Cycle(stand, dice).run(fault)
-                wrong = fault_in(fault, builds)
+                came = str(stand.site.steps(builds[-1])["worker_preparation"]["state_string"])
+                wrong = fault_in(fault, builds, came)
                 said = builds[-1]["state_string"]
             except AssertionError as error:
-                wrong, said, builds = str(error), "", []
+                wrong, said, came, builds = str(error), "", "", []
             try:
                 wait_for(lambda: not stand.left(), 30)
             except AssertionError:
                 wrong += f"; left: {stand.left()}"
             endings[fault, "wrong" if wrong else "right"] += 1
             seconds = time.monotonic() - began
-            print(f"{number:3} {fault}: {len(builds)} builds, {seconds:.0f} s: {said or 'success'} {wrong}", flush=True)
+            print(f"{number:3} {fault}: {len(builds)} builds, {seconds:.0f} s: {came}; {said} {wrong}", flush=True)
             findings += [f"{number} {fault}: {wrong}"] if wrong else []
         after = stand.listening()
     finally:
