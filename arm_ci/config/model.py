@@ -50,9 +50,6 @@ Name = Annotated[str, "name"]
 TERMINAL = "arm-ci"
 """The person as whom `arm-ci force` logs in where people do: whoever may read its file may start builds."""
 
-GIT_FOR_GUESTS = "10.0.2.100"
-"""Where guests find git for repositories of this machine, in QEMU's user network; nobody else can reach it."""
-
 AXES = ("project", "board", "compiler", "linker", "generator", "debug_info")
 
 
@@ -438,11 +435,6 @@ class Config:
         if "://" in address or (":" in address and not address.startswith(("/", "."))):
             return address
         return str(self.path(address))
-
-    def repository_url_on(self, project: Project, board: Board) -> str:
-        """Where a worker of this board fetches a project from: a guest has no directory of this machine."""
-        url = self.repository_url(project)
-        return f"git://{GIT_FOR_GUESTS}{url}" if board.guest is not None and url.startswith("/") else url
 
     def connects(self, worker: Worker) -> bool:
         """Whether a worker is a machine that connects with a password of its own, neither local nor a guest."""

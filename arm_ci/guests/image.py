@@ -5,9 +5,7 @@ An image is never changed once it is in the store: guests write into overlays.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -17,6 +15,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from arm_ci.guests import namespace
+from arm_ci.guests.directories import locked, private_directory, sweep
 from arm_ci.guests.errors import ImageError
 
 MANIFEST = "image.json"
@@ -107,7 +106,7 @@ class ImageStore:
         place = self._place(name)
         if not place.is_dir():
             raise ImageError(f"there is no image `{name}`")
-        with self._locked():
+        with locked(self.directory):
             grave = self._private()
             place.rename(grave / name)
             shutil.rmtree(grave)
@@ -118,29 +117,13 @@ class ImageStore:
 
         What others left half made that were killed is removed, too.
         """
-        self.directory.mkdir(parents=True, exist_ok=True)
-        self.tidy()
-        with self._locked():
-            directory = self._private()
-            lock = os.open(directory, os.O_RDONLY)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
+        with private_directory(self.directory, _HALF_MADE, namespace.remove) as directory:
             yield directory
-        finally:
-            if directory.exists():
-                namespace.remove(directory)
-            os.close(lock)
 
     @contextmanager
     def only_maker(self, name: str, wait: Callable[[], None]) -> Iterator[None]:
         """A block that one process at a time is in for an image's name; `wait` is called before it has to wait."""
-        self.directory.mkdir(parents=True, exist_ok=True)
-        with (self.directory / f".{name}.lock").open("w", encoding="utf-8") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                wait()
-                fcntl.flock(file, fcntl.LOCK_EX)
+        with locked(self.directory / f".{name}.lock", wait):
             yield
 
     def publish(self, image: Image) -> Image:
@@ -152,7 +135,7 @@ class ImageStore:
         text = json.dumps({"schema": SCHEMA, **said}, indent=1, sort_keys=True)
         (image.directory / MANIFEST).write_text(text + "\n", encoding="utf-8")
         place = self.directory / image.name
-        with self._locked():
+        with locked(self.directory):
             grave = self._private()
             if place.exists():
                 place.rename(grave / image.name)
@@ -160,30 +143,9 @@ class ImageStore:
             shutil.rmtree(grave)
         return self.get(image.name)
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """A block that one process at a time is in: nobody's new directory is taken for an abandoned one."""
-        lock = os.open(self.directory, os.O_RDONLY)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
-
     def tidy(self) -> None:
-        """Removes what makers left half made that were killed: the lock on its directory ended with a maker."""
-        if not self.directory.is_dir():
-            return
-        with self._locked():
-            for directory in self.directory.glob(f"{_HALF_MADE}*"):
-                lock = os.open(directory, os.O_RDONLY)
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    namespace.remove(directory)
-                except BlockingIOError:
-                    continue
-                finally:
-                    os.close(lock)
+        """Removes what makers left half made that were killed."""
+        sweep(self.directory, _HALF_MADE, namespace.remove)
 
     def _place(self, name: str) -> Path:
         if not NAME.fullmatch(name):

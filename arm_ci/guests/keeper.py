@@ -21,7 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from arm_ci.guests.directories import run_directory
+from arm_ci.guests.directories import RUN, private_directory
 from arm_ci.guests.emulator import Emulator
 from arm_ci.guests.errors import GuestError, ImageError
 from arm_ci.guests.image import Image, ImageStore
@@ -80,7 +80,7 @@ class Keeper:
                 f"image `{image.name}` is made for QEMU's machine {image.machine}, and the board has {request.machine}"
             )
         machine = Machine(request.cpus, request.memory_bytes, request.swap_bytes, request.cpu)
-        with run_directory(Path(request.runs)) as directory:
+        with private_directory(Path(request.runs), RUN) as directory:
             extra = _seed(image, directory, request)
             plan = Plan(image, machine, directory, request.boot_seconds, request.network, extra)
             started = Starter(plan, lambda sentence: _say("tell", text=sentence), self._listen).start()

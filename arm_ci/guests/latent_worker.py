@@ -23,7 +23,7 @@ from twisted.python import failure, log
 
 from arm_ci.guests import host
 from arm_ci.guests.capacity import Capacity
-from arm_ci.guests.directories import sweep
+from arm_ci.guests.directories import RUN, sweep
 from arm_ci.guests.machine import Machine
 from arm_ci.guests.qmp import Lines
 
@@ -192,7 +192,7 @@ class GuestWorker(AbstractLatentWorker):
     ) -> Any:
         """Takes its settings; a guest that runs keeps those that it has."""
         # What a keeper left that was killed outright, or by the machine's end.
-        sweep(Path(runs))
+        sweep(Path(runs), RUN)
         self._wants = guest
         self._most = most_bytes, cores
         self._request = {

@@ -72,7 +72,7 @@ def find(image: Image, its_key: str) -> Snapshot | None:
 
 
 def lock(image: Image, its_key: str) -> Path:
-    """The file to lock while one makes the snapshot (directories.exclusive)."""
+    """The file to lock while one makes the snapshot (directories.locked)."""
     return image.directory / "snapshots" / f"{its_key}.lock"
 
 

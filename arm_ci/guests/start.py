@@ -11,7 +11,7 @@ from pathlib import Path
 
 from arm_ci.guests import disks as disk_files
 from arm_ci.guests import host, snapshot
-from arm_ci.guests.directories import exclusive
+from arm_ci.guests.directories import locked
 from arm_ci.guests.emulator import Emulator
 from arm_ci.guests.errors import GuestError
 from arm_ci.guests.image import Image
@@ -80,7 +80,7 @@ class Starter:
         if not self._plan.image.resumes:
             return Started(self._booted(self._plan.directory)[0], "booted", "")
         # Two guests of one image wait for one another's snapshot.
-        with exclusive(snapshot.lock(self._plan.image, self._key())):
+        with locked(snapshot.lock(self._plan.image, self._key())):
             saved, why = snapshot.find(self._plan.image, self._key()), ""
             made = saved is None
             if saved is None:

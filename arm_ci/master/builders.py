@@ -11,6 +11,7 @@ from buildbot.process.factory import BuildFactory
 from buildbot.process.project import Project as BuildbotProject
 
 from arm_ci.config.model import Config, Project, Variant
+from arm_ci.guests import git_service
 from arm_ci.master.building import VariantBuild
 
 
@@ -35,7 +36,7 @@ def steps(config: Config, variant: Variant) -> list[Any]:
     recipe = Recipe(config, variant)
     return [
         CheckWorker(recipe),
-        source_step(config, config.projects[variant.project], config.boards[variant.board]),
+        source_step(config.projects[variant.project], _repository(config, variant)),
         ForcedPatch(recipe),
         PatchSet(recipe),
         Prerequisites(recipe),
@@ -46,6 +47,12 @@ def steps(config: Config, variant: Variant) -> list[Any]:
         Artefacts(recipe, str(artefacts_directory(config))),
         Summary(recipe),
     ]
+
+
+def _repository(config: Config, variant: Variant) -> str:
+    """Where the variant's worker fetches from: a guest has no directory of this machine."""
+    address = config.repository_url(config.projects[variant.project])
+    return address if config.boards[variant.board].guest is None else git_service.url(address)
 
 
 def artefacts_directory(config: Config) -> Path:

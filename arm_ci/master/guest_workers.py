@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Sequence
 from typing import Any
 
-from arm_ci.config.model import GIT_FOR_GUESTS, Board, Config, Worker
+from arm_ci.config.model import Board, Config, Worker
+from arm_ci.guests import git_service
 from arm_ci.guests.latent_worker import GuestWorker
 from arm_ci.guests.machine import RASPI3B_BYTES, Machine
 
-_GIT_PORT = 9418
 _KERNEL_BYTES = 32 << 20
 _KERNEL_SHARE = 50
 
@@ -29,7 +27,7 @@ def guest_worker(config: Config, worker: Worker, properties: dict[str, str]) -> 
         kind=guest.machine,
         runs=str(state / "guests"),
         guest=Machine(board.cores, ram_bytes(board), board.swap, guest.cpu),
-        network=git_option(_repositories(config, board)),
+        network=git_service.network_option(_repositories(config, board)),
         port=config.site.workers.port,
         boot_seconds=float(guest.boot),
         most_bytes=config.site.guests.memory,
@@ -41,19 +39,7 @@ def guest_worker(config: Config, worker: Worker, properties: dict[str, str]) -> 
 def _repositories(config: Config, board: Board) -> list[str]:
     """Those of this machine that the board's builds fetch from."""
     projects = [each for each in config.projects.values() if board.name in each.matrix.boards]
-    return sorted({url for url in map(config.repository_url, projects) if url.startswith("/")})
-
-
-def git_option(repositories: Sequence[str]) -> str:
-    """The option of QEMU's user network that serves these repositories, read-only, to the guest and to nobody else.
-
-    QEMU starts `git daemon` for each connection, with that as its standard input and output.
-    """
-    if not repositories:
-        return ""
-    words = ["git", "daemon", "--inetd", "--export-all", "--strict-paths", *repositories]
-    command = shlex.join(words).replace(",", ",,")
-    return f"guestfwd=tcp:{GIT_FOR_GUESTS}:{_GIT_PORT}-cmd:{command}"
+    return sorted({url for url in map(config.repository_url, projects) if git_service.is_here(url)})
 
 
 def ram_bytes(board: Board) -> int:

@@ -13,7 +13,7 @@ from buildbot.plugins import steps
 from buildbot.process.results import CANCELLED, RETRY, SUCCESS
 from twisted.internet import defer
 
-from arm_ci.config.model import Board, Config, Project
+from arm_ci.config.model import Project
 from arm_ci.steps.base import LONGEST_SENTENCE, LineObserver
 
 # Asking again does not make these appear.
@@ -55,11 +55,14 @@ class Source(steps.Git):
         return {"step": sentence, "build": f"{self.name}: {sentence}"}
 
 
-def source_step(config: Config, project: Project, board: Board) -> Any:
-    """The Git step of a project: a clean checkout of the revision, whatever the last build left behind."""
+def source_step(project: Project, repository: str) -> Any:
+    """The Git step of a project: a clean checkout of the revision, whatever the last build left behind.
+
+    `repository` is its address as the worker knows it.
+    """
     return Source(
         name="source",
-        repourl=config.repository_url_on(project, board),
+        repourl=repository,
         branch=project.branches[0],
         mode="full",
         method="fresh",

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from arm_ci.guests.directories import run_directory, sweep
+from arm_ci.guests.directories import RUN, private_directory, sweep
 
 OWNER = """
 import sys, time
 from pathlib import Path
-from arm_ci.guests.directories import run_directory
-with run_directory(Path(sys.argv[1])) as directory:
+from arm_ci.guests.directories import RUN, private_directory
+with private_directory(Path(sys.argv[1]), RUN) as directory:
     (directory / "disk").write_text("x")
     print(directory, flush=True)
     time.sleep(1000)
@@ -29,14 +29,14 @@ def owner(tmp_path):
 
 
 def test_it_goes_with_the_block(tmp_path) -> None:
-    with run_directory(tmp_path) as directory:
+    with private_directory(tmp_path, RUN) as directory:
         (directory / "disk").write_text("x")
     assert not directory.exists()
 
 
 def test_what_somebody_holds_stays(owner, tmp_path) -> None:
     _, theirs = owner
-    with run_directory(tmp_path / "runs") as ours:
+    with private_directory(tmp_path / "runs", RUN) as ours:
         assert ours != theirs
         assert (theirs / "disk").exists()
 
@@ -47,13 +47,13 @@ def test_what_a_killed_owner_left_is_removed_by_the_next(owner, tmp_path, number
     process.send_signal(number)
     process.wait()
     assert theirs.exists()
-    with run_directory(tmp_path / "runs"):
+    with private_directory(tmp_path / "runs", RUN):
         assert not theirs.exists()
 
 
 def test_one_that_was_killed_before_it_had_a_lock_is_removed_too(tmp_path) -> None:
     (tmp_path / "run-half").mkdir()
     (tmp_path / "image").mkdir()
-    sweep(tmp_path)
+    sweep(tmp_path, RUN)
     assert not (tmp_path / "run-half").exists()
     assert (tmp_path / "image").exists()

@@ -7,7 +7,7 @@ from buildbot.plugins import worker
 
 from arm_ci.config.model import Guest, Worker
 from arm_ci.guests.latent_worker import GuestDidNotComeUp, GuestWorker
-from arm_ci.master.guest_workers import git_option, guest_worker, ram_bytes
+from arm_ci.master.guest_workers import guest_worker, ram_bytes
 
 MIB = 1 << 20
 BOARD = replace(example.BOARDS["pi"], guest=Guest(image="debian-12-arm64"), memory=925 * MIB)
@@ -22,14 +22,6 @@ def test_a_guest_has_so_much_ram_that_its_system_can_use_what_the_board_says():
     assert ram_bytes(replace(BOARD, memory=440 * MIB)) >> 20 == 480
     assert ram_bytes(BOARD) >> 20 == 975
     assert ram_bytes(replace(BOARD, guest=Guest(image="raspi3b", machine="raspi3b"))) == 1 << 30
-
-
-def test_repositories_of_this_machine_are_served_to_the_guest_alone():
-    assert git_option([]) == ""
-    daemon = "git daemon --inetd --export-all --strict-paths"
-    assert git_option(["/state/a b.git", "/state/c,d.git"]) == (
-        f"guestfwd=tcp:10.0.2.100:9418-cmd:{daemon} '/state/a b.git' /state/c,,d.git"
-    )
 
 
 def test_the_worker_has_what_the_board_says():

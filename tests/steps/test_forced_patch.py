@@ -107,7 +107,7 @@ class ExactLogTest(unittest.TestCase):
 
 class SourceWithPatchTest(StepCase):
     def test_buildbots_own_step_neither_applies_nor_shows_it(self):
-        step = self.use(source_step(example.config(), example.PROJECT, example.BOARDS["pc"]))
+        step = self.use(source_step(example.PROJECT, "https://example.org/app.git"))
         seen = []
         for name in ("run_vc", "addCompleteLog"):
             self.patch(Git, name, lambda *arguments: defer.succeed(seen.append(arguments[1:])))

@@ -12,7 +12,8 @@ MISSING = "fatal: Remote branch nosuch not found in upstream origin"
 class SourceTest(StepCase):
     def source(self):
         return self.use(
-            source_step(example.config(), example.PROJECT, example.BOARDS["pc"]), got_revision="0123456789abcdef"
+            source_step(example.PROJECT, "https://example.org/app.git"),
+            got_revision="0123456789abcdef",
         )
 
     def test_a_checkout_names_branch_and_revision(self):
