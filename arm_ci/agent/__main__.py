@@ -1,7 +1,8 @@
 """The agent's commands: `probe`, `leftovers`, `run`, `finish`, `link-trial`.
 
-`python3 agent.pyz run --report FILE [--memory BYTES] [--swap BYTES] -- COMMAND...` runs and watches a command and ends
-with its exit status; `finish --report FILE` prints the report, also after the agent was killed.
+`python3 agent.pyz run --report FILE [--memory BYTES] [--swap BYTES] [--cores N [--peaks FILE]] -- COMMAND...` runs and
+watches a command and ends with its exit status; `finish --report FILE` prints the report, also after the agent was
+killed.
 """
 
 from __future__ import annotations
@@ -35,11 +36,15 @@ def _run(words: List[str]) -> int:
     from .run import Options, main
 
     split = words.index("--")
-    found = _options(words[:split], ("--report", "--memory", "--swap"))
+    found = _options(words[:split], ("--report", "--memory", "--swap", "--cores", "--peaks"))
     if "--report" not in found:
         raise UsageError("run: --report FILE was expected")
     memory, swap = (_bytes(name, found[name]) if name in found else None for name in ("--memory", "--swap"))
-    return main(Options(tuple(words[split + 1 :]), found["--report"], memory, swap))
+    cores = found.get("--cores", "0")
+    if not cores.isdigit():
+        raise UsageError("--cores: a number was expected, not `{}`".format(cores))
+    command = tuple(words[split + 1 :])
+    return main(Options(command, found["--report"], memory, swap, int(cores), found.get("--peaks", "")))
 
 
 def _options(words: List[str], known: Tuple[str, ...]) -> Dict[str, str]:

@@ -102,6 +102,11 @@ def lowest_limits(found: Hierarchy) -> Tuple[Optional[int], Optional[int]]:
     )
 
 
+def limited(found: Hierarchy) -> List[str]:
+    """The directories of a cgroup and those above it that have a memory limit."""
+    return [each for each in _upwards(found) if _limit_of(each, found.version) is not None]
+
+
 def _lowest(limits: List[Optional[int]]) -> Optional[int]:
     known = [limit for limit in limits if limit is not None]
     return min(known) if known else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import List, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 PROGRAMS = re.compile(
     r"(?:[A-Za-z0-9_]+-)*(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+|gfortran|(?:gcc-|llvm-)?ar"
@@ -24,6 +24,44 @@ _LONGEST_RESPONSE_FILE = 1 << 20
 # The trials of configure scripts and of CMake: they fail on purpose.
 _TRIAL = re.compile(r"(?:^|/)(?:conftest|CMakeFiles/cmTC_|cmTC_)")
 _TRIAL_DIRECTORY = re.compile(r"/CMakeFiles/(?:CMakeScratch|CMakeTmp|[0-9.]+/CompilerId|_CMakeLTOTest)")
+
+
+class Asked(NamedTuple):
+    """An edge's command, before it runs."""
+
+    argv: Tuple[str, ...]
+    directory: str
+    kind: str
+    """As the report's: `compile`, `archive`, `link`, `other`."""
+    output: str
+    """As the command names it; empty where it makes none."""
+    inputs: Tuple[str, ...] = ()
+    """Of an archive or a link: the files that it is made of, as the command names them."""
+    inputs_bytes: Optional[int] = None
+    """Their size."""
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether it is not worth a word: a compiler that makes nothing, or what a configuration tries out."""
+        return (self.kind == "other" and not self.output) or is_trial(self.argv, self.output, self.directory)
+
+
+def asked(argv: Sequence[str], directory: str) -> Asked:
+    """What a command run in `directory` is about to do; the inputs of archives and links are looked at."""
+    kind, output = describe(argv, directory)
+    found = Asked(tuple(argv), directory, kind, output)
+    if kind not in ("archive", "link") or found.is_passing:
+        return found
+    inputs, size = [], 0
+    for word in _inputs(_expanded(list(argv[1:]), directory)):
+        if word == output:
+            continue
+        try:
+            size += os.stat(os.path.join(directory, word)).st_size
+        except OSError:
+            continue
+        inputs.append(word)
+    return found._replace(inputs=tuple(inputs), inputs_bytes=size)
 
 
 def is_edge_program(name: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any, Callable, Dict, List, Optional
 
-from .commands import describe, is_edge_program, is_trial
+from .commands import Asked, describe, is_edge_program
 from .process_tree import Held, ProcessTree, address_bits, age_seconds, command_line, held
 from .report import Edge
 
@@ -32,12 +32,15 @@ class _Peaks:
         self.heaviest = ""
         self.bits: Optional[int] = None
         self.pids: List[int] = []
+        self.file: Optional[int] = None
         self.now = 0
+        self.resident_now = 0
         self._largest = -1
 
     def take(self, processes: List[Held]) -> None:
         """The processes of the edge at one moment."""
         self.now = sum(each.anonymous_bytes + each.swap_bytes for each in processes)
+        self.resident_now = sum(each.anonymous_bytes for each in processes)
         if not processes:
             return
         self.anonymous_swap = max(self.anonymous_swap or 0, self.now)
@@ -48,8 +51,9 @@ class _Peaks:
             if each.pid not in self.pids and len(self.pids) < _MOST_PIDS:
                 self.pids.append(each.pid)
             size = max(each.rss_bytes, each.anonymous_bytes + each.swap_bytes)
-            if size > self._largest:
+            if size >= self._largest:
                 self._largest = size
+                self.file = max(self.file or 0, each.file_bytes)
                 if each.name != self.heaviest:
                     self.heaviest = each.name
                     self.bits = address_bits(each.pid)
@@ -58,19 +62,16 @@ class _Peaks:
 class RunningEdge:
     """One edge between its begin and its end."""
 
-    def __init__(self, edge: Edge, pid: int) -> None:
+    def __init__(self, edge: Edge, pid: int, is_passing: bool = False) -> None:
         self.edge = edge
         self.pid = pid
         """The launcher's process, or the edge's own first process where there is no launcher."""
         self.peaks = _Peaks()
+        self.is_passing = is_passing
+        """Whether it is not worth a word."""
+        self.held_seconds = 0.0
         self.look_at = edge.start_seconds + _PAUSES[0]
         self._looks = 0
-
-    @property
-    def is_passing(self) -> bool:
-        """Whether it is not worth a word: a compiler that makes nothing, or what a configuration tries out."""
-        edge = self.edge
-        return (edge.kind == "other" and not edge.output) or is_trial(edge.argv, edge.output, edge.directory)
 
     def look(self, tree: ProcessTree, seconds: float) -> None:
         """Looks at its processes."""
@@ -91,6 +92,7 @@ class RunningEdge:
             "peak_anonymous_swap_bytes": peaks.anonymous_swap,
             "peak_swap_bytes": peaks.swap,
             "peak_virtual_bytes": peaks.virtual,
+            "peak_file_bytes": peaks.file,
             "heaviest": peaks.heaviest,
             "address_bits": peaks.bits,
             "pids": [self.pid, *(pid for pid in peaks.pids if pid != self.pid)],
@@ -102,7 +104,8 @@ class Edges:
 
     def __init__(self, note: Callable[[str, Any], None], directory: str) -> None:
         self._note = note
-        self._directory = directory
+        self.directory = directory
+        """The build tree."""
         self._count = 0
         self._running: Dict[int, RunningEdge] = {}
         self._others: Dict[int, RunningEdge] = {}
@@ -116,6 +119,11 @@ class Edges:
         return sum(each.peaks.now for each in self._all())
 
     @property
+    def resident_bytes(self) -> int:
+        """Anonymous memory in RAM of those that launchers stand before, at the last look."""
+        return sum(each.peaks.resident_now for each in self._running.values())
+
+    @property
     def look_at(self) -> Optional[float]:
         """When the next edge is to be looked at; None: none runs."""
         return min((each.look_at for each in self._running.values()), default=None)
@@ -123,39 +131,55 @@ class Edges:
     def _all(self) -> List[RunningEdge]:
         return [*self._running.values(), *self._others.values()]
 
-    def _new(self, argv: List[str], directory: str, kind: str, output: str, seconds: float) -> Edge:
+    def _new(self, asked: Asked, seconds: float) -> Edge:
         self._count += 1
-        program = os.path.basename(argv[0])
-        return Edge(self._count - 1, tuple(argv), directory, program, output, kind, round(seconds, 3))
+        return Edge(
+            number=self._count - 1,
+            argv=asked.argv,
+            directory=asked.directory,
+            program=os.path.basename(asked.argv[0]),
+            output=asked.output,
+            kind=asked.kind,
+            start_seconds=round(seconds, 3),
+            inputs=asked.inputs,
+            inputs_bytes=asked.inputs_bytes,
+        )
 
-    def begin(self, key: int, pid: int, directory: str, argv: List[str], seconds: float) -> None:
-        """A launcher, known by `key`, says what it is about to run."""
+    def begin(self, key: int, pid: int, asked: Asked, seconds: float, **terms: Any) -> None:
+        """The command of a launcher, known by `key`, begins; `terms`: how it was let in, as fields of the report's."""
         if key in self._running:
             return
-        kind, output = describe(argv, directory)
-        running = RunningEdge(self._new(argv, directory, kind, output, seconds), pid)
+        running = RunningEdge(self._new(asked, seconds)._replace(**terms), pid, asked.is_passing)
         self._running[key] = running
         if not running.is_passing:
             self._note("edge", running.begun())
 
-    def end(self, key: int, seconds: float, status: int, cpu_seconds: float, rss_bytes: int) -> None:
-        """A launcher says how it ended: the status of wait(2), and what it took."""
+    def running(self, key: int) -> Optional[RunningEdge]:
+        """The edge of a launcher; None when it runs none."""
+        return self._running.get(key)
+
+    def end(
+        self, key: int, seconds: float, status: int, cpu_seconds: float, rss_bytes: int, run_again: str = ""
+    ) -> Optional[Edge]:
+        """A launcher says how its command ended: the status of wait(2), and what it took. `run_again`: why it is."""
         signal = (status & 0x7F) or None
         exit_status = None if signal else status >> 8
-        figures = {"exit_status": exit_status, "signal": signal, "cpu_seconds": cpu_seconds}
-        self._end(key, seconds, figures, rss_bytes)
+        figures: Dict[str, Any] = {"exit_status": exit_status, "signal": signal, "cpu_seconds": cpu_seconds}
+        if run_again:
+            figures["run_again"] = run_again
+        return self._end(key, seconds, figures, rss_bytes)
 
     def lost(self, key: int, seconds: float) -> None:
         """A launcher is gone without a word. Only SIGKILL does that, and who started it sees just that."""
         self._end(key, seconds, {"signal": _KILLED}, None)
 
-    def _end(self, key: int, seconds: float, figures: Dict[str, Any], rss_bytes: Optional[int]) -> None:
+    def _end(self, key: int, seconds: float, figures: Dict[str, Any], rss_bytes: Optional[int]) -> Optional[Edge]:
         running = self._running.pop(key, None)
         if running is None:
-            return
+            return None
         if running.is_passing:
             if figures["signal"] != _KILLED:
-                return
+                return None
             # A trial fails by its exit status; one that was killed is news.
             self._note("edge", running.begun())
         found = dict(running.figures(), end_seconds=round(seconds, 3), **figures)
@@ -164,7 +188,10 @@ class Edges:
             if running.peaks.virtual is not None:
                 # What was resident has addresses: it grew after the last look.
                 found["peak_virtual_bytes"] = max(rss_bytes, running.peaks.virtual)
+        if running.held_seconds:
+            found["held_seconds"] = round(running.held_seconds, 3)
         self._note("end", found)
+        return running.edge._replace(**dict(found, pids=tuple(found["pids"])))
 
     def forget(self, key: int) -> None:
         """A launcher could not start the program: it was none."""
@@ -204,7 +231,7 @@ class Edges:
         commands = ((pid, command_line(pid)) for pid in lineage)
         drivers = ((pid, argv) for pid, argv in commands if argv and is_edge_program(os.path.basename(argv[0])))
         pid, argv = next(drivers, (lineage[0], command_line(lineage[0]) or ["?"]))
-        directory = self._directory
+        directory = self.directory
         try:
             directory = os.readlink("/proc/{}/cwd".format(pid))
         except OSError:
@@ -213,7 +240,7 @@ class Edges:
         if is_edge_program(os.path.basename(argv[0])):
             kind, output = describe(argv, directory)
         started = max(0.0, seconds - age_seconds(pid))
-        running = RunningEdge(self._new(argv, directory, kind, output, started), pid)
+        running = RunningEdge(self._new(Asked(tuple(argv), directory, kind, output), started), pid)
         self._others[pid] = running
         self._note("edge", running.begun())
         return pid
@@ -221,5 +248,5 @@ class Edges:
     def note_running(self) -> None:
         """Writes down what is known of the edges that run: should everything end now, that is what remains."""
         for running in self._all():
-            if not running.is_passing or running.pid in self._others:
+            if not running.is_passing:
                 self._note("end", running.figures())

@@ -148,8 +148,9 @@ def assemble(path: str) -> Report:
     document = dict(parts["begin"])
     document["outcome"] = parts.get("outcome", plain(Outcome()))
     document["kernel"] = parts.get("kernel", plain(Kernel()))
-    if "how" in parts:
-        document["how"] = parts["how"]
+    for part in ("how", "admission"):
+        if part in parts:
+            document[part] = parts[part]
     document["edges"] = [_shortened(edges[number]) for number in sorted(edges)]
     report = Report.from_json(document)
     samples = keeper.samples()

@@ -1,7 +1,8 @@
-"""Stands before a compiler or archiver in the masquerade directory: tells the agent when it begins and how it ends.
+"""Stands before a compiler or archiver in the masquerade directory: asks the agent to begin, and says how it ended.
 
-Every run of a compiler starts it, so it uses builtin modules only and is copied as this one file. Without an agent, and
-for whatever the real program starts in turn, it is the real program: it takes its place.
+The agent may let it wait, and may have it run the real program once more when memory killed it. Every run of a compiler
+starts it, so it uses builtin modules only and is copied as this one file. Without an agent, and for whatever the real
+program starts in turn, it is the real program: it takes its place.
 """
 
 import _signal  # type: ignore[import-not-found]
@@ -120,6 +121,25 @@ def send(connection: socket, words: "list[bytes]") -> bool:
     return True
 
 
+def receive(connection: socket) -> "list[bytes]":
+    """A message of the agent's, however long that takes; without words when the agent is gone."""
+    length = _receive_exactly(connection, 4)
+    return _receive_exactly(connection, int.from_bytes(length, "big")).split(b"\0") if length else []
+
+
+def _receive_exactly(connection: socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        try:
+            part = connection.recv(size - len(data))
+        except OSError:
+            part = b""
+        if not part:
+            return b""
+        data += part
+    return data
+
+
 def spawn(program: bytes, argv: "list[bytes]", environment: "dict[bytes, bytes]", mask: "set[int]") -> int:
     """Starts the real program with this mask of blocked signals; returns its process id. Raises OSError."""
     if hasattr(posix, "posix_spawn"):
@@ -161,8 +181,8 @@ def die_by(number: int) -> None:
     posix._exit(128 + number)
 
 
-def forward(pid: int) -> None:
-    """Whoever ends us ends the real program; we stay to say how it ended."""
+def forward(pid: int) -> "list[tuple[int, object]]":
+    """Whoever ends us ends the real program; we stay to say how it ended. Returns what the signals did before."""
 
     def pass_on(number: int, _frame: object) -> None:
         try:
@@ -170,9 +190,8 @@ def forward(pid: int) -> None:
         except OSError:
             pass
 
-    for number in _FORWARDED:
-        if _signal.getsignal(number) != _signal.SIG_IGN:
-            _signal.signal(number, pass_on)
+    wanted = [number for number in _FORWARDED if _signal.getsignal(number) != _signal.SIG_IGN]
+    return [(number, _signal.signal(number, pass_on)) for number in wanted]
 
 
 def wait(pid: int) -> "tuple[int, resource.struct_rusage]":
@@ -200,18 +219,30 @@ def main(invoked: bytes, known: bytes) -> int:
     if connection is None or not send(connection, [b"begin", _directory(), *argv]):
         _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
         return become(program, argv, environment)
-    try:
-        pid = spawn(program, argv, environment, mask)
-    except OSError:
-        # No room for one process more, or no program: it is no edge that we could speak of.
-        send(connection, [b"forget"])
+    while True:
+        # While it waits a signal ends it.
         _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
-        return become(program, argv, environment)
-    forward(pid)
-    _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
-    status, used = wait(pid)
-    figures = (status, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
-    send(connection, [b"end"] + [repr(figure).encode() for figure in figures])
+        answer = receive(connection)
+        if answer[:1] != [b"go"]:
+            # There is no agent any more, or it is ending the build: whoever started us ends as well.
+            die_by(15)
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, _FORWARDED)
+        try:
+            pid = spawn(program, argv, environment, mask)
+        except OSError:
+            # No room for one process more, or no program: it is no edge that we could speak of.
+            send(connection, [b"forget"])
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+            return become(program, argv, environment)
+        handlers = forward(pid)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+        status, used = wait(pid)
+        for number, handler in handlers:
+            _signal.signal(number, handler)
+        figures = (status, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+        heard = send(connection, [b"end"] + [repr(figure).encode() for figure in figures])
+        if not status or not heard or receive(connection)[:1] != [b"again"]:
+            break
     connection.close()
     if status & 0x7F:
         die_by(status & 0x7F)

@@ -1,4 +1,4 @@
-"""Hears the launchers: each connects, says what it begins and how that ended; one that just goes was killed.
+"""Hears the launchers: each asks to begin, is answered, and says how it ended; one that just goes was killed.
 
 A connection belongs to one launcher; the messages are those of launcher.py. Nothing that is sent can end the agent.
 """
@@ -11,8 +11,10 @@ import socket
 import struct
 from typing import Callable, Dict, List, Tuple
 
-from .edges import Edges
+from .commands import asked
+from .gatekeeper import Gatekeeper
 
+_ANSWER_SECONDS = 10.0
 _BACKLOG = 256
 _LONGEST_MESSAGE = 8 << 20
 """No command line is longer: six megabytes are the kernel's own limit (execve(2))."""
@@ -52,14 +54,25 @@ class _Connection:
             del self._data[:end]
         return found, gone
 
+    def answer(self, words: List[bytes]) -> None:
+        """Sends a message, framed as the launchers' own. One that has gone is heard of elsewhere."""
+        message = b"\0".join(words)
+        try:
+            self.socket.settimeout(_ANSWER_SECONDS)
+            self.socket.sendall(len(message).to_bytes(4, "big") + message)
+        except OSError:
+            pass
+        finally:
+            self.socket.setblocking(False)
+
 
 class Launchers:
     """The socket that launchers find by its name, and those that are connected."""
 
-    def __init__(self, edges: Edges, poll: select.poll, seconds: Callable[[], float]) -> None:
+    def __init__(self, gatekeeper: Gatekeeper, poll: select.poll, seconds: Callable[[], float]) -> None:
         """`seconds` is the time since the start of the command. Raises OSError."""
         self.name = "arm_ci-{}-{}".format(os.getpid(), os.urandom(8).hex())
-        self._edges = edges
+        self._gatekeeper = gatekeeper
         self._poll = poll
         self._seconds = seconds
         self._connections: Dict[int, _Connection] = {}
@@ -96,27 +109,28 @@ class Launchers:
     def _take(self, number: int, connection: _Connection) -> None:
         messages, gone = connection.messages()
         for words in messages:
-            gone = not self._obey(number, connection.pid, words) or gone
+            gone = not self._obey(number, connection, words) or gone
         if gone:
             # One that ended has said so before: this one was killed.
-            self._edges.lost(number, self._seconds())
+            self._gatekeeper.gone(number, self._seconds())
             self._poll.unregister(number)
             connection.socket.close()
             del self._connections[number]
 
-    def _obey(self, key: int, pid: int, words: List[bytes]) -> bool:
+    def _obey(self, key: int, connection: _Connection, words: List[bytes]) -> bool:
         """Does what a message says; False for one that no launcher sends."""
+        now = self._seconds()
         if words[0] == b"begin" and len(words) > 2:
             texts = [word.decode("utf-8", "backslashreplace") for word in words[1:]]
-            self._edges.begin(key, pid, texts[0], texts[1:], self._seconds())
+            self._gatekeeper.ask(key, connection.pid, asked(texts[1:], texts[0]), now, connection.answer)
         elif words[0] == b"forget":
-            self._edges.forget(key)
+            self._gatekeeper.forget(key, now)
         elif words[0] == b"end" and len(words) == 4:
             try:
                 status, cpu_seconds, rss_bytes = int(words[1]), round(float(words[2]), 3), int(words[3])
             except ValueError:
                 return False
-            self._edges.end(key, self._seconds(), status, cpu_seconds, rss_bytes)
+            self._gatekeeper.ended(key, now, status, cpu_seconds, rss_bytes, connection.answer)
         else:
             return False
         return True

@@ -27,6 +27,8 @@ class Held(NamedTuple):
     swap_bytes: int
     virtual_bytes: int
     """Largest address space so far (VmPeak)."""
+    file_bytes: int = 0
+    """What is resident and not anonymous."""
 
 
 def _read(path: str, longest: int = _LONGEST_STATUS) -> bytes:
@@ -58,14 +60,16 @@ def held(pid: int) -> Optional[Held]:
         return None
     resident = _kilobytes(status, b"\nVmRSS:") or 0
     anonymous = _kilobytes(status, b"\nRssAnon:")
+    # RssAnon came with Linux 4.5.
+    anonymous = resident if anonymous is None else anonymous
     return Held(
         pid=pid,
         name=status[status.find(b"\t") + 1 : status.find(b"\n")].decode("utf-8", "backslashreplace"),
         rss_bytes=_kilobytes(status, b"\nVmHWM:") or resident,
-        # RssAnon came with Linux 4.5.
-        anonymous_bytes=resident if anonymous is None else anonymous,
+        anonymous_bytes=anonymous,
         swap_bytes=_kilobytes(status, b"\nVmSwap:") or 0,
         virtual_bytes=virtual,
+        file_bytes=max(0, resident - anonymous),
     )
 
 

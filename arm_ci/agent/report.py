@@ -14,6 +14,7 @@ from .oom_records import OomRecord, parse_oom_records
 __all__ = [
     "SAMPLE_COLUMNS",
     "SCHEMA",
+    "Admission",
     "Edge",
     "How",
     "Kernel",
@@ -122,6 +123,27 @@ class Edge(NamedTuple):
     pids: Tuple[int, ...] = ()
     """Its processes as far as they were seen, the started one first."""
     attempts: int = 1
+    """Which try of its command this was, from 1; every try is an edge of its own here."""
+    run_again: str = ""
+    """Why its command was run again after this try: `oom-kill`, `commit limit`; empty: it was not."""
+    waited_seconds: float = 0.0
+    """How long it was held back before `start_seconds`."""
+    held_seconds: float = 0.0
+    """How long it was stopped while it ran, because the machine paged too much."""
+    expected_bytes: Optional[int] = None
+    """What admission expected as its peak of anonymous memory and swap; None: nothing asked."""
+    expected_by: str = ""
+    """What that rests on: `history`, `kin`, `inputs`, `default`."""
+    alone: bool = False
+    """Whether nothing else was let in beside it."""
+    relief: str = ""
+    """How it was built differently from what the build asked for, in words: `-g0 instead of -g`; empty: as asked."""
+    inputs: Tuple[str, ...] = ()
+    """Of an archive or a link: the files that it is made of, as the command names them."""
+    inputs_bytes: Optional[int] = None
+    """Their size when it began."""
+    peak_file_bytes: Optional[int] = None
+    """File pages in the resident set of its largest process, at most, as sampled."""
 
     @property
     def wall_seconds(self) -> Optional[float]:
@@ -195,6 +217,24 @@ class Outcome(NamedTuple):
     """False: the agent itself was killed, and this is what it had written until then."""
 
 
+class Admission(NamedTuple):
+    """How edges were let in."""
+
+    cores: int = 0
+    """At most so many at once; 0: everything was let in at once."""
+    budget_bytes: int = 0
+    """RAM for edges when the command began."""
+    swap_bytes: int = 0
+    """Swap that was free for them then."""
+    learned: int = 0
+    """Edges of earlier builds whose peaks were known."""
+    most_waiting: int = 0
+    holds: int = 0
+    """How often running edges were stopped for a while."""
+    does_not_fit: str = ""
+    """Output of the edge that did not fit alone and for which the build was stopped; empty: there was none."""
+
+
 class Report(NamedTuple):
     """Everything about one command."""
 
@@ -211,6 +251,7 @@ class Report(NamedTuple):
     samples: Samples = Samples()
     kernel: Kernel = Kernel()
     how: How = How()
+    admission: Admission = Admission()
 
     def to_json(self) -> Dict[str, Any]:
         """The report as a JSON object."""
@@ -257,9 +298,10 @@ _PARTS: Dict[str, Any] = {
     "samples": Samples,
     "kernel": Kernel,
     "how": How,
+    "admission": Admission,
 }
 _LISTS: Dict[str, Any] = {"edges": Edge, "records": OomRecord, "unseen": Unseen}
-_TEXTS = ("command", "argv", "columns", "victims")
+_TEXTS = ("command", "argv", "columns", "victims", "inputs")
 _NUMBERS = ("pids",)
 
 

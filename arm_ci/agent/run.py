@@ -12,13 +12,19 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from . import cgroup, host, kernel_counts, masquerade, scope, unpack
 from .allowance import Allowance
+from .budget import BudgetReader
 from .edges import Edges
+from .expectation import Expectation
+from .gatekeeper import PREFIX, Gatekeeper
 from .journal import JOURNAL, JournalWriter, assemble
 from .kernel_log import KernelLog
+from .kills import Kills
 from .launcher import AGENT
 from .launchers import Launchers
 from .leftovers import MARK, end_this_build
 from .locale_given import restore_locale
+from .oom_records import OomRecord, parse_oom_records
+from .peaks import Peaks, PeaksError
 from .process_tree import ProcessTree
 from .report import How, Outcome, Report, ReportError, Unseen, plain
 from .sampling import Sampler
@@ -44,12 +50,18 @@ class Options(NamedTuple):
     memory_bytes: Optional[int] = None
     """Limit of the command's cgroup."""
     swap_bytes: Optional[int] = None
+    cores: int = 0
+    """How many edges may run at once, as memory allows; 0: all that are started."""
+    peaks: str = ""
+    """Path of the file with what earlier builds have shown; empty: nothing is known."""
 
     def words(self) -> List[str]:
         """As the agent's command line has them."""
         found = ["run", "--report", self.report]
         for option, value in (("--memory", self.memory_bytes), ("--swap", self.swap_bytes)):
             found += [] if value is None else [option, str(value)]
+        found += ["--cores", str(self.cores)] if self.cores else []
+        found += ["--peaks", self.peaks] if self.peaks else []
         return [*found, "--", *self.command]
 
 
@@ -72,7 +84,9 @@ class Run:
         self._journal = JournalWriter(options.report + JOURNAL)
         self._edges = Edges(self._journal.write, self.directory)
         self._poll = select.poll()
-        self._launchers = Launchers(self._edges, self._poll, self._now)
+        expectation = Expectation(_known(options.peaks), self.directory)
+        self._gatekeeper = Gatekeeper(self._edges, expectation, options.cores, self._does_not_fit, _say)
+        self._launchers = Launchers(self._gatekeeper, self._poll, self._now)
         self._wakeup, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._poll.register(self._wakeup, select.POLLIN)
         self._kernel_log = KernelLog()
@@ -121,6 +135,10 @@ class Run:
         self._journal.write("begin", report.to_json())
         self._counts = kernel_counts.before(self._cgroup, self._kernel_log)
         self._journal.write("before", self._counts)
+        self._gatekeeper.begin(
+            BudgetReader(self._cgroup.found if self._cgroup else cgroup.hierarchy()),
+            Kills(self._kill_count, self._kill_records),
+        )
         self._started = time.monotonic()
         nothing_to_stop = bool(self._stopped)
         go()
@@ -160,6 +178,7 @@ class Run:
                 next_sample = now + _SAMPLE_SECONDS
                 self._guard(lambda: self._look(True))
                 self._guard(self._sample)
+                self._guard(lambda: self._gatekeeper.look(self._now()))
             if now >= next_note:
                 next_note = now + _NOTE_SECONDS
                 self._guard(self._edges.note_running)
@@ -207,9 +226,16 @@ class Run:
 
     def _stop(self, number: int, _frame: Any) -> None:
         """A signal that asks us to end: ninja and make end their edges themselves, and say so."""
+        self._end("signal {}".format(number), number)
+
+    def _does_not_fit(self, output: str) -> None:
+        """An edge does not fit alone: the build cannot become whole."""
+        self._end("{} does not fit".format(output), signal.SIGTERM)
+
+    def _end(self, why: str, number: int) -> None:
         if self._stopped:
             return
-        self._stopped = "signal {}".format(number)
+        self._stopped = why
         self._killing_at = self._now() + _GRACE_SECONDS
         if self._pid:
             self._signal(number)
@@ -242,7 +268,17 @@ class Run:
             except OSError:
                 pass  # the worker is gone, and its next one does this
 
+    def _kill_count(self) -> Optional[int]:
+        """OOM kills so far, of our cgroup where there is one."""
+        own = self._cgroup.events()[0] if self._cgroup else None
+        return own if own is not None else host.counters().get("oom_kill")
+
+    def _kill_records(self) -> List[OomRecord]:
+        self._kernel_log.read_new()
+        return parse_oom_records(self._kernel_log.lines())
+
     def _finish(self, status: int) -> Outcome:
+        self._guard(self._gatekeeper.close)
         if self._stopped:
             self._end_the_rest()
         for last in (lambda: self._look(True), self._sample, self._edges.note_running):
@@ -266,6 +302,7 @@ class Run:
             self._journal.write("how", plain(self._how), is_last=True)
         kernel = kernel_counts.since(self._counts, self._cgroup, self._kernel_log)
         self._journal.write("kernel", plain(kernel), is_last=True)
+        self._journal.write("admission", plain(self._gatekeeper.admission), is_last=True)
         self._journal.write("outcome", outcome._asdict(), is_last=True)
         self._journal.close()
         if self._cgroup:
@@ -276,6 +313,26 @@ class Run:
             except (OSError, ReportError) as error:
                 print("agent: no report: {}".format(error), file=sys.stderr)
         return outcome
+
+
+def _say(text: str) -> None:
+    """A line in the build's output, whole."""
+    try:
+        os.write(1, os.fsencode("{}{}\n".format(PREFIX, text)))
+    except OSError:
+        pass
+
+
+def _known(path: str) -> Peaks:
+    """What earlier builds have shown; a file that cannot be read is as good as none, and said."""
+    if not path:
+        return Peaks()
+    try:
+        with open(path, encoding="utf-8") as file:
+            return Peaks.from_text(file.read())
+    except (OSError, UnicodeDecodeError, PeaksError) as error:
+        print("agent: nothing is known of earlier builds: {}: {}".format(path, error), file=sys.stderr)
+        return Peaks()
 
 
 def run(options: Options) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -33,7 +34,7 @@ sys.stdout.buffer.write(repr((words, signals)).encode())
 
 
 class Hearer:
-    """An agent of which only the socket is there."""
+    """An agent of which only the socket is there; it answers each message with the next of `answers`."""
 
     def __init__(self) -> None:
         self.name = f"arm_ci-test-{os.urandom(8).hex()}"
@@ -41,16 +42,28 @@ class Hearer:
         self.listener.bind(b"\0" + self.name.encode())
         self.listener.listen()
         self.messages: list[list[bytes]] = []
+        self.answers = {b"begin": [b"go"], b"end": [b"done"]}
         self.thread = threading.Thread(target=self._hear, daemon=True)
         self.thread.start()
 
     def _hear(self) -> None:
         while True:
             connection, _ = self.listener.accept()
-            with connection.makefile("rb") as stream:
+            # One that has ended without waiting for an answer has closed the connection.
+            with connection.makefile("rb") as stream, contextlib.suppress(ConnectionError):
                 while head := stream.read(4):
                     self.messages.append(stream.read(struct.unpack(">I", head)[0]).split(b"\0"))
+                    left = self.answers.get(self.messages[-1][0], [])
+                    answer = left.pop(0) if len(left) > 1 else left[0] if left else b""
+                    if answer:
+                        send(connection, answer)
             connection.close()
+
+
+def send(connection: socket.socket, answer: bytes) -> None:
+    """A message of the agent's; one that has gone does not hear it."""
+    with contextlib.suppress(OSError):
+        connection.sendall(struct.pack(">I", len(answer)) + answer)
 
 
 @pytest.fixture
@@ -292,6 +305,7 @@ def test_an_agent_that_dies_meanwhile_changes_nothing(stand, programs, tmp_path)
             stdout=subprocess.PIPE,
         )
         connection, _ = listener.accept()
+        send(connection, b"go")
         assert process.stdout is not None
         assert process.stdout.readline() == b"begun\n"
         connection.close()

@@ -1,0 +1,98 @@
+"""Admission: which of the waiting edges may start now. Pure: it sees numbers and returns a choice.
+
+Edges that wait are taken by what is left of the build behind them, the longest first. One that does not fit yet is
+not starved: only what will have ended when its turn comes, or fits beside it, passes it. Where nothing runs, the first
+starts whatever it needs: there is always progress.
+"""
+
+from __future__ import annotations
+
+from typing import List, NamedTuple, Optional, Sequence
+
+
+class Waiting(NamedTuple):
+    """An edge that asks to start."""
+
+    key: int
+    order: int
+    """Of asking: the first has the least."""
+    need_bytes: int
+    """Expected peak of anonymous memory and swap."""
+    seconds: Optional[float] = None
+    """How long it is expected to run; None: nobody knows."""
+    rest_seconds: Optional[float] = None
+    """How long what must come after its start takes at least, itself included; None: nobody knows."""
+    alone: bool = False
+    """It may run only when nothing else does: memory has killed it before."""
+
+
+class Running(NamedTuple):
+    """An edge that runs."""
+
+    key: int
+    need_bytes: int
+    """Expected peak, or what it holds already when that is more."""
+    ends_seconds: Optional[float] = None
+    """When it is expected to end, by the clock that `choose` is given; None: nobody knows."""
+    alone: bool = False
+
+
+class Room(NamedTuple):
+    """What edges may have."""
+
+    cores: int
+    budget_bytes: int
+    """RAM for edges, and what may be paged beyond it."""
+    is_shut: bool = False
+    """The machine pages too much: nothing new starts while something runs."""
+
+
+def choose(waiting: Sequence[Waiting], running: Sequence[Running], room: Room, now: float) -> Optional[int]:
+    """The key of the edge that is to start now; None: none may. To be asked again after every start and every end."""
+    if not waiting:
+        return None
+    ranked = sorted(waiting, key=_rank)
+    if not running:
+        return ranked[0].key
+    if room.is_shut or len(running) >= room.cores or any(each.alone for each in running):
+        return None
+    first = ranked[0]
+    if first.alone:
+        return None  # it waits until the others have ended
+    free = room.budget_bytes - sum(each.need_bytes for each in running)
+    if first.need_bytes <= free:
+        return first.key
+    return _behind(first, ranked[1:], running, room, free, now)
+
+
+def _rank(edge: Waiting) -> "tuple[bool, float, int]":
+    """Sorts what memory has killed first, then by what is left of the build, then by asking."""
+    rest = edge.rest_seconds if edge.rest_seconds is not None else edge.seconds or 0.0
+    return (not edge.alone, -rest, edge.order)
+
+
+def _behind(
+    first: Waiting, others: Sequence[Waiting], running: Sequence[Running], room: Room, free_bytes: int, now: float
+) -> Optional[int]:
+    """One of the others that does not keep the first waiting any longer."""
+    turn, spare_bytes = _turn(first, running, room, free_bytes)
+    for each in others:
+        if each.alone or each.need_bytes > free_bytes:
+            continue
+        ends_before = turn is not None and each.seconds is not None and now + each.seconds <= turn
+        if ends_before or each.need_bytes <= spare_bytes:
+            return each.key
+    return None
+
+
+def _turn(first: Waiting, running: Sequence[Running], room: Room, free_bytes: int) -> "tuple[Optional[float], int]":
+    """When enough will have ended for the first, and what it then leaves free; None: that cannot be told."""
+    known: List[Running] = [each for each in running if each.ends_seconds is not None]
+    if len(known) < len(running):
+        return None, 0
+    need = min(first.need_bytes, room.budget_bytes)  # one that exceeds the budget gets all of it
+    for each in sorted(known, key=lambda edge: edge.ends_seconds or 0.0):
+        free_bytes += each.need_bytes
+        if free_bytes >= need:
+            return each.ends_seconds, free_bytes - need
+    return None, 0

@@ -1,0 +1,299 @@
+"""Lets edges in: launchers ask, and are answered when admission says so; what memory killed runs once more, alone.
+
+Without a number of cores everything starts at once, and nothing runs twice.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
+
+from .admission import Room, Running, Waiting, choose
+from .budget import BudgetReader
+from .commands import Asked
+from .edges import Edges, RunningEdge
+from .expectation import Expectation, Expected
+from .kills import Kills
+from .paging import Stalls, Throttle
+from .peaks import learned
+from .report import Admission, Edge
+from .stopping import Stopper
+
+GO = b"go"
+AGAIN = b"again"
+DONE = b"done"
+REFUSED = b"refused"
+PREFIX = "arm_ci: "
+"""Before each line that the agent says in the build's output."""
+# A running edge that has reached what was expected of it goes on growing.
+_GROWS = 1.1
+_SAY_SECONDS = 60.0
+_MEGABYTE = 1 << 20
+
+Answer = Callable[[List[bytes]], None]
+
+
+class _Request(NamedTuple):
+    """A launcher that waits, or whose command runs."""
+
+    key: int
+    pid: int
+    asked: Asked
+    since: float
+    order: int
+    answer: Answer
+    expected: Expected
+    attempt: int = 1
+    alone: bool = False
+
+
+class Gatekeeper:
+    """Who waits, who runs, and what was expected of them."""
+
+    def __init__(
+        self,
+        edges: Edges,
+        expectation: Expectation,
+        cores: int,
+        stop_build: Callable[[str], None],
+        say: Callable[[str], None],
+    ) -> None:
+        """`cores` 0: no admission. `stop_build` is called with why: the output of an edge that does not fit alone."""
+        self._edges = edges
+        self._expectation = expectation
+        self._cores = cores
+        self._stop_build = stop_build
+        self._say = say
+        self._version = 0
+        self._order = 0
+        self._waiting: Dict[int, _Request] = {}
+        self._running: Dict[int, _Request] = {}
+        self._company: Dict[int, bool] = {}
+        self._kills = Kills()
+        self._budget: Optional[BudgetReader] = None
+        self._stalls = Stalls()
+        self._stopper = Stopper()
+        self._throttle = Throttle(self._hold, self._go_on)
+        self._is_ending = False
+        self._say_at = _SAY_SECONDS
+        self._admission = Admission(cores=cores, learned=len(expectation))
+
+    @property
+    def admission(self) -> Admission:
+        """For the report."""
+        return self._admission._replace(holds=self._throttle.holds)
+
+    def begin(self, budget: BudgetReader, kills: Kills) -> None:
+        """The command is about to start, in its cgroup."""
+        self._kills = kills
+        self._budget = budget
+        now = budget.read(0)
+        self._admission = self._admission._replace(budget_bytes=now.ram_bytes, swap_bytes=now.swap_bytes)
+
+    def close(self) -> None:
+        """The command is to end, or has: nobody starts any more, and whoever was stopped goes on."""
+        self._is_ending = True
+        self._throttle.release_all()
+        self._stopper.close()
+        for key in list(self._waiting):
+            self._waiting.pop(key).answer([REFUSED])
+
+    # -- what launchers say -----------------------------------------------------------------------------------
+
+    def ask(self, key: int, pid: int, asked: Asked, seconds: float, answer: Answer) -> None:
+        """A launcher asks whether its command may start; it is answered now or later."""
+        self._order += 1
+        if self._is_ending:
+            answer([REFUSED])
+        elif not self._cores or asked.is_passing:
+            self._start(_Request(key, pid, asked, seconds, self._order, answer, Expected(0, "")), seconds)
+        else:
+            expected = self._expectation.of(asked)
+            self._waiting[key] = _Request(key, pid, asked, seconds, self._order, answer, expected)
+            most = max(self._admission.most_waiting, len(self._waiting))
+            self._admission = self._admission._replace(most_waiting=most)
+            self.turn(seconds)
+
+    def ended(self, key: int, seconds: float, status: int, cpu_seconds: float, rss_bytes: int, answer: Answer) -> None:
+        """A launcher says how its command ended; unless it ended well, it waits for an answer."""
+        request = self._running.pop(key, None)
+        running = self._edges.running(key)
+        again = ""
+        if status and request is not None and running is not None and self._may_run_again(request):
+            again = "oom-kill" if self._kills.took([running.pid, *running.peaks.pids]) else ""
+        was_alone = not self._company.pop(key, True)
+        fits = not again or not (was_alone or (request is not None and request.alone))
+        edge = self._edges.end(key, seconds, status, cpu_seconds, rss_bytes, again if fits else "")
+        if edge is not None and request is not None and self._cores:
+            self._learn(edge)
+        if again and fits and request is not None:
+            self._once_more(request, edge, seconds)
+        elif status:
+            answer([DONE])
+            if again and request is not None:
+                self._end_build(request)
+        self.turn(seconds)
+
+    def gone(self, key: int, seconds: float) -> None:
+        """A launcher has gone without a word: it was killed, or who waited for it does no more."""
+        if self._waiting.pop(key, None) is None:
+            self._running.pop(key, None)
+            self._company.pop(key, None)
+            self._edges.lost(key, seconds)
+        self.turn(seconds)
+
+    def forget(self, key: int, seconds: float) -> None:
+        """A launcher could not start its command: it was no edge."""
+        self._running.pop(key, None)
+        self._company.pop(key, None)
+        self._edges.forget(key)
+        self.turn(seconds)
+
+    # -- the machine ------------------------------------------------------------------------------------------
+
+    def look(self, seconds: float) -> None:
+        """Once a second: how the machine takes it; then whoever may start now starts."""
+        if not self._cores or self._is_ending:
+            return
+        stalled = self._stalls.since(seconds)
+        if self._admission.swap_bytes:
+            before = dict(self._throttle.held)
+            keys = sorted(self._running, key=lambda key: self._running[key].order)
+            self._throttle.look(seconds, stalled, keys, bool(self._waiting))
+            self._account_holds(before, seconds)
+        self.turn(seconds)
+        if seconds >= self._say_at and self._waiting:
+            self._say_at = seconds + _SAY_SECONDS
+            self._say(self._state())
+
+    def turn(self, seconds: float) -> None:
+        """Starts whoever may start now."""
+        if self._budget is None or self._is_ending:
+            return
+        self._expect_anew()
+        while self._waiting:
+            room = self._room()
+            key = choose(
+                [self._as_waiting(each) for each in self._waiting.values()],
+                [self._as_running(each, seconds) for each in self._running.values()],
+                room,
+                seconds,
+            )
+            if key is None:
+                return
+            self._start(self._waiting.pop(key), seconds)
+
+    def _expect_anew(self) -> None:
+        """What was only guessed is asked again when kin have shown more."""
+        if not self._waiting or self._version == self._expectation.version:
+            return
+        self._version = self._expectation.version
+        for requests in (self._waiting, self._running):
+            for key, request in requests.items():
+                if request.expected.by != "history" and request.attempt == 1:
+                    requests[key] = request._replace(expected=self._expectation.of(request.asked))
+
+    def _room(self) -> Room:
+        assert self._budget is not None
+        budget = self._budget.read(self._edges.resident_bytes)
+        over = min(budget.swap_bytes, int(budget.ram_bytes * self._throttle.over)) if budget.swap_bytes else 0
+        return Room(self._cores, budget.ram_bytes + over, self._throttle.is_shut)
+
+    def _as_waiting(self, request: _Request) -> Waiting:
+        expected = request.expected
+        return Waiting(
+            request.key, request.order, expected.need_bytes, expected.seconds, expected.rest_seconds, request.alone
+        )
+
+    def _as_running(self, request: _Request, seconds: float) -> Running:
+        running = self._edges.running(request.key)
+        held = int(running.peaks.now * _GROWS) if running is not None else 0
+        ends = None
+        if request.expected.seconds is not None and running is not None:
+            ends = max(seconds, running.edge.start_seconds + request.expected.seconds)
+        return Running(request.key, max(request.expected.need_bytes, held), ends, request.alone)
+
+    # -- edges ------------------------------------------------------------------------------------------------
+
+    def _start(self, request: _Request, seconds: float) -> None:
+        terms: Dict[str, Any] = {}
+        if self._cores and not request.asked.is_passing:
+            terms = {
+                "waited_seconds": round(max(0.0, seconds - request.since), 3),
+                "expected_bytes": request.expected.need_bytes,
+                "expected_by": request.expected.by,
+                "attempts": request.attempt,
+                "alone": request.alone,
+            }
+            for key in self._running:
+                self._company[key] = True
+            self._company[request.key] = bool(self._running)
+            self._running[request.key] = request
+        self._edges.begin(request.key, request.pid, request.asked, seconds, **terms)
+        request.answer([GO])
+
+    def _may_run_again(self, request: _Request) -> bool:
+        """Whether its command would do the same a second time."""
+        if self._is_ending or "-" in request.asked.argv:
+            return False  # what came through its standard input is gone
+        if request.asked.kind == "archive" and request.asked.output:
+            # `ar q` adds to what is there.
+            return not os.path.exists(os.path.join(request.asked.directory, request.asked.output))
+        return True
+
+    def _once_more(self, request: _Request, edge: Optional[Edge], seconds: float) -> None:
+        held = (edge.peak_anonymous_swap_bytes if edge else None) or 0
+        self._say(
+            "{}: memory killed it when it held {} MB; it runs again alone".format(
+                request.asked.output or request.asked.argv[0], held // _MEGABYTE
+            )
+        )
+        expected = self._expectation.of(request.asked)
+        need = max(expected.need_bytes, held)
+        request.answer([AGAIN])
+        self._waiting[request.key] = request._replace(
+            expected=expected._replace(need_bytes=need), since=seconds, attempt=request.attempt + 1, alone=True
+        )
+
+    def _end_build(self, request: _Request) -> None:
+        output = request.asked.output or request.asked.argv[0]
+        self._admission = self._admission._replace(does_not_fit=output)
+        self._say("{}: memory killed it though it ran alone; the build ends here".format(output))
+        self._stop_build(output)
+
+    def _learn(self, edge: Edge) -> None:
+        found = learned(edge, self._edges.directory, self.admission)
+        if found is not None:
+            self._expectation.saw(found)
+
+    # -- holding ----------------------------------------------------------------------------------------------
+
+    def _hold(self, key: int) -> bool:
+        request = self._running[key]
+        if not self._stopper.stop(request.pid):
+            return False
+        self._say("{}: stopped for a while, the machine pages too much".format(request.asked.output))
+        return True
+
+    def _go_on(self, key: int) -> None:
+        request = self._running.get(key)
+        if request is not None:
+            self._stopper.go_on(request.pid)
+
+    def _account_holds(self, before: Dict[int, float], seconds: float) -> None:
+        for key, since in before.items():
+            running: Optional[RunningEdge] = self._edges.running(key)
+            if key not in self._throttle.held and running is not None:
+                running.held_seconds += seconds - since
+
+    # -- words ------------------------------------------------------------------------------------------------
+
+    def _state(self) -> str:
+        needed = sum(each.expected.need_bytes for each in self._running.values())
+        return "{} of {} edges run and are expected to need {} of {} MB; {} wait".format(
+            len(self._running),
+            self._cores,
+            needed // _MEGABYTE,
+            self._room().budget_bytes // _MEGABYTE,
+            len(self._waiting),
+        )

@@ -1,0 +1,110 @@
+"""How much the machine pages, and what follows for edges: no new starts, then the newest is stopped for a while.
+
+A machine with swap takes more than its RAM as long as what is paged out is not needed; when tasks begin to wait for
+pages, fewer edges finish sooner.
+"""
+
+from __future__ import annotations
+
+from typing import Callable, Dict, List, Optional
+
+from .host import PAGE_BYTES, counters, pressure_seconds, read_text
+
+# Parts of the time that tasks wait for memory.
+_SHUT = 0.20
+_OPEN = 0.10
+_HOLD = 0.50
+# One bad second is no trend; and what was stopped is not to be started again at once.
+_HOLD_AFTER_SECONDS = 4.0
+_RELEASE_AFTER_SECONDS = 4.0
+# Without pressure information: waiting for the disk counts only while pages come back from swap.
+_SWAPPING_BYTES = 256 << 10
+# What may be paged beyond RAM, as a part of it: more where that costs nothing, less at once where it does.
+MOST_OVER = 0.5
+_OVER_STEP = 0.01
+_OVER_CUT = 0.5
+
+
+class Stalls:
+    """Which part of the time since the last look tasks waited for memory."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+        self._pressure = pressure_seconds()
+        self._swapped = counters().get("pswpin", 0)
+        self._times = _processor_times()
+
+    def since(self, seconds: float) -> float:
+        """From 0 to 1, since the last call, by a clock in seconds."""
+        passed = seconds - self._seconds
+        if passed <= 0:
+            return 0.0
+        self._seconds = seconds
+        pressure, before = pressure_seconds(), self._pressure
+        self._pressure = pressure
+        swapped = counters().get("pswpin", 0)
+        came_back, self._swapped = swapped - self._swapped, swapped
+        times, times_before = _processor_times(), self._times
+        self._times = times
+        if pressure and before:
+            return min(1.0, max(0.0, (pressure[0] - before[0]) / passed))
+        if came_back * PAGE_BYTES < _SWAPPING_BYTES * passed:
+            return 0.0
+        spent = [now - then for now, then in zip(times, times_before)]
+        total = sum(spent)
+        # Idle time while something waits for the disk (proc(5), /proc/stat: the fifth figure).
+        return min(1.0, spent[4] / total) if len(spent) > 4 and total > 0 else 0.0
+
+
+def _processor_times() -> List[int]:
+    first = (read_text("/proc/stat") or "").partition("\n")[0].split()
+    return [int(word) for word in first[1:9]] if first[:1] == ["cpu"] else []
+
+
+class Throttle:
+    """Decides by how tasks stall. Pure but for `stop` and `go_on`, which stop and continue an edge by its key."""
+
+    def __init__(self, stop: Callable[[int], bool], go_on: Callable[[int], None]) -> None:
+        self._stop = stop
+        self._go_on = go_on
+        self.is_shut = False
+        self.over = 0.0
+        """What may be paged beyond RAM, as a part of RAM."""
+        self.holds = 0
+        self.held: Dict[int, float] = {}
+        """The edges that are stopped: key -> since when."""
+        self._bad_since: Optional[float] = None
+        self._good_since: Optional[float] = None
+
+    def look(self, now: float, stalled: float, running: List[int], is_wanted: bool) -> None:
+        """Once a second: `running` are keys, the oldest first; `is_wanted`: an edge waits for memory."""
+        for key in [key for key in self.held if key not in running]:
+            del self.held[key]
+        self.is_shut = stalled >= (_OPEN if self.is_shut else _SHUT)
+        if self.is_shut:
+            self.over *= _OVER_CUT
+        elif is_wanted and stalled < _OPEN:
+            self.over = min(MOST_OVER, self.over + _OVER_STEP)
+        self._bad_since = (self._bad_since if self._bad_since is not None else now) if stalled >= _HOLD else None
+        self._good_since = (self._good_since if self._good_since is not None else now) if stalled < _OPEN else None
+        free = [key for key in running if key not in self.held]
+        if not free and running:
+            self._release(running[0])  # all that were free have ended
+        elif self._bad_since is not None and now - self._bad_since >= _HOLD_AFTER_SECONDS and len(free) > 1:
+            # The newest has the least to lose; the oldest is never stopped.
+            if self._stop(free[-1]):
+                self.held[free[-1]] = now
+                self.holds += 1
+            self._bad_since = now
+        elif self.held and self._good_since is not None and now - self._good_since >= _RELEASE_AFTER_SECONDS:
+            self._release(min(self.held, key=running.index))
+            self._good_since = now
+
+    def _release(self, key: int) -> None:
+        self.held.pop(key, None)
+        self._go_on(key)
+
+    def release_all(self) -> None:
+        """Everything goes on: the build is to end."""
+        for key in list(self.held):
+            self._release(key)

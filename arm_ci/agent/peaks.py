@@ -1,0 +1,255 @@
+"""Learned peaks: what each edge of a variant took in earlier builds, as the master keeps it and the agent is given it.
+
+An edge is known by what it makes and by its way: the program, and the options that decide about memory. So a changed
+source keeps its history, and another compiler or debug setting has none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+
+from .report import Admission, Edge, Report
+
+SCHEMA = 1
+_KINDS = ("compile", "archive", "link")
+# A peak that is not reached again is forgotten by so much a build: sources shrink as well.
+_FADES = 0.9
+# What memory killed had not reached its peak.
+_GROWS_ON = 1.25
+_COMPILE_OPTIONS = ("-O", "-g", "-f", "-m", "-std=", "--param")
+# Options of these kinds that change nothing but messages and names.
+_WITHOUT_WEIGHT = (
+    "-fdiagnostics",
+    "-fmessage-length",
+    "-fcolor",
+    "-fno-color",
+    "-ffile-prefix-map",
+    "-fdebug-prefix-map",
+    "-fmacro-prefix-map",
+    "-frandom-seed",
+    "-grecord",
+    "-gno-record",
+)
+_LINK_OPTIONS = ("-fuse-ld=", "-flto", "-static", "-shared", "-s", "-S", "-r")
+_LINKER_OPTIONS = (
+    "-S",
+    "-s",
+    "--strip",
+    "--no-keep-memory",
+    "--reduce-memory-overheads",
+    "--no-map-whole-files",
+    "--no-mmap-output-file",
+    "--gc-sections",
+    "--icf",
+    "--threads",
+    "--thread-count",
+    "--gdb-index",
+    "--compress-debug-sections",
+    "-O",
+)
+
+
+class PeaksError(ValueError):
+    """A text that holds no learned peaks: the message says what was expected."""
+
+
+class Learned(NamedTuple):
+    """What is known of one edge."""
+
+    output: str
+    """Relative to the build tree."""
+    way: str
+    """Program and options, see `way`."""
+    kind: str
+    need_bytes: int
+    """Peak of anonymous memory and swap."""
+    seconds: float
+    """Processor seconds; a compile and most of a link are one thread."""
+    inputs: Tuple[str, ...] = ()
+    """For links and archives: the files that it is made of, relative to the build tree."""
+    inputs_bytes: Optional[int] = None
+    """Their size."""
+    does_not_fit_bytes: Optional[int] = None
+    """The budget with which memory killed it though it ran alone; None: that has not been seen."""
+    relief: str = ""
+    """Name of the relief with which it was built; empty: as asked."""
+
+    @property
+    def key(self) -> Tuple[str, str]:
+        """By which it is found again."""
+        return self.output, self.way
+
+
+class Peaks(NamedTuple):
+    """All that is known of a variant's edges."""
+
+    toolchain: str = ""
+    """Compiler and linker with their versions; what was learned with another is not handed over."""
+    edges: Tuple[Learned, ...] = ()
+
+    def to_text(self) -> str:
+        """As a file has it."""
+        edges = [dict(edge._asdict(), inputs=list(edge.inputs)) for edge in self.edges]
+        return json.dumps({"schema": SCHEMA, "toolchain": self.toolchain, "edges": edges}, indent=0) + "\n"
+
+    @classmethod
+    def from_text(cls, text: str) -> Peaks:
+        """Reads what `to_text` wrote. Raises PeaksError."""
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise PeaksError("not JSON: {}".format(error)) from None
+        if not isinstance(document, dict) or not isinstance(document.get("schema"), int):
+            raise PeaksError("no learned peaks: an object with a number `schema` was expected")
+        if document["schema"] > SCHEMA:
+            raise PeaksError("schema {} is newer than {}, which this arm_ci reads".format(document["schema"], SCHEMA))
+        try:
+            edges = tuple(_learned(each) for each in document["edges"])
+            toolchain = document["toolchain"]
+        except (KeyError, TypeError) as error:
+            raise PeaksError("an edge is not as expected: {}".format(error)) from None
+        if not isinstance(toolchain, str):
+            raise PeaksError("toolchain: a text was expected")
+        return cls(toolchain, edges)
+
+    def with_report(self, report: Report) -> Peaks:
+        """With what a build has shown."""
+        known = {edge.key: edge for edge in self.edges}
+        for edge in report.edges:
+            found = learned(edge, report.directory, report.admission)
+            if found is not None:
+                known[found.key] = _merged(known.get(found.key), found)
+        return Peaks(self.toolchain, tuple(known.values()))
+
+
+def _learned(document: Any) -> Learned:
+    values = dict(document)
+    edge = Learned(**dict(values, inputs=tuple(values.get("inputs", ()))))
+    texts = (edge.output, edge.way, edge.kind, edge.relief, *edge.inputs)
+    numbers = [edge.need_bytes, edge.seconds]
+    numbers += [each for each in (edge.inputs_bytes, edge.does_not_fit_bytes) if each is not None]
+    if not all(isinstance(each, str) for each in texts):
+        raise TypeError("a text was expected")
+    if not all(isinstance(each, (int, float)) and 0 <= each < 1 << 60 for each in numbers):
+        raise TypeError("a number from 0 was expected")
+    return edge
+
+
+def way(argv: Sequence[str], kind: str) -> str:
+    """Program and options of a command that decide how much memory it takes."""
+    words = [os.path.basename(argv[0])]
+    rest = list(argv[1:])
+    if kind == "compile":
+        optimisation: List[str] = []
+        debug: List[str] = []
+        for index, word in enumerate(rest):
+            if not word.startswith(_COMPILE_OPTIONS) or word.startswith(_WITHOUT_WEIGHT):
+                continue
+            if word.startswith("-O"):
+                optimisation = [word]
+            elif word.startswith("-g"):
+                # `-g -g0` is `-g0`, but -gsplit-dwarf stands beside -g.
+                debug = [word] if word[2:3].isdigit() or word == "-g" else [*debug, word]
+            elif word == "--param":
+                words.append("--param={}".format(rest[index + 1] if index + 1 < len(rest) else ""))
+            else:
+                words.append(word)
+        words += [*optimisation, *debug]
+    elif kind == "link":
+        for word in rest:
+            if word.startswith("-Wl,"):
+                words += ["-Wl," + each for each in word[4:].split(",") if each.startswith(_LINKER_OPTIONS)]
+            elif word in _LINK_OPTIONS or word.startswith(("-fuse-ld=", "-flto")):
+                words.append(word)
+    return " ".join(words)
+
+
+def in_tree(name: str, directory: str, root: str) -> str:
+    """A file as a command run in `directory` names it, relative to the build tree at `root`."""
+    return os.path.relpath(os.path.join(root, directory, name), root)
+
+
+def need_bytes(edge: Edge) -> Optional[int]:
+    """The peak of anonymous memory and swap of an edge that ran; None when nothing was measured.
+
+    What was sampled may miss the last moment; the largest resident set does not, but has file pages in it, and on a
+    machine that swaps not all of the rest.
+    """
+    sampled = edge.peak_anonymous_swap_bytes
+    if edge.peak_rss_bytes is None:
+        return sampled
+    resident = max(0, edge.peak_rss_bytes - (edge.peak_file_bytes or 0))
+    return max(sampled or 0, resident)
+
+
+def learned(edge: Edge, root: str, admission: Admission) -> Optional[Learned]:
+    """What an edge of a build at `root` has shown; None: nothing."""
+    need = need_bytes(edge)
+    if edge.kind not in _KINDS or not edge.output or need is None:
+        return None
+    does_not_fit = edge.failed and edge.output == admission.does_not_fit
+    killed = bool(edge.run_again) or does_not_fit
+    if edge.failed and not killed:
+        return None  # how much it would have taken nobody knows
+    if edge.end_seconds is None:
+        return None
+    if killed:
+        need = int(need * _GROWS_ON)
+    return Learned(
+        output=in_tree(edge.output, edge.directory, root),
+        way=way(edge.argv, edge.kind),
+        kind=edge.kind,
+        need_bytes=need,
+        seconds=edge.cpu_seconds if edge.cpu_seconds is not None else round(edge.wall_seconds or 0.0, 3),
+        inputs=tuple(in_tree(each, edge.directory, root) for each in edge.inputs),
+        inputs_bytes=edge.inputs_bytes,
+        does_not_fit_bytes=admission.budget_bytes + admission.swap_bytes if does_not_fit else None,
+        relief=edge.relief,
+    )
+
+
+def _merged(old: Optional[Learned], new: Learned) -> Learned:
+    if old is None:
+        return new
+    killed = new.does_not_fit_bytes is not None
+    return new._replace(
+        need_bytes=max(new.need_bytes, int(old.need_bytes * _FADES)),
+        seconds=max(old.seconds, new.seconds) if killed else new.seconds,
+        inputs=new.inputs or old.inputs,
+        inputs_bytes=new.inputs_bytes if new.inputs_bytes is not None else old.inputs_bytes,
+    )
+
+
+def rest_seconds(edges: Iterable[Learned]) -> Dict[Tuple[str, str], float]:
+    """For each edge how long what must come after its start takes at least, itself included.
+
+    What an edge is made of is known of links and archives alone; what a compile waits for is not.
+    """
+    by_output: Dict[str, List[Learned]] = {}
+    users: Dict[str, List[str]] = {}
+    for edge in edges:
+        by_output.setdefault(edge.output, []).append(edge)
+        for name in edge.inputs:
+            users.setdefault(name, []).append(edge.output)
+    found: Dict[str, float] = {}
+
+    def behind(output: str) -> float:
+        """Of an output; without recursion, for a graph may be deep."""
+        waiting = [(output, False)]
+        open_outputs = set()
+        while waiting:
+            name, is_ready = waiting.pop()
+            if name in found:
+                continue
+            if is_ready:
+                own = max((each.seconds for each in by_output.get(name, ())), default=0.0)
+                found[name] = own + max((found.get(user, 0.0) for user in users.get(name, ())), default=0.0)
+            elif name not in open_outputs:
+                open_outputs.add(name)  # a graph with a circle in it ends here too
+                waiting.append((name, True))
+                waiting += [(user, False) for user in users.get(name, ()) if user not in found]
+        return found[output]
+
+    return {edge.key: behind(edge.output) for each in by_output.values() for edge in each}
