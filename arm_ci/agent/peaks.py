@@ -33,9 +33,8 @@ _WITHOUT_WEIGHT = (
     "-gno-record",
 )
 _LINK_OPTIONS = ("-fuse-ld=", "-flto", "-static", "-shared", "-s", "-S", "-r")
+_STRIPPING = ("-S", "-s")
 _LINKER_OPTIONS = (
-    "-S",
-    "-s",
     "--strip",
     "--no-keep-memory",
     "--reduce-memory-overheads",
@@ -160,7 +159,8 @@ def way(argv: Sequence[str], kind: str) -> str:
     elif kind == "link":
         for word in rest:
             if word.startswith("-Wl,"):
-                words += ["-Wl," + each for each in word[4:].split(",") if each.startswith(_LINKER_OPTIONS)]
+                options = word[4:].split(",")
+                words += ["-Wl," + each for each in options if each in _STRIPPING or each.startswith(_LINKER_OPTIONS)]
             elif word in _LINK_OPTIONS or word.startswith(("-fuse-ld=", "-flto")):
                 words.append(word)
     return " ".join(words)

@@ -1,0 +1,115 @@
+"""When a machine pages: nothing new starts, then the newest edge is stopped; and it goes on when that has helped."""
+
+from __future__ import annotations
+
+import pytest
+
+from arm_ci.agent import paging
+from arm_ci.agent.paging import MOST_OVER, Stalls, Throttle
+
+
+class Edges:
+    """Edges that are stopped and continued by their keys."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[str, int]] = []
+        self.can_stop = True
+        self.throttle = Throttle(self.stop, lambda key: self.done.append(("on", key)))
+
+    def stop(self, key: int) -> bool:
+        self.done.append(("stop", key))
+        return self.can_stop
+
+    def look(self, stalled: float, *seconds: int, running: tuple[int, ...] = (1, 2, 3), wanted: bool = True) -> None:
+        for now in seconds:
+            self.throttle.look(float(now), stalled, list(running), wanted)
+
+
+@pytest.fixture
+def edges() -> Edges:
+    return Edges()
+
+
+def test_a_little_waiting_for_memory_changes_nothing(edges):
+    edges.look(0.15, *range(60))
+    assert (edges.throttle.is_shut, edges.done) == (False, [])
+
+
+def test_much_waiting_lets_nothing_new_in_until_it_has_become_little(edges):
+    edges.look(0.25, 0)
+    assert edges.throttle.is_shut
+    edges.look(0.15, 1)
+    assert edges.throttle.is_shut
+    edges.look(0.05, 2)
+    assert not edges.throttle.is_shut
+
+
+def test_when_it_lasts_the_newest_is_stopped_one_after_the_other_but_never_the_oldest(edges):
+    edges.look(0.9, *range(4))
+    assert edges.done == []
+    edges.look(0.9, *range(4, 60))
+    assert edges.done == [("stop", 3), ("stop", 2)]
+    assert edges.throttle.holds == 2
+
+
+def test_when_it_has_helped_the_older_goes_on_first(edges):
+    edges.look(0.9, *range(10))
+    edges.look(0.05, *range(10, 13))
+    assert [what for what, _ in edges.done] == ["stop", "stop"]
+    edges.look(0.05, *range(13, 30))
+    assert edges.done[2:] == [("on", 2), ("on", 3)]
+
+
+def test_when_only_stopped_edges_are_left_the_oldest_goes_on_at_once(edges):
+    edges.look(0.9, *range(10))
+    edges.look(0.9, 10, running=(2, 3))
+    assert edges.done[-1] == ("on", 2)
+
+
+def test_an_edge_that_cannot_be_stopped_is_not_counted(edges):
+    edges.can_stop = False
+    edges.look(0.9, *range(6))
+    assert (edges.throttle.holds, edges.throttle.held) == (0, {})
+
+
+def test_at_the_end_all_go_on(edges):
+    edges.look(0.9, *range(10))
+    edges.throttle.release_all()
+    assert sorted(edges.done[2:]) == [("on", 2), ("on", 3)]
+
+
+def test_more_is_paged_while_that_costs_nothing_and_less_at_once_when_it_does(edges):
+    edges.look(0.0, *range(10))
+    assert edges.throttle.over == pytest.approx(0.10)
+    edges.look(0.3, 10)
+    assert edges.throttle.over == pytest.approx(0.05)
+    edges.look(0.0, *range(11, 200))
+    assert edges.throttle.over == MOST_OVER
+
+
+def test_nothing_more_is_paged_while_no_edge_waits_for_memory(edges):
+    edges.look(0.0, *range(10), wanted=False)
+    assert edges.throttle.over == 0.0
+
+
+@pytest.fixture
+def kernel(monkeypatch) -> dict:
+    known: dict = {"pressure": None, "swapped": 0, "times": [0] * 8}
+    monkeypatch.setattr(paging, "pressure_seconds", lambda: known["pressure"])
+    monkeypatch.setattr(paging, "counters", lambda: {"pswpin": known["swapped"]})
+    monkeypatch.setattr(paging, "_processor_times", lambda: list(known["times"]))
+    return known
+
+
+def test_pressure_says_which_part_of_the_time_tasks_waited(kernel):
+    kernel["pressure"] = [10.0, 1.0]
+    stalls = Stalls()
+    kernel["pressure"] = [10.5, 1.0]
+    assert stalls.since(2.0) == 0.25
+
+
+@pytest.mark.parametrize(("pages", "part"), [(1000, 0.5), (10, 0.0)])
+def test_without_pressure_waiting_for_the_disk_counts_while_pages_come_back(kernel, pages, part):
+    stalls = Stalls()
+    kernel.update(swapped=pages, times=[20, 0, 10, 20, 50, 0, 0, 0])
+    assert stalls.since(1.0) == part
