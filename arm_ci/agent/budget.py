@@ -41,7 +41,8 @@ class BudgetReader:
             self._read_cgroup(directory, available, swap)
             total = min(total, _limit(directory, self._version) or total)
         reserve = min(_MOST_RESERVE_BYTES, max(_LEAST_RESERVE_BYTES, int(total * _RESERVE_PART)))
-        return Budget(max(0, min(available) + held_bytes - reserve), max(0, min(swap)))
+        # What edges held at the last look may have been paged out since.
+        return Budget(max(0, min(min(available) + held_bytes, total) - reserve), max(0, min(swap)))
 
     def _read_cgroup(self, directory: str, available: List[int], swap: List[int]) -> None:
         limit = _limit(directory, self._version)

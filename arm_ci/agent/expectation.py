@@ -21,11 +21,16 @@ _ARCHIVE_PER_INPUT = 0.3
 # 1,706 MB: bfd 2,492, gold 1,605, lld 362, mold 633 MB.
 _LINK_PER_INPUT = {"bfd": 1.5, "gold": 1.0, "lld": 0.25, "mold": 0.4}
 _LINK_BYTES = 64 * _MEGABYTE
+_TELLING_BYTES = 4 * _MEGABYTE
+"""A link or archive of smaller inputs says nothing about larger ones."""
 # A build differs a little from the one before it.
 _HISTORY_MARGIN = 1.04
-# Of ten kin nine stay below it; of few kin it is the largest, and more.
-_KIN_PART = 0.9
+# So many of its kin an edge is not expected to exceed. One that does so is killed and runs again where there is no
+# swap, and is paged for a moment where there is.
+_KIN_PART = 0.75
+_KIN_PART_WITH_SWAP = 0.5
 _KIN_MARGIN = 1.1
+_FEW_KIN_MARGIN = 0.3
 
 
 class Expected(NamedTuple):
@@ -54,6 +59,7 @@ class Expectation:
     def __init__(self, peaks: Peaks, root: str) -> None:
         """`root`: the build tree."""
         self._root = root
+        self.has_swap = False
         self._known: Dict[Tuple[str, str], Learned] = {edge.key: edge for edge in peaks.edges}
         self._rest = rest_seconds(peaks.edges)
         self._kin: Dict[Tuple[str, ...], List[float]] = {}
@@ -91,27 +97,28 @@ class Expectation:
     def _add_kin(self, edge: Learned) -> None:
         need: float = edge.need_bytes
         if edge.kind != "compile":
-            if not edge.inputs_bytes:
+            if not edge.inputs_bytes or edge.inputs_bytes < _TELLING_BYTES:
                 return
-            need = edge.need_bytes / edge.inputs_bytes
+            need = max(0, edge.need_bytes - _LINK_BYTES) / edge.inputs_bytes
         for key in _families(edge.kind, edge.way, edge.output):
             self._kin.setdefault(key, []).append(need)
             self._seconds.setdefault(key, []).append(edge.seconds)
 
     def _by_kin(self, asked: Asked) -> Optional[Expected]:
+        part = _KIN_PART_WITH_SWAP if self.has_swap else _KIN_PART
         for key in _families(asked.kind, way(asked.argv, asked.kind), self._place(asked)):
             found = self._kin.get(key)
             if not found:
                 continue
             ordered = sorted(found)
-            need = ordered[min(len(ordered) - 1, math.ceil(len(ordered) * _KIN_PART) - 1)]
-            need *= _KIN_MARGIN + 0.5 / len(ordered)
+            need = ordered[min(len(ordered) - 1, math.ceil(len(ordered) * part) - 1)]
+            need *= _KIN_MARGIN + _FEW_KIN_MARGIN / len(ordered)
             times = sorted(self._seconds[key])
             seconds = times[len(times) // 2]
             if asked.kind == "compile":
                 return Expected(int(need), "kin", seconds)
             if asked.inputs_bytes:
-                return Expected(int(need * asked.inputs_bytes) + _OTHER_BYTES, "kin", seconds)
+                return Expected(int(need * asked.inputs_bytes) + _LINK_BYTES, "kin", seconds)
         return None
 
     def _by_inputs(self, asked: Asked) -> Expected:

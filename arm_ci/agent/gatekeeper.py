@@ -88,6 +88,7 @@ class Gatekeeper:
         self._kills = kills
         self._budget = budget
         now = budget.read(0)
+        self._expectation.has_swap = now.swap_bytes > 0
         self._admission = self._admission._replace(budget_bytes=now.ram_bytes, swap_bytes=now.swap_bytes)
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ _RELEASE_AFTER_SECONDS = 4.0
 _SWAPPING_BYTES = 256 << 10
 # What may be paged beyond RAM, as a part of it: more where that costs nothing, less at once where it does.
 MOST_OVER = 0.5
-_OVER_STEP = 0.01
+_OVER_STEP = 0.03
 _OVER_CUT = 0.5
 
 

@@ -33,6 +33,10 @@ def test_it_is_what_is_available_and_what_edges_hold_without_a_reserve_for_file_
     assert found == (800 * MB + 100 * MB - 50 * MB, 300 * MB)
 
 
+def test_what_edges_held_a_moment_ago_makes_it_no_larger_than_the_machine():
+    assert BudgetReader(None).read(900 * MB).ram_bytes == 950 * MB
+
+
 @pytest.mark.parametrize(("total", "reserve"), [(100, 32), (1000, 50), (64000, 512)])
 def test_the_reserve_is_a_part_of_the_ram_between_two_bounds(machine, total, reserve):
     machine.update(MemTotal=total * MB, MemAvailable=total * MB)

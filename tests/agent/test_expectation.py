@@ -46,13 +46,22 @@ def test_another_compiler_or_debug_setting_has_no_history(asked):
 def test_kin_of_the_same_directory_come_before_others():
     edges = [known(f"src/{n}.o", 200 * MB) for n in range(10)] + [known(f"big/{n}.o", 900 * MB) for n in range(10)]
     found = expectation(*edges).of(compile_of("src/new.o"))
-    assert (found.by, found.need_bytes // MB) == ("kin", 230)
+    assert (found.by, found.need_bytes // MB) == ("kin", 226)
     assert expectation(*edges).of(compile_of("elsewhere/new.o")).need_bytes > 900 * MB
+
+
+def test_where_there_is_swap_less_caution_is_needed():
+    edges = tuple(known(f"src/{n}.o", n * 100 * MB) for n in range(1, 11))
+    cautious = Expectation(Peaks("", edges), "/build").of(compile_of("src/new.o"))
+    with_swap = Expectation(Peaks("", edges), "/build")
+    with_swap.has_swap = True
+    bold = with_swap.of(compile_of("src/new.o"))
+    assert (cautious.need_bytes // MB, bold.need_bytes // MB) == (904, 565)
 
 
 def test_of_few_kin_more_is_expected_than_of_many():
     one = expectation(known("src/a.o", 200 * MB)).of(compile_of("src/new.o"))
-    assert one.need_bytes == int(200 * MB * 1.6)
+    assert one.need_bytes == int(200 * MB * 1.4)
 
 
 def test_without_kin_a_cautious_default_is_taken_and_less_for_c():
@@ -67,9 +76,9 @@ def test_a_link_is_judged_by_the_size_of_its_inputs_and_its_linker(linker, facto
 
 
 def test_a_link_with_kin_takes_their_need_for_each_byte():
-    edge = known("bin/a", 500 * MB, way="g++", kind="link", inputs_bytes=250 * MB)
+    edge = known("bin/a", 564 * MB, way="g++", kind="link", inputs_bytes=250 * MB)
     found = expectation(edge).of(link_of("bin/b", 100 * MB))
-    assert (found.need_bytes, found.by) == (int(100 * MB * 2 * 1.6) + 32 * MB, "kin")
+    assert (found.need_bytes, found.by) == (int(100 * MB * 2 * 1.4) + 64 * MB, "kin")
 
 
 def test_what_this_build_has_shown_counts_for_the_next_edge():

@@ -80,9 +80,9 @@ def test_at_the_end_all_go_on(edges):
 
 def test_more_is_paged_while_that_costs_nothing_and_less_at_once_when_it_does(edges):
     edges.look(0.0, *range(10))
-    assert edges.throttle.over == pytest.approx(0.10)
+    assert edges.throttle.over == pytest.approx(0.30)
     edges.look(0.3, 10)
-    assert edges.throttle.over == pytest.approx(0.05)
+    assert edges.throttle.over == pytest.approx(0.15)
     edges.look(0.0, *range(11, 200))
     assert edges.throttle.over == MOST_OVER
 
