@@ -93,6 +93,8 @@ class Gatekeeper:
 
     def close(self) -> None:
         """The command is to end, or has: nobody starts any more, and whoever was stopped goes on."""
+        if self._is_ending:
+            return
         self._is_ending = True
         self._throttle.release_all()
         self._stopper.close()
@@ -260,6 +262,7 @@ class Gatekeeper:
         output = request.asked.output or request.asked.argv[0]
         self._admission = self._admission._replace(does_not_fit=output)
         self._say("{}: memory killed it though it ran alone; the build ends here".format(output))
+        self.close()
         self._stop_build(output)
 
     def _learn(self, edge: Edge) -> None:

@@ -169,6 +169,8 @@ class Run:
         next_sample, next_note = 0.0, _NOTE_SECONDS
         while True:
             now = self._now()
+            if self._stopped:
+                self._guard(self._gatekeeper.close)
             if self._killing_at is not None and now >= self._killing_at:
                 self._kill_all()
                 self._killing_at = now + 1.0
