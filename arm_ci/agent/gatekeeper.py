@@ -173,18 +173,24 @@ class Gatekeeper:
         """Starts whoever may start now."""
         if self._budget is None or self._is_ending:
             return
-        self._expect_anew()
-        while self._waiting:
-            room = self._room()
-            key = choose(
-                [self._as_waiting(each) for each in self._waiting.values()],
-                [self._as_running(each, seconds) for each in self._running.values()],
-                room,
-                seconds,
-            )
-            if key is None:
-                return
-            self._start(self._waiting.pop(key), seconds)
+        try:
+            self._expect_anew()
+            while self._waiting:
+                key = choose(
+                    [self._as_waiting(each) for each in self._waiting.values()],
+                    [self._as_running(each, seconds) for each in self._running.values()],
+                    self._room(),
+                    seconds,
+                )
+                if key is None:
+                    return
+                self._start(self._waiting.pop(key), seconds)
+        except Exception:
+            # A fault of ours is to cost memory at worst, and never leaves anyone waiting.
+            self._cores = 0
+            for key in list(self._waiting):
+                self._start(self._waiting.pop(key), seconds)
+            raise
 
     def _expect_anew(self) -> None:
         """What was only guessed is asked again when kin have shown more."""

@@ -9,10 +9,11 @@ import os
 import select
 import socket
 import struct
-from typing import Callable, Dict, List, Tuple
+from contextlib import contextmanager
+from typing import Callable, Dict, Iterator, List, Tuple
 
 from .commands import asked
-from .gatekeeper import Gatekeeper
+from .gatekeeper import DONE, GO, Gatekeeper
 
 _ANSWER_SECONDS = 10.0
 _BACKLOG = 256
@@ -64,6 +65,16 @@ class _Connection:
             pass
         finally:
             self.socket.setblocking(False)
+
+
+@contextmanager
+def _answered(connection: _Connection, answer: bytes) -> Iterator[None]:
+    """After a fault of ours a launcher is answered all the same: it would wait for ever."""
+    try:
+        yield
+    except Exception:
+        connection.answer([answer])
+        raise
 
 
 class Launchers:
@@ -122,7 +133,8 @@ class Launchers:
         now = self._seconds()
         if words[0] == b"begin" and len(words) > 2:
             texts = [word.decode("utf-8", "backslashreplace") for word in words[1:]]
-            self._gatekeeper.ask(key, connection.pid, asked(texts[1:], texts[0]), now, connection.answer)
+            with _answered(connection, GO):
+                self._gatekeeper.ask(key, connection.pid, asked(texts[1:], texts[0]), now, connection.answer)
         elif words[0] == b"forget":
             self._gatekeeper.forget(key, now)
         elif words[0] == b"end" and len(words) == 4:
@@ -130,7 +142,8 @@ class Launchers:
                 status, cpu_seconds, rss_bytes = int(words[1]), round(float(words[2]), 3), int(words[3])
             except ValueError:
                 return False
-            self._gatekeeper.ended(key, now, status, cpu_seconds, rss_bytes, connection.answer)
+            with _answered(connection, DONE):
+                self._gatekeeper.ended(key, now, status, cpu_seconds, rss_bytes, connection.answer)
         else:
             return False
         return True

@@ -32,3 +32,34 @@ def test_a_fault_in_looking_does_not_end_the_build(tmp_path):
     assert report.outcome.complete
     unseen = {each.what: each.why for each in report.how.unseen}
     assert unseen["a part of the samples and edges"] == "a fault of the agent: KeyError: 'no such process'"
+
+
+def test_a_fault_in_letting_edges_in_keeps_no_compiler_waiting(tmp_path):
+    script = textwrap.dedent(
+        """
+        import sys
+        from arm_ci.agent import run
+        def fail(self, *words):
+            raise KeyError("nobody")
+        run.Gatekeeper.ask = fail
+        run.Gatekeeper.ended = fail
+        sys.exit(run.main(run.Options(("sh", "-c", "g++ a.cpp"), sys.argv[1], cores=2)))
+        """
+    )
+    path = tmp_path / "report.json"
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "g++").write_text("#!/bin/sh\necho compiled\nexit 3\n")
+    (programs / "g++").chmod(0o755)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{programs}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        [sys.executable, "-c", script, path],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (3, "compiled\n"), done.stderr
+    assert "KeyError: 'nobody'" in str(Report.from_text(path.read_text()).how.unseen)

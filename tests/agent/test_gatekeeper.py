@@ -223,3 +223,14 @@ def test_when_the_build_ends_whoever_waits_is_refused(monkeypatch):
     machine.ask(*"ab")
     machine.keeper.close()
     assert machine.told("b") == ["refused"]
+
+
+def test_after_a_fault_of_the_agents_own_nobody_is_left_waiting(monkeypatch):
+    machine = Machine(monkeypatch, cores=1, a=1, b=1)
+    machine.ask(*"ab")
+    monkeypatch.setattr("arm_ci.agent.gatekeeper.choose", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        machine.keeper.look(1.0)
+    assert machine.told("b") == ["go"]
+    machine.ask("c")
+    assert machine.told("c") == ["go"]
