@@ -6,9 +6,11 @@ import os
 import re
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
+REMOTE = "distcc"
+"""Its edge is the compile that its command line names after it, done on another machine."""
 PROGRAMS = re.compile(
     r"(?:[A-Za-z0-9_]+-)*(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+|gfortran|(?:gcc-|llvm-)?ar"
-    r"|ld|ld\.bfd|ld\.gold|ld\.lld|ld\.mold)(?:-[0-9]+(?:\.[0-9]+)*)?"
+    r"|ld|ld\.bfd|ld\.gold|ld\.lld|ld\.mold)(?:-[0-9]+(?:\.[0-9]+)*)?|" + REMOTE
 )
 """Names of the programs whose runs are edges, with a target's triplet before and a version behind."""
 
@@ -82,6 +84,8 @@ def is_trial(argv: Sequence[str], output: str, directory: str) -> bool:
 def describe(argv: Sequence[str], directory: str = "") -> Tuple[str, str]:
     """Kind and output of a command run in `directory`; the output is empty where it makes none."""
     name = os.path.basename(argv[0])
+    if name == REMOTE and len(argv) > 1:
+        return describe(argv[1:], directory)
     if _ARCHIVER.fullmatch(name):
         return _archive(list(argv[1:]))
     words = list(argv[1:])

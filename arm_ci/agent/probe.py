@@ -11,6 +11,7 @@ import os
 import platform
 import re
 import shutil
+import socket
 import struct
 import sys
 from typing import Any, Dict, List, Optional
@@ -22,6 +23,7 @@ from .watching import limits_here, sight
 
 SCHEMA = 1
 _TIMEOUT_SECONDS = 30
+_HELPER_SECONDS = 3
 _ARCHITECTURES = {
     # platform.machine() and the size of a pointer -> Debian's name
     ("x86_64", 64): "amd64",
@@ -86,6 +88,16 @@ def packages(names: List[str]) -> Optional[Dict[str, bool]]:
     return installed
 
 
+def silence(helper: str) -> str:
+    """Why nothing answers at a helper's `HOST:PORT`; empty when something does."""
+    host, _, port = helper.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _HELPER_SECONDS).close()
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
 def may_install() -> bool:
     """Whether this user can install packages without being asked for a password."""
     if os.geteuid() == 0:
@@ -101,7 +113,10 @@ def existing(directory: str) -> str:
 
 
 def probe(request: Dict[str, Any]) -> Dict[str, Any]:
-    """The facts for a request: `programs` and `packages` to look for, `links` (argv lists) to try, `directory`."""
+    """The facts for a request.
+
+    `programs` and `packages` are what to look for, `links` argv lists to try, `helpers` addresses to connect to.
+    """
     memory = host.memory_information()
     directory = existing(str(request["directory"]))
     return {
@@ -119,6 +134,7 @@ def probe(request: Dict[str, Any]) -> Dict[str, Any]:
         "programs": {name: program(name) for name in request.get("programs", [])},
         "packages": packages(list(request.get("packages", []))),
         "links": {" ".join(argv): _output(argv) is not None for argv in request.get("links", [])},
+        "helpers": {helper: silence(helper) for helper in request.get("helpers", [])},
         "may_install": may_install(),
         "python": platform.python_version(),
         "machine_facts": host.describe(),

@@ -16,7 +16,8 @@ from arm_ci.agent.probe import probe
 from arm_ci.cli import place
 from arm_ci.cli.options import DONE, FAILED
 from arm_ci.cli.patch_option import GivenPatch
-from arm_ci.cli.watched_build import run_watched
+from arm_ci.cli.watched_build import report_of, run_watched
+from arm_ci.diagnosis.helped import where_compiled
 from arm_ci.diagnosis.verdict import EXHAUSTED
 from arm_ci.patches import diffs, engine, forced, transaction
 from arm_ci.patches.series import SeriesError
@@ -111,12 +112,16 @@ class LocalBuild:
     def configure(self) -> str:
         place.make(self.places, self.keep)
         for file in self.recipe.files(self.places):
+            Path(file.path).parent.mkdir(exist_ok=True)
             Path(file.path).write_text(file.text, encoding="utf-8")
         commands = (*self.recipe.prepare(self.places), *self.recipe.configure(self.places))
         return self._run_all(commands, "configure")
 
     def build(self) -> str:
-        return self._run_all(self.recipe.build(self.places, self.choices), "build")
+        problem = self._run_all(self.recipe.build(self.places, self.choices), "build")
+        if self.recipe.helpers and (report := report_of(self.places, "build", self.environment)):
+            print(where_compiled(report))
+        return problem
 
     def tests(self) -> str:
         runs = self.recipe.tests(self.places, self.choices)

@@ -76,8 +76,8 @@ def select(config: Config, wanted: Mapping[str, Sequence[str]]) -> list[Variant]
 
 
 def as_json(chosen: Sequence[Variant]) -> str:
-    """A list of objects with `name`, the axes and `tier`."""
-    keys = ("name", *FILTERS)
+    """A list of objects with `name`, the axes, `tier` and `distcc`."""
+    keys = ("name", *FILTERS, "distcc")
     return json.dumps([{key: getattr(variant, key) for key in keys} for variant in chosen], indent=1)
 
 

@@ -39,7 +39,7 @@ def run_watched(
             take(line)
 
         ended = execute(watched(command, places, stage), environment, take_both)
-        report = _report(places, stage, environment)
+        report = report_of(places, stage, environment)
         verdict = judge(scanner.finish(), report, (), _ended(ended))
         if verdict.kind != "ok":
             path = Path(report_path(places, stage)).with_suffix(".html")
@@ -55,7 +55,8 @@ def _ended(end: End) -> Ended:
     return Ended(end.exit_status, end.signal or passed_on, end.silent_seconds)
 
 
-def _report(places: Places, stage: str, environment: Mapping[str, str]) -> Report | None:
+def report_of(places: Places, stage: str, environment: Mapping[str, str]) -> Report | None:
+    """The agent's report of a stage's last command, or None where there is none, which is said."""
     path = Path(report_path(places, stage))
     try:
         if path.is_file():

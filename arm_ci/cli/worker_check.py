@@ -120,7 +120,7 @@ def recipes_of(config: Config, board: str) -> list[Recipe]:
 
 def request_for(recipes: Sequence[Recipe]) -> dict[str, Any]:
     """One request for all that the variants of a board need."""
-    found: dict[str, Any] = {"directory": WORKER_DIRECTORY, "programs": [], "packages": [], "links": []}
+    found: dict[str, Any] = {"directory": WORKER_DIRECTORY, "programs": [], "packages": [], "links": [], "helpers": []}
     for recipe in recipes:
         for key, value in probe_request(recipe, _PLACES).items():
             if key != "directory":

@@ -204,6 +204,7 @@ def _check_project(draft: Draft, project: Project) -> None:
     _check_exclusions(draft, project, everything, path)
     _check_includes(draft, project, frozenset(kept[: len(kept) - len(matrix.include)]), path)
     _check_tiers(draft, project, kept, path)
+    _check_distcc(draft, project, kept, path)
     if not kept:
         draft.findings.add(path, "every combination is excluded, so the project has no variant")
     _check_clashes(draft, project, kept, path)
@@ -221,11 +222,45 @@ def _check_exclusions(draft: Draft, project: Project, everything: list[Axes], pa
 def _check_tiers(draft: Draft, project: Project, kept: list[Axes], path: Path) -> None:
     for tier in ("commit", "nightly"):
         for index, selector in enumerate(getattr(project.matrix.tiers, tier)):
-            here = (*path, "tiers", tier, index)
-            if _check_values(draft, selector, kept, here, "variant of the project"):
-                continue
-            if not any(map(matcher(selector), kept)):
-                draft.findings.add(here, "matches no variant of the project; take it out or correct it")
+            _check_chooses(draft, selector, kept, (*path, "tiers", tier, index))
+
+
+def _check_distcc(draft: Draft, project: Project, kept: list[Axes], path: Path) -> None:
+    for index, selector in enumerate(project.matrix.distcc):
+        here = (*path, "distcc", index)
+        if not _check_chooses(draft, selector, kept, here):
+            continue
+        said: dict[str, int] = {}
+        for axes in filter(matcher(selector), kept):
+            for sentence in _why_not_distcc(draft, axes):
+                said[sentence] = said.get(sentence, 0) + 1
+        for sentence, number in said.items():
+            draft.findings.add(here, sentence.format(count(number, "variant")))
+
+
+def _why_not_distcc(draft: Draft, axes: Axes) -> Iterator[str]:
+    """Why helpers cannot compile for a variant, with `{}` for the number of those that share the reason."""
+    board, compiler, _, _, debug_info = axes
+    findings = draft.findings
+    if not draft.boards[board].distcc and not findings.broken("boards", board, "distcc"):
+        yield f"board `{board}` has no helpers: {{}}; name some in its `distcc`, or choose other boards here"
+    if draft.compilers[compiler].directory and not findings.broken("compilers", compiler, "directory"):
+        yield (
+            f"compiler `{compiler}` is in a directory, and helpers know compilers by name: {{}}; "
+            "choose other compilers here"
+        )
+    if debug_info == "split":
+        yield "debug info `split` would stay on the helpers, half of it: {}; choose other debug info here"
+
+
+def _check_chooses(draft: Draft, selector: Selector, kept: list[Axes], path: Path) -> bool:
+    """Whether a selector chooses some variants, and has no value that chooses none; otherwise that is said."""
+    if _check_values(draft, selector, kept, path, "variant of the project"):
+        return False
+    if not any(map(matcher(selector), kept)):
+        draft.findings.add(path, "matches no variant of the project; take it out or correct it")
+        return False
+    return True
 
 
 def _check_values(draft: Draft, selector: Selector, among: list[Axes], path: Path, where: str) -> bool:

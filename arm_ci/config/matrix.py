@@ -1,6 +1,6 @@
-"""The variants of a configuration: the product of each project's axes, minus exclude, plus include, with tiers.
+"""The variants of a configuration: the product of each project's axes, minus exclude, plus include.
 
-Why one is in or out, in words, is why.py's business.
+With it come their tiers and options. Why a variant is in or out, in words, is why.py's business.
 """
 
 from __future__ import annotations
@@ -67,11 +67,22 @@ def tier_of(axes: Axes, rules: Iterable[tuple[Tier, int, Callable[[Axes], bool]]
     return "force", -1
 
 
+def distcc_rules(matrix: Matrix) -> list[Callable[[Axes], bool]]:
+    """A matcher for each selector of `distcc`, in their order."""
+    return [matcher(selector) for selector in matrix.distcc]
+
+
 def project_variants(project: Project) -> list[Variant]:
     """The variants of one project."""
-    rules = tier_rules(project.matrix)
+    tiers = tier_rules(project.matrix)
+    helped = distcc_rules(project.matrix)
     return [
-        Variant(project.name, *axes, tier=tier_of(axes, rules)[0])  # type: ignore[arg-type]
+        Variant(
+            project.name,
+            *axes,  # type: ignore[arg-type]
+            tier=tier_of(axes, tiers)[0],
+            distcc=any(matches(axes) for matches in helped),
+        )
         for axes in combinations(project.matrix)
     ]
 

@@ -44,6 +44,8 @@ TimeOfDay = Annotated[str, "time-of-day"]
 """Hours and minutes of the master's clock, `02:00`."""
 Pattern = Annotated[str, "pattern"]
 """A Python regular expression with exactly one group."""
+Helper = Annotated[str, "helper"]
+"""A machine that compiles for a board, `HOST[:PORT]/JOBS`; an IPv6 address stands in brackets."""
 Name = Annotated[str, "name"]
 """Letters, digits, `.`, `_`, `+`, `-`; starts with a letter or digit."""
 
@@ -218,6 +220,11 @@ class Board:
     triplet: str = key("GNU triplet; empty: the usual one of the architecture.", "")
     cpu: str = key("Value for -mcpu of a cross compiler that builds for this board; empty: the compiler's default.", "")
     jobs: int | None = key("How many edges run at once; empty: one per core.", None)
+    distcc: tuple[Helper, ...] = key(
+        "Machines that compile for it with distcc, each `HOST/JOBS` or `HOST:PORT/JOBS`, for example `192.168.1.10/8`; "
+        "a matrix says for which variants.",
+        (),
+    )
     guest: Guest | None = key("Its machines are QEMU guests on the master's machine; empty: they connect.", None)
 
 
@@ -347,6 +354,7 @@ class Matrix:
     include: tuple[Combination, ...] = key("Variants beyond the product.", ())
     exclude: tuple[Exclusion, ...] = key("Variants of the product that are left out.", ())
     tiers: Tiers = key("When variants build.", factory=Tiers)
+    distcc: tuple[Selector, ...] = key("Variants whose compiles go to the helpers of their board.", ())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -456,6 +464,8 @@ class Variant:
     generator: Generator
     debug_info: DebugInfo
     tier: Tier
+    distcc: bool = False
+    """Whether helpers of the board compile for it."""
 
     @property
     def name(self) -> str:

@@ -230,6 +230,8 @@ def _check_matrix(draft: Draft, project: Project, path: Path) -> None:
     for tier in ("commit", "nightly"):
         for index, selector in enumerate(getattr(matrix.tiers, tier)):
             _check_selector(draft, selector, (*path, "tiers", tier, index))
+    for index, selector in enumerate(matrix.distcc):
+        _check_selector(draft, selector, (*path, "distcc", index))
 
 
 def _check_selector(draft: Draft, selector: Selector, path: Path) -> None:

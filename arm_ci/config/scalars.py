@@ -24,6 +24,7 @@ BYTES_PATTERN = r"[1-9][0-9]{0,14}[KMGT]|0"
 SECONDS_PATTERN = r"[1-9][0-9]{0,9}[smhd]"
 TIME_OF_DAY_PATTERN = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 VERSION_PATTERN = r"([0-9]+(\.[0-9]+)*)?"
+HELPER_PATTERN = r"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[1-9][0-9]{0,4})?/[1-9][0-9]{0,2}"
 RANGE_PATTERN = r"\s*((>=|<=|==|!=|>|<)\s*[0-9][0-9.]*\s*(,\s*(>=|<=|==|!=|>|<)\s*[0-9][0-9.]*\s*)*)?"
 
 _UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
@@ -40,6 +41,7 @@ EXPECTED = {
     "version": "a version such as `12` or `3.9.0`",
     "version-range": "comparisons such as `>=1.0.0, <1.5.0`",
     "port": "a port from 1 to 65535",
+    "helper": "a helper such as `192.168.1.10/8` or `helper.example:3632/8`",
     "pattern": "a regular expression with exactly one group",
     "name": f"a name of letters, digits, `.`, `_`, `+`, `-`, at most {LONGEST_NAME}, the first a letter or digit",
 }
@@ -92,6 +94,16 @@ def parse_port(text: str) -> int:
     if not re.fullmatch(r"[1-9][0-9]{0,4}", text, re.ASCII) or int(text) > 65535:
         raise ValueError
     return int(text)
+
+
+def parse_helper(text: str) -> str:
+    """`HOST[:PORT]/JOBS` as written; raises ValueError."""
+    match = re.fullmatch(HELPER_PATTERN, text, re.ASCII)
+    if match is None:
+        raise ValueError("" if "/" in text else "it does not say how many jobs it may get")
+    if match[3]:
+        parse_port(match[3][1:])
+    return text
 
 
 def parse_version(text: str) -> str:
@@ -147,6 +159,7 @@ PARSERS: dict[str, Callable[[str], int | str]] = {
     "version": parse_version,
     "version-range": parse_version_range,
     "port": parse_port,
+    "helper": parse_helper,
     "pattern": parse_pattern,
     "name": parse_name,
 }

@@ -14,6 +14,7 @@ from typing import Any
 from arm_ci.config.model import Board, Compiler, Linker, Project, Site, Worker
 from arm_ci.config.scalars import (
     BYTES_PATTERN,
+    HELPER_PATTERN,
     NAME_PATTERN,
     RANGE_PATTERN,
     SECONDS_PATTERN,
@@ -35,6 +36,7 @@ _SCALARS: dict[str, dict[str, Any]] = {
     "version": {"type": "string", "pattern": f"^({VERSION_PATTERN})$"},
     "version-range": {"type": ["string", "null"], "pattern": f"^({RANGE_PATTERN})$"},
     "port": {"type": "integer", "minimum": 1, "maximum": 65535},
+    "helper": {"type": "string", "pattern": f"^({HELPER_PATTERN})$"},
     "pattern": {"type": "string", "format": "regex"},
     "name": {"type": "string", "pattern": f"^{NAME_PATTERN}$"},
 }

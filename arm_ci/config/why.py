@@ -15,6 +15,7 @@ from arm_ci.config.matrix import (
     Axes,
     axes_of,
     combinations,
+    distcc_rules,
     matcher,
     tier_of,
     tier_rules,
@@ -182,6 +183,12 @@ def _explain_one(config: Config, project: Project, axes: Axes, included: bool) -
     else:
         place = _place(config, project, "tiers", tier, index)
         lines.append(f"Tier {tier}: by matrix.tiers.{tier}[{index}] ({place}).")
+    for number, matches in enumerate(distcc_rules(project.matrix)):
+        if matches(axes):
+            helpers = " and ".join(f"`{helper}`" for helper in config.boards[axes[0]].distcc)
+            place = _place(config, project, "distcc", number)
+            lines.append(f"Compiles go to {helpers}: by matrix.distcc[{number}] ({place}).")
+            break
     return Answer(1, tuple(lines))
 
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
 
-from arm_ci.config.model import BuildSystem, Config, Generator, Project, Test, Variant
+from arm_ci.config.model import BuildSystem, CompilerFamily, Config, Generator, Project, Test, Variant
 from arm_ci.config.versions import in_range
+from arm_ci.plan import distcc
 from arm_ci.plan.toolchain import BUILD_TYPE_FLAGS, Toolchain, toolchain_of, triplet
 
 # Every command's environment: messages that we (and people elsewhere) can read and compare.
@@ -190,22 +191,37 @@ class Recipe:
     def toolchain(self, places: Places) -> Toolchain:
         return toolchain_of(self.config, self.variant, str(places.support / "linker"))
 
+    @property
+    def helpers(self) -> tuple[str, ...]:
+        """The machines that compile for the board, `HOST[:PORT]/JOBS`; none for a variant without distcc."""
+        return self.config.boards[self.variant.board].distcc if self.variant.distcc else ()
+
     def default_jobs(self) -> int:
-        """How many edges run at once when nobody says otherwise: the board's."""
+        """How many edges run at once when nobody says otherwise: the board's, and what its helpers do beside."""
         board = self.config.boards[self.variant.board]
-        return board.jobs or int(board.cores)
+        return (board.jobs or int(board.cores)) + distcc.jobs(self.helpers)
 
     # -- stages -----------------------------------------------------------------------------------------------
 
     def files(self, places: Places) -> tuple[File, ...]:
         """Files to write before configuring."""
-        text = self.toolchain(places).cmake_toolchain
-        return (File(places.support / "toolchain.cmake", text),) if text else ()
+        toolchain = self.toolchain(places)
+        found = []
+        if toolchain.cmake_toolchain:
+            found.append(File(places.support / "toolchain.cmake", toolchain.cmake_toolchain))
+        if self.helpers:
+            cores = int(self.config.boards[self.variant.board].cores)
+            text = distcc.launcher_text(self._family, toolchain, self.helpers, cores)
+            found.append(File(distcc.launcher(places.support), text))
+        return tuple(found)
 
     def prepare(self, places: Places) -> tuple[Command, ...]:
         """Links the chosen linker into its directory, then runs the project's own preparation."""
         commands = []
         toolchain = self.toolchain(places)
+        if self.helpers:
+            argv = distcc.prepare(self._family, toolchain, places.support)
+            commands.append(Command(argv, places.support, self.project.timeout))
         if toolchain.linker_directory:
             script = f'mkdir -p "$1" && ln -sfn "$(command -v {shlex.quote(toolchain.linker_program)})" "$1/ld"'
             commands.append(
@@ -233,6 +249,9 @@ class Recipe:
             argvs = [self._kati(jobs), ("ninja", "-f", f"build{KATI_SUFFIX}.ninja", "-j1", *targets)]
         else:
             argvs = [("make", jobs, *targets)]
+        if self.helpers and self.variant.generator != "autotools":
+            # For the projects that ExternalProject steps configure while this runs; CMake reads it since 3.17.
+            argvs = [("env", *self._launcher_choice(places), *argv) for argv in argvs]
         return tuple(Command(argv, places.build, self.project.timeout) for argv in argvs)
 
     def tests(self, places: Places, choices: Choices) -> tuple[TestRun, ...]:
@@ -246,6 +265,15 @@ class Recipe:
         return self.build_system.artefacts
 
     # -- details ----------------------------------------------------------------------------------------------
+
+    @property
+    def _family(self) -> CompilerFamily:
+        return self.config.compilers[self.variant.compiler].family
+
+    def _launcher_choice(self, places: Places) -> tuple[str, ...]:
+        """The settings that put distcc before the compiler, as CMake's variables and environment have them."""
+        path = distcc.launcher(places.support)
+        return (f"CMAKE_C_COMPILER_LAUNCHER={path}", f"CMAKE_CXX_COMPILER_LAUNCHER={path}")
 
     def targets(self, choices: Choices) -> tuple[str, ...]:
         """The targets of the build command: those asked for, or the project's and its tests'."""
@@ -286,6 +314,8 @@ class Recipe:
         if toolchain.compile_flags:
             flags = " ".join(toolchain.compile_flags)
             choice += [f"-DCMAKE_C_FLAGS={flags}", f"-DCMAKE_CXX_FLAGS={flags}"]
+        if self.helpers:
+            choice += [f"-D{setting}" for setting in self._launcher_choice(places)]
         return (
             "cmake",
             "-G",
@@ -327,12 +357,13 @@ class Recipe:
         )
         # The linker goes with the compiler's name: libtool drops -fuse-ld from LDFLAGS before its version 2.4.7.
         link = " ".join(toolchain.link_flags)
-        quiet = " -Qunused-arguments" if self.config.compilers[self.variant.compiler].family == "clang" else ""
+        quiet = " -Qunused-arguments" if self._family == "clang" else ""
+        launcher = f"{distcc.launcher(places.support)} " if self.helpers else ""
         cross = (f"--host={triplet(toolchain.target)}",) if toolchain.target is not None else ()
         return (
             str(places.source / self.project.source_directory / "configure"),
-            f"CC={toolchain.c_compiler}{quiet} {link}",
-            f"CXX={toolchain.cxx_compiler}{quiet} {link}",
+            f"CC={launcher}{toolchain.c_compiler}{quiet} {link}",
+            f"CXX={launcher}{toolchain.cxx_compiler}{quiet} {link}",
             f"CFLAGS={flags}",
             f"CXXFLAGS={flags}",
             *cross,

@@ -11,6 +11,7 @@ from typing import Any
 
 from arm_ci.config.model import Board, Compiler, Generator, Linker
 from arm_ci.config.versions import in_range, version_key
+from arm_ci.plan import distcc
 from arm_ci.plan.commands import Places, Recipe
 from arm_ci.plan.toolchain import Toolchain, triplet
 
@@ -50,6 +51,8 @@ class Facts:
     may_install: bool = False
     throttling: tuple[str, ...] = ()
     """What the firmware says of power and heat: `undervoltage now`."""
+    helpers: Mapping[str, str] = field(default_factory=dict)
+    """Why a helper, `HOST:PORT`, does not answer there; empty: it does."""
     unseen: tuple[tuple[str, str], ...] = ()
     """What the agent cannot see there, and what would show it."""
 
@@ -57,9 +60,12 @@ class Facts:
     def from_json(cls, value: Mapping[str, Any]) -> Facts:
         """Reads the probe's JSON; raises KeyError or TypeError when it is not one."""
         machine, sight = value["machine_facts"], value["sight"]
-        known = {name: value[name] for name in cls.__dataclass_fields__ if name not in ("throttling", "unseen")}
+        elsewhere = ("helpers", "throttling", "unseen")
+        known = {name: value[name] for name in cls.__dataclass_fields__ if name not in elsewhere}
         return cls(
             **known,
+            # What a master keeps of builds before there were helpers does not have them.
+            helpers=value.get("helpers", {}),
             throttling=tuple(machine.get("throttling", ())),
             unseen=tuple((each["what"], each["cure"]) for each in sight["unseen"]),
         )
@@ -106,6 +112,8 @@ def wanted_programs(recipe: Recipe) -> dict[str, str]:
         wanted.update(AUTOTOOLS_PREPARE_PROGRAMS)
     if any(test.kind == "ctest" for test in recipe.build_system.tests):
         wanted["ctest"] = "cmake"
+    if recipe.helpers:
+        wanted.update(distcc.PACKAGES)
     return wanted
 
 
@@ -141,6 +149,7 @@ def probe_request(recipe: Recipe, places: Places) -> dict[str, Any]:
         "programs": list(dict.fromkeys((*needed, "g++", "clang++", *others))),
         "packages": sorted(every_package),
         "links": [list(trial)] if trial else [],
+        "helpers": [distcc.address(helper) for helper in recipe.helpers],
     }
 
 
@@ -182,6 +191,11 @@ def notes(recipe: Recipe, facts: Facts, where: str) -> tuple[str, ...]:
         )
     if facts.cores != board.cores:
         found.append(f"{where} has {facts.cores} cores, board `{board.name}` says {board.cores}")
+    found += [
+        f"helper {helper} does not answer {where} ({reason}): what it would compile is compiled on {where}"
+        for helper in map(distcc.address, recipe.helpers)
+        if (reason := facts.helpers.get(helper))
+    ]
     found += [f"{where} is held back by its power or heat: {each}" for each in facts.throttling]
     found += [f"the agent does not see the {what} on {where}; it would with {cure}" for what, cure in facts.unseen]
     return tuple(found)
@@ -197,10 +211,11 @@ def _machine(recipe: Recipe, board: Board, places: Places, facts: Facts, where: 
         )
         found.append(f"{where} is {facts.architecture}, but board `{board.name}` is {board.architecture}: {cure}")
     by_directory = recipe.config.linkers[recipe.variant.linker].selection == "directory"
-    if recipe.variant.generator == "autotools" and by_directory and " " in str(places.support):
+    if recipe.variant.generator == "autotools" and " " in str(places.support) and (by_directory or recipe.helpers):
+        what = f"linker `{recipe.variant.linker}`" if by_directory else "distcc"
         found.append(
-            f"the path {places.support} has a space, and autotools cannot take linker `{recipe.variant.linker}` "
-            "from such a directory: build elsewhere"
+            f"the path {places.support} has a space, and autotools cannot take {what} from such a directory: "
+            "build elsewhere"
         )
     project = recipe.project
     if facts.free_disk_bytes < project.disk:

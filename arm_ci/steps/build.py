@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from arm_ci.diagnosis.helped import where_compiled
 from arm_ci.plan import Progress, Recipe
 from arm_ci.steps.watched import WatchedStep
 
@@ -54,4 +55,6 @@ class Build(ProgressStep):
         choices = self.choices
         verdict = await self.run_watched(self.recipe.build(self.places, choices), self.name, self.take)
         done = f", {self.position.total} edges" if self.position and self.position.unit == "edges" else ""
+        if self.recipe.helpers and self.last_report is not None:
+            done += f", {where_compiled(self.last_report)}"
         return self.end_with(verdict, f"built {' '.join(self.recipe.targets(choices))} with -j{choices.jobs}{done}")

@@ -58,12 +58,15 @@ def failed_link(verdict: Verdict, report: Report | None) -> str:
 class WatchedStep(RecipeStep):
     """Runs commands under the agent, one after the other, until one fails."""
 
+    last_report: Report | None = None
+    """Of the last command that ran."""
+
     async def run_watched(self, commands: Sequence[Command], stage: str, take: LineTaker) -> Verdict:
         """The verdict of the last command that ran: `ok`, or why it failed. `stage` names the report on the worker."""
         verdict = None
         for command in commands:
-            verdict, report, _ = await self.run_one(command, stage, take)
-            await self.publish(verdict, report)
+            verdict, self.last_report, _ = await self.run_one(command, stage, take)
+            await self.publish(verdict, self.last_report)
             if verdict.kind != "ok":
                 break
         assert verdict
