@@ -38,6 +38,8 @@ mold mold
 shellcheck shellcheck
 qemu-img qemu-utils
 ignition-validate ignition
+distcc distcc
+aarch64-linux-gnu-g++ g++-aarch64-linux-gnu
 chromium chromium'
 fi
 

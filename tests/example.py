@@ -102,6 +102,13 @@ def recipe(settings: Config | None = None, **axes: Any) -> Recipe:
     return Recipe(settings or config(), replace(variant, **axes))
 
 
+def helped(board: Board | None = None, **axes: Any) -> Recipe:
+    """The recipe of a variant whose compiles go to helpers."""
+    settings = config()
+    board = board or replace(BOARDS["pc"], distcc=("192.168.1.10/8",))
+    return recipe(replace(settings, boards={**settings.boards, "pc": board}), distcc=True, **axes)
+
+
 def facts(**different: Any) -> Facts:
     """What a probe finds on a worker that can build everything here, with some facts replaced."""
     programs = {

@@ -29,6 +29,8 @@ PROGRAMS = (
     "shellcheck",
     "ignition-validate",
     "qemu-img",
+    "distcc",
+    "aarch64-linux-gnu-g++",
     "chromium",
 )
 GOOD_PYTHON = "#!/bin/sh\n[ \"$1\" = --version ] && echo 'Python 3.11.2'\nexit 0\n"

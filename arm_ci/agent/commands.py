@@ -8,6 +8,8 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 REMOTE = "distcc"
 """Its edge is the compile that its command line names after it, done on another machine."""
+COMPILED_HERE = "compiled here, not on a helper: "
+"""How the line of a log begins that says of such a compile that no other machine did it; the reason follows."""
 PROGRAMS = re.compile(
     r"(?:[A-Za-z0-9_]+-)*(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+|gfortran|(?:gcc-|llvm-)?ar"
     r"|ld|ld\.bfd|ld\.gold|ld\.lld|ld\.mold)(?:-[0-9]+(?:\.[0-9]+)*)?|" + REMOTE

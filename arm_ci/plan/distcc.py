@@ -10,13 +10,12 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from arm_ci.agent.commands import COMPILED_HERE
 from arm_ci.config.model import CompilerFamily
 from arm_ci.plan.toolchain import Toolchain
 
 PACKAGES = {"distcc": "distcc"}
 """Program on the board -> Debian package."""
-HERE = "compiled here, not on a helper: "
-"""How the line begins that a build's log has for each such compile; the reason follows."""
 _PORT = 3632  # distccd(1)
 
 _SCRIPT = """\
@@ -96,7 +95,7 @@ def launcher_text(family: CompilerFamily, toolchain: Toolchain, helpers: Iterabl
     hosts = " ".join((f"--localslots_cpp={cores}", *(f"{helper},lzo" for helper in helpers)))
     text = _with_names(_SCRIPT, family).replace("@C@", toolchain.c_compiler).replace("@CXX@", toolchain.cxx_compiler)
     target = '--target="$machine" ' if family == "clang" else ""
-    return text.replace("@TARGET@", target).replace("@HOSTS@", hosts).replace("@HERE@", HERE)
+    return text.replace("@TARGET@", target).replace("@HOSTS@", hosts).replace("@HERE@", COMPILED_HERE)
 
 
 def prepare(family: CompilerFamily, toolchain: Toolchain, support: PurePosixPath) -> tuple[str, ...]:

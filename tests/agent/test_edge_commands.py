@@ -13,13 +13,17 @@ from arm_ci.agent.commands import describe, is_edge_program, is_trial
         *("gcc", "g++", "cc", "c++", "clang", "clang++", "gfortran", "ar", "ld", "gcc-ar", "llvm-ar"),
         *("g++-12", "clang++-14", "gcc-4.9", "ar-2.40", "llvm-ar-14", "ld.bfd", "ld.gold", "ld.lld", "ld.lld-14"),
         *("aarch64-linux-gnu-g++", "arm-linux-gnueabihf-gcc-12", "x86_64-linux-gnu-gcc-ar-12", "arm-none-eabi-ld"),
+        "distcc",
     ],
 )
 def test_these_programs_make_edges(name):
     assert is_edge_program(name)
 
 
-@pytest.mark.parametrize("name", ["gcov", "c++filt", "gcc-nm", "g++.old", "ninja", "tar", "ldd", "clang-format", "cpp"])
+@pytest.mark.parametrize(
+    "name",
+    ["gcov", "c++filt", "gcc-nm", "g++.old", "ninja", "tar", "ldd", "clang-format", "cpp", "distccd", "distcc-12"],
+)
 def test_these_do_not(name):
     assert not is_edge_program(name)
 
@@ -34,6 +38,9 @@ def test_these_do_not(name):
         ("gcc -c -MD -MF a.d -MT a.o -I include a.c", "compile", "a.o"),
         ("clang++ -v -c a.cpp -o a.o", "compile", "a.o"),
         ("g++ -x c++ -c - -o a.o", "compile", "a.o"),
+        ("/usr/bin/distcc aarch64-linux-gnu-g++-12 -g -c a.cpp -o a.o", "compile", "a.o"),
+        ("distcc --version", "other", ""),
+        ("distcc", "other", ""),
         ("g++ a.o b.o -o prog", "link", "prog"),
         ("g++ -shared -Wl,-soname,libx.so.1 -o libx.so.1.2 a.o", "link", "libx.so.1.2"),
         ("g++ a.o", "link", "a.out"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -24,6 +25,22 @@ def test_it_answers_with_facts_that_the_master_can_read(tmp_path):
     assert facts.free_disk_bytes > 0
     assert facts.program_version("git")[0].isdigit()
     assert facts.programs["no-such-program"] is None
+
+
+def test_a_helper_that_listens_answers_and_another_says_why_not(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_server(("127.0.0.1", 0)) as gone:
+        heard, silent = (f"127.0.0.1:{each.getsockname()[1]}" for each in (listening, gone))
+        gone.close()
+        done = run(json.dumps({"directory": str(tmp_path), "helpers": [heard, silent, "no-such-host.invalid:3632"]}))
+    helpers = Facts.from_json(json.loads(done.stdout)).helpers
+    assert (helpers[heard], helpers[silent]) == ("", "Connection refused")
+    assert helpers["no-such-host.invalid:3632"]
+
+
+def test_what_a_build_found_before_there_were_helpers_can_still_be_read():
+    answer = probe.probe({"directory": "/"})
+    del answer["helpers"]
+    assert Facts.from_json(answer).helpers == {}
 
 
 @pytest.mark.parametrize("request_text", ["", "[]", "{}", "not json"])

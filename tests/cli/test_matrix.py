@@ -46,6 +46,7 @@ def test_json_is_a_list_of_objects_with_a_key_for_each_axis(capsys: pytest.Captu
             "generator": "ninja",
             "debug_info": "split",
             "tier": "force",
+            "distcc": False,
         }
     ]
 

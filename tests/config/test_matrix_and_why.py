@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import HOST, P, write_files
+from conftest import HOST, B, P, write_files
 
 from arm_ci.config import Config, load, variants
 from arm_ci.config.why import UnknownCombination, why
@@ -83,6 +83,23 @@ def test_a_part_of_a_combination_says_how_many_match_and_why_others_do_not(confi
         "  in: app-rpi4-clang-lld-ninja-full\n"
         "  out: 2 combinations, excluded by matrix.exclude[0] (projects.yaml:13): ninja is enough there"
     )
+
+
+def test_a_variant_with_helpers_keeps_its_name_and_says_which_they_are(tmp_path: Path) -> None:
+    edits = {
+        B: [("  memory: 3792M", "  memory: 3792M\n  distcc: [192.168.1.10/8, '[fd00::10]:3700/4']")],
+        P: [("    tiers:", "    distcc:\n      - {board: rpi4, compiler: clang}\n      - {board: rpi4}\n    tiers:")],
+    }
+    config = load(write_files(tmp_path / "config", edits), HOST)
+    helped = [variant.name for variant in variants(config) if variant.distcc]
+    assert helped == [
+        f"app-rpi4-{compiler}-{linker}-ninja-full" for compiler in ("gcc", "clang") for linker in ("bfd", "lld")
+    ]
+    assert said(config, "app-rpi4-clang-bfd-ninja-full").splitlines()[-1] == (
+        "Compiles go to `192.168.1.10/8` and `[fd00::10]:3700/4`: by matrix.distcc[0] (projects.yaml:16)."
+    )
+    assert "matrix.distcc[1]" in said(config, "app-rpi4-gcc-bfd-ninja-full")
+    assert "Compiles" not in said(config, "app-here-gcc-bfd-ninja-full")
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,64 @@ CASES: list[tuple[str, list[Edit], list[str]]] = [
         ],
     ),
     (
+        "compiles go to helpers of a board that has none",
+        [(P, "    tiers:", "    distcc: [{compiler: gcc}]\n    tiers:")],
+        [
+            (
+                "projects.yaml:15:14: project `app`, `matrix.distcc[0]`: board `here` has no helpers: 4 variants; "
+                "name some in its `distcc`, or choose other boards here"
+            ),
+            (
+                "projects.yaml:15:14: project `app`, `matrix.distcc[0]`: board `rpi4` has no helpers: 2 variants; "
+                "name some in its `distcc`, or choose other boards here"
+            ),
+        ],
+    ),
+    (
+        "compiles go to helpers with a compiler from a directory",
+        [
+            (B, "  memory: 3792M", "  memory: 3792M\n  distcc: [big/8]"),
+            (T, "  clang:\n    family: clang", "  clang:\n    family: clang\n    directory: /opt/clang"),
+            (P, "    tiers:", "    distcc: [{board: rpi4}]\n    tiers:"),
+        ],
+        [
+            (
+                "projects.yaml:15:14: project `app`, `matrix.distcc[0]`: compiler `clang` is in a directory, and "
+                "helpers know compilers by name: 2 variants; choose other compilers here"
+            )
+        ],
+    ),
+    (
+        "compiles go to helpers with split debug info",
+        [
+            (B, "  memory: 3792M", "  memory: 3792M\n  distcc: [big/8]"),
+            (P, "    exclude:", "    debug_info: [full, split]\n    exclude:"),
+            (P, "    tiers:", "    distcc: [{board: rpi4, compiler: gcc}]\n    tiers:"),
+        ],
+        [
+            (
+                "projects.yaml:16:14: project `app`, `matrix.distcc[0]`: debug info `split` would stay on the "
+                "helpers, half of it: 2 variants; choose other debug info here"
+            )
+        ],
+    ),
+    (
+        "compiles of no variant go to helpers",
+        [
+            (P, "    tiers:", "    distcc: [{board: rpi4, generator: make}, {compiler: gcc-8}]\n    tiers:"),
+        ],
+        [
+            (
+                "projects.yaml:15:14: project `app`, `matrix.distcc[0]`: matches no variant of the project; take it "
+                "out or correct it"
+            ),
+            (
+                "projects.yaml:15:57: project `app`, `matrix.distcc[1].compiler[0]`: no variant of the project has "
+                "compiler `gcc-8`; take it out or correct it"
+            ),
+        ],
+    ),
+    (
         "an include is in the product",
         [
             (

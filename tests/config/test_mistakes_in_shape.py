@@ -17,7 +17,25 @@ CASES: list[tuple[str, list[Edit], list[str]]] = [
         [
             (
                 "boards.yaml:4:3: board `rpi4`: unknown key `colour`; the keys are `description`, "
-                "`architecture`, `cores`, `memory`, `swap`, `os`, `triplet`, `cpu`, `jobs`, `guest`"
+                "`architecture`, `cores`, `memory`, `swap`, `os`, `triplet`, `cpu`, `jobs`, `distcc`, `guest`"
+            )
+        ],
+    ),
+    (
+        "helpers are not written as they should be",
+        [(B, "  cores: 4", "  cores: 4\n  distcc: [192.168.1.10, big:70000/8, 'a b/8', -x/8, big/0, fd00::1/8]")],
+        [
+            f"boards.yaml:4:{column}: board `rpi4`, `distcc[{index}]`: found `{text}`{why}, expected a helper such as "
+            "`192.168.1.10/8` or `helper.example:3632/8`"
+            for index, (column, text, why) in enumerate(
+                (
+                    (12, "192.168.1.10", " (it does not say how many jobs it may get)"),
+                    (26, "big:70000/8", ""),
+                    (39, "a b/8", ""),
+                    (48, "-x/8", ""),
+                    (54, "big/0", ""),
+                    (61, "fd00::1/8", ""),
+                )
             )
         ],
     ),

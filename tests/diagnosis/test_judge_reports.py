@@ -408,6 +408,14 @@ def test_an_edge_that_failed_without_any_log_is_named():
     assert verdict.sentence == "unknown: g++ failed while compiling x.o with exit status 1, and no log says why"
 
 
+def test_a_compile_that_no_helper_did_is_judged_by_what_it_took_here():
+    asked = edge(0, "x.o", 0.0, 1.0, 20 * MB, program="distcc", heaviest="distcc", exit_status=116)
+    verdict = judged(KILLED_LOG, report((asked, COMPILE), RAM, kernel=Kernel(1)))
+    assert verdict.used_bytes == 700 * MB
+    verdict = judged(None, report((asked, COMPILE._replace(exit_status=0)), RAM, outcome=Outcome(1), kernel=Kernel(0)))
+    assert "distcc" not in verdict.sentence
+
+
 AGENT_KILLED = "the agent was killed from outside, and the build with it"
 PYTHON = OomRecord("python3.11", 7, "cgroup", "/job", limit_bytes=400 * MB, text="Killed process 7 (python3.11)")
 FIREFOX = OomRecord("firefox", 999, "system", text="Killed process 999 (firefox)", line=3)

@@ -4,6 +4,7 @@
 
 import pytest
 
+from arm_ci.agent.commands import COMPILED_HERE
 from arm_ci.diagnosis.recognisers import recognise
 
 ENDS = [
@@ -334,3 +335,9 @@ def test_a_line_that_merely_speaks_of_memory_or_kills_is_neither(line):
 def test_a_library_that_is_missing_or_may_not_be_executed_is_not_a_matter_of_memory(line):
     found = recognise(line)
     assert found is None or found.means != "not-loaded"
+
+
+def test_why_a_helper_did_not_compile_is_no_reason_for_anything():
+    reason = "failed to resolve host big port 3632: Temporary failure in name resolution"
+    assert recognise(reason) is not None
+    assert recognise(COMPILED_HERE + reason) is None

@@ -6,6 +6,7 @@ A namespace lives as long as a process in it, and that one no longer than this p
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -16,10 +17,14 @@ from pathlib import Path
 
 import pytest
 
-BOARD, HELPER = "10.99.0.1", "10.99.0.2"
-# RFC 7335 keeps these for nobody; the namespaces see no other network anyhow.
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "use-distcc.md"
+BOARD, HELPER = "192.168.1.20", "192.168.1.10"
+"""Their addresses in PAGE; the namespaces see no other network."""
 _LONGEST_SECONDS = 30
-_USER = "distccd"
+_START = """\
+mount --bind "$1/default" /etc/default/distcc && mount --bind "$1/log" /var/log && mount -t tmpfs none /run &&
+/etc/init.d/distcc start && echo started && read -r line
+"""
 
 
 def need_two_hosts() -> None:
@@ -31,13 +36,18 @@ def need_two_hosts() -> None:
         "distccd": "distcc",
         "ip": "iproute2",
         "unshare": "util-linux",
-        "setpriv": "util-linux",
     }.items():
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not here: apt-get install {package}")
     tried = subprocess.run(["unshare", "--net", "true"], capture_output=True, text=True)
     if tried.returncode != 0:
         pytest.skip(f"there can be no network namespace here: {tried.stderr.strip()}")
+
+
+def documented_settings() -> str:
+    """What PAGE says that /etc/default/distcc shall hold."""
+    (text,) = re.findall(r"^```sh\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return str(text)
 
 
 @dataclass(frozen=True)
@@ -79,35 +89,42 @@ def board_and_helper() -> Iterator[tuple[Host, Host]]:
 
 
 class Distccd:
-    """A distccd on a host, run by its own user as Debian's package has it."""
+    """A helper's distccd, set up as docs/use-distcc.md says: by Debian's script and its file, word for word."""
 
-    def __init__(self, host: Host, log: Path) -> None:
-        self._log = log
-        words = ["setpriv", "--reuid", _USER, "--regid", "nogroup", "--clear-groups", "--pdeathsig", "TERM"]
-        words += ["distccd", "--no-detach", "--daemon", "--listen", HELPER, "--allow", BOARD, "--jobs", "4"]
-        with log.open("wb") as file:
-            self._process = subprocess.Popen(
-                host.command(*words, "--log-stderr", "--log-level", "info"), stderr=file, cwd="/"
-            )
-        self.wait_for("preforking daemon started")
-
-    @property
-    def log(self) -> str:
-        return self._log.read_text(encoding="utf-8", errors="replace")
+    def __init__(self, host: Host, directory: Path) -> None:
+        self._log = directory / "log" / "distccd.log"
+        self._log.parent.mkdir()
+        self._log.parent.chmod(0o777)
+        (directory / "default").write_text(documented_settings(), encoding="utf-8")
+        # Whatever it starts ends with the first process of its namespace.
+        words = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", _START, "sh"]
+        self._process = subprocess.Popen(
+            host.command(*words, directory), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/"
+        )
+        assert self._process.stdout
+        assert "started\n" in iter(self._process.stdout.readline, "")
 
     @property
     def compiled(self) -> list[str]:
         """`COMPILER SOURCE` of each compile that ended well."""
-        return [line.split("ms ", 1)[1] for line in self.log.splitlines() if " COMPILE_OK " in line]
+        log = self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
+        return [line.split("ms ", 1)[1] for line in log.splitlines() if " COMPILE_OK " in line]
 
-    def wait_for(self, text: str) -> None:
-        """Waits until its log has this text."""
+    @property
+    def user(self) -> str:
+        """As whom it runs."""
+        return self._log.owner()
+
+    def wait_for_a_compile(self) -> None:
+        """Waits until the first compile has ended."""
         limit = time.monotonic() + _LONGEST_SECONDS
-        while text not in self.log:
-            assert self._process.poll() is None and time.monotonic() < limit, self.log
+        while not self.compiled:
+            assert time.monotonic() < limit
             time.sleep(0.02)
 
     def stop(self) -> None:
         """Ends it, and what it compiles."""
-        self._process.terminate()
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.close()
         self._process.wait(_LONGEST_SECONDS)
+        self._process.stdout.close()

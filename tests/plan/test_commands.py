@@ -57,6 +57,35 @@ def test_a_cross_autotools_build_names_its_host():
     assert "--host=aarch64-linux-gnu" in recipe.configure(example.PLACES)[0].argv
 
 
+LAUNCHER = "/w/b/support/distcc/distcc"
+
+
+def test_cmake_puts_distcc_before_the_compilers_of_the_project_and_of_those_that_it_configures_while_it_builds():
+    recipe = example.helped()
+    settings = (f"CMAKE_C_COMPILER_LAUNCHER={LAUNCHER}", f"CMAKE_CXX_COMPILER_LAUNCHER={LAUNCHER}")
+    (configure,) = argv(recipe.configure(example.PLACES))
+    assert configure[4:8] == ("-DCMAKE_C_COMPILER=gcc", "-DCMAKE_CXX_COMPILER=g++", *(f"-D{each}" for each in settings))
+    assert argv(recipe.build(example.PLACES, CHOICES)) == [("env", *settings, "ninja", "-j4", "app", "unit_tests")]
+
+
+def test_autotools_gets_distcc_before_the_compiler_in_its_name():
+    recipe = example.helped(generator="autotools")
+    assert recipe.configure(example.PLACES)[0].argv[1:3] == (
+        f"CC={LAUNCHER} gcc -fuse-ld=bfd",
+        f"CXX={LAUNCHER} g++ -fuse-ld=bfd",
+    )
+    assert argv(recipe.build(example.PLACES, CHOICES)) == [("make", "-j4", "all")]
+
+
+def test_helpers_get_a_script_and_the_compilers_names_are_made_before_the_projects_own_preparation():
+    recipe = example.helped(generator="autotools")
+    (file,) = recipe.files(example.PLACES)
+    assert (str(file.path), "192.168.1.10/8,lzo" in file.text) == (LAUNCHER, True)
+    names, own = argv(recipe.prepare(example.PLACES))
+    assert names[-2:] == ("/w/b/support/distcc", "gcc")
+    assert own == ("./bootstrap",)
+
+
 def test_kati_turns_cmake_makefiles_into_ninja():
     recipe = example.recipe(generator="kati")
     (configure,) = argv(recipe.configure(example.PLACES))

@@ -180,4 +180,31 @@ def test_the_probe_is_asked_for_everything_that_is_judged():
         ],
         "packages": ["libbar-dev", "libfoo-dev"],
         "links": [["g++", "-fuse-ld=lld", "-Wl,--version"]],
+        "helpers": [],
     }
+
+
+def test_a_variant_with_helpers_needs_distcc_and_asks_whether_they_answer():
+    request = probe_request(example.helped(), example.PLACES)
+    assert (request["helpers"], "distcc" in request["programs"]) == (["192.168.1.10:3632"], True)
+    assert lacks(example.helped()) == ("`distcc` is not on worker `pi-1` (debian-12): apt-get install distcc",)
+
+
+def test_a_helper_that_does_not_answer_is_noted_with_what_follows():
+    facts = example.facts(helpers={"192.168.1.10:3632": "Connection refused"})
+    assert notes(example.helped(), facts, "worker `pi-1`") == (
+        "helper 192.168.1.10:3632 does not answer worker `pi-1` (Connection refused): "
+        "what it would compile is compiled on worker `pi-1`",
+    )
+    assert notes(example.recipe(), facts, "worker `pi-1`") == ()
+    assert notes(example.helped(), example.facts(helpers={"192.168.1.10:3632": ""}), "worker `pi-1`") == ()
+
+
+def test_autotools_cannot_take_distcc_from_a_directory_with_a_space():
+    there = {
+        name: {"path": "x", "version": "", "text": ""} for name in ("autoconf", "automake", "libtoolize", "distcc")
+    }
+    recipe = example.helped(generator="autotools")
+    assert missing(recipe, Places.below("/a b"), example.facts(programs=there), "worker `pi-1`") == (
+        "the path /a b/support has a space, and autotools cannot take distcc from such a directory: build elsewhere",
+    )

@@ -6,6 +6,7 @@ from buildbot.test.steps import ExpectMkdir, ExpectRmdir
 from step_case import AGENT, StepCase, VerdictOf, no_report_of, report_of, shell, watched
 
 from arm_ci.agent.report import Edge, Report
+from arm_ci.plan import Choices
 from arm_ci.steps import Build, Configure
 
 BYPRODUCT = "ninja: error: 'lib/libledger.a', needed by 'hungry', missing and no known rule to make it"
@@ -78,6 +79,18 @@ class BuildTest(StepCase):
             "linker's 32-bit address space",
         )
         self.expect_verdict("address-space")
+        return self.run_step()
+
+    def test_a_good_build_says_where_it_compiled(self):
+        self.use(Build(example.helped()), targets="app")
+        sent = Edge(0, ("distcc", "g++", "-c", "a.c"), "/w/b/build", "distcc", "a.o", "compile", 0.0, 1.0, 0)
+        edges = (sent, sent._replace(number=1, exit_status=116), sent._replace(number=2, program="g++"))
+        (command,) = example.helped().build(example.PLACES, Choices(16, ("app",)))
+        self.expect_commands(
+            watched(command.argv, "/w/b/build", "build").exit(0), report_of("build", Report(edges=edges))
+        )
+        self.expect_outcome(SUCCESS, "built app with -j16, 1 compiled by helpers, 1 here")
+        self.expect_verdict("ok")
         return self.run_step()
 
     def test_without_a_report_the_agent_is_asked_for_what_it_wrote_down_and_the_log_alone_is_judged(self):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from arm_ci.agent.commands import COMPILED_HERE
 from arm_ci.diagnosis.findings import Finding
 from arm_ci.diagnosis.foreign import english
 from arm_ci.diagnosis.recognisers import (
@@ -44,6 +45,8 @@ def recognise(line: str) -> Finding | None:
     if is_quoted_source(line) or (len(line) > _LONGEST_WORD and " " not in line):
         return None
     text = tools_own(line)
+    if text.startswith(COMPILED_HERE):
+        return None  # whatever the reason is, the compile went on
     found = _first(text)
     if found is None and not text.isascii():
         found = _first(english(text))
