@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Type, TypeVar
 
-from .commands import REMOTE
 from .oom_records import OomRecord, parse_oom_records
 
 __all__ = [
@@ -153,8 +152,8 @@ class Edge(NamedTuple):
 
     @property
     def failed(self) -> bool:
-        """Whether it ended, and not well. What another machine did not compile is no failure: it is compiled here."""
-        return self.program != REMOTE and (bool(self.signal) or bool(self.exit_status))
+        """Whether it ended, and not well."""
+        return bool(self.signal) or bool(self.exit_status)
 
 
 class Samples(NamedTuple):

@@ -16,6 +16,7 @@ from arm_ci.diagnosis.culprit import Culprit, edge_of, failed_edges
 from arm_ci.diagnosis.disks import judge_disk
 from arm_ci.diagnosis.draft import Draft, Ended, Facts, from_kernel, from_log, joined
 from arm_ci.diagnosis.findings import Failure, Finding, LogFindings
+from arm_ci.diagnosis.helped import without_refusals
 from arm_ci.diagnosis.kills import foreign, held_by, judge_kill
 from arm_ci.diagnosis.others import judge_other, nothing_known, succeeded
 from arm_ci.diagnosis.refusals import crash_regime, judge_refusal, judge_too_large
@@ -37,6 +38,7 @@ def judge(
 ) -> Verdict:
     """The verdict on one build. Never raises for what stands in its input."""
     log = findings or LogFindings()
+    report = without_refusals(report) if report is not None else None
     facts = Facts(log, report, _records(log, report, kernel_records), ended)
     draft = _draft(facts)
     unseen: tuple[str, ...] = ()

@@ -33,6 +33,12 @@ def test_an_edge_with_a_history_needs_what_it_did_and_a_little_more():
     assert (found.need_bytes, found.by, found.seconds) == (int(400 * MB * 1.04), "history", 4.0)
 
 
+def test_a_compile_on_another_machine_needs_the_preprocessor_here():
+    sent = compile_of("src/a.o", "distcc", "g++")
+    assert expectation(known("src/b.o", 400 * MB)).of(sent).need_bytes == 128 * MB
+    assert expectation(known("src/a.o", 60 * MB, way="distcc -g")).of(sent).by == "history"
+
+
 def test_an_edge_of_a_sub_build_is_found_by_its_place_in_the_tree():
     asked = compile_of("a.o")._replace(directory="/build/3rdparty/x")
     assert expectation(known("3rdparty/x/a.o", 400 * MB)).of(asked).by == "history"
