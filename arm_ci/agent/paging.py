@@ -13,7 +13,7 @@ from .host import PAGE_BYTES, counters, pressure_seconds, read_text
 # Parts of the time that tasks wait for memory.
 _SHUT = 0.20
 _OPEN = 0.10
-_HOLD = 0.50
+_HOLD = 0.30
 # One bad second is no trend; and what was stopped is not to be started again at once.
 _HOLD_AFTER_SECONDS = 4.0
 _RELEASE_AFTER_SECONDS = 4.0
