@@ -17,8 +17,10 @@ from arm_ci.cli import place
 from arm_ci.cli.options import DONE, FAILED
 from arm_ci.cli.patch_option import GivenPatch
 from arm_ci.cli.watched_build import report_of, run_watched
+from arm_ci.diagnosis.figures import count
 from arm_ci.diagnosis.helped import where_compiled
 from arm_ci.diagnosis.verdict import EXHAUSTED
+from arm_ci.learning import known, learn, write
 from arm_ci.patches import diffs, engine, forced, transaction
 from arm_ci.patches.series import SeriesError
 from arm_ci.plan import Choices, Command, Facts, Places, Recipe, TestRun, missing, probe_request
@@ -26,6 +28,7 @@ from arm_ci.plan.commands import is_foreign
 from arm_ci.plan.patching import bundle_of, context_of, state_table
 from arm_ci.plan.requirements import THIS_MACHINE, missing_packages, notes, size_text, wanted_packages
 from arm_ci.plan.results import judge, parser_for
+from arm_ci.plan.watching import peaks_path
 
 
 class LocalBuild:
@@ -118,7 +121,10 @@ class LocalBuild:
         return self._run_all(commands, "configure")
 
     def build(self) -> str:
-        problem = self._run_all(self.recipe.build(self.places, self.choices), "build")
+        commands = self.recipe.build(self.places, self.choices)
+        problem = (
+            self._run_learning(commands, "build") if self.recipe.project.admission else self._run_all(commands, "build")
+        )
         if self.recipe.helpers and (report := report_of(self.places, "build", self.environment)):
             print(where_compiled(report))
         return problem
@@ -144,6 +150,24 @@ class LocalBuild:
         names = [name for name in sorted(os.environ) if is_foreign(name) and name not in self.recipe.environment]
         told = [name for name in names if not name.startswith(("LANG", "LC_"))]
         return [f"the build does not see {', '.join(told)} of your environment"] if told else []
+
+    def _run_learning(self, commands: Sequence[Command], stage: str) -> str:
+        """Runs a stage with what earlier builds here have shown of its edges, and adds what this one shows."""
+        tools = self.recipe.toolchain(self.places)
+        versions = (self.facts.program_version(name) for name in (tools.cxx_compiler, tools.linker_program))
+        toolchain = self.recipe.toolchain_text(*versions)
+        file = Path(peaks_path(self.places, stage))
+        found = known(file, toolchain)
+        if found.remark:
+            print(f"note: learned peaks: {found.remark}")
+        write(file, found.peaks)
+        try:
+            return self._run_all(commands, stage)
+        finally:
+            # Also what was interrupted has shown something.
+            report = report_of(self.places, stage, self.environment)
+            if report and (shown := learn(file, toolchain, report)):
+                print(f"learned the peaks of {count(shown, 'edge')}")
 
     def _run_all(self, commands: Sequence[Command], stage: str) -> str:
         verdict, _ = run_watched(commands, self.places, stage, self.environment)

@@ -219,7 +219,7 @@ class Board:
     )
     triplet: str = key("GNU triplet; empty: the usual one of the architecture.", "")
     cpu: str = key("Value for -mcpu of a cross compiler that builds for this board; empty: the compiler's default.", "")
-    jobs: int | None = key("How many edges run at once; empty: one per core.", None)
+    jobs: int | None = key("How many edges run at once at most; empty: one per core.", None)
     distcc: tuple[Helper, ...] = key(
         "Machines that compile for it with distcc, each `HOST/JOBS` or `HOST:PORT/JOBS`, for example `192.168.1.10/8`; "
         "a matrix says for which variants.",
@@ -399,6 +399,11 @@ class Project:
     link_trial: bool = key(
         "When memory ends a link, repeat it on the worker with every linker and memory option, and show what fits.",
         False,
+    )
+    admission: bool = key(
+        "Start edges only as memory allows, from what earlier builds have shown, and run again alone what memory "
+        "killed; `false`: the board's number of edges at once, whatever they need.",
+        True,
     )
     matrix: Matrix = key("Which variants the project has.")
 

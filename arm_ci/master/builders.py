@@ -25,6 +25,7 @@ def steps(config: Config, variant: Variant) -> list[Any]:
         CheckWorker,
         Configure,
         ForcedPatch,
+        LearnPeaks,
         LinkTrial,
         PatchSet,
         Prerequisites,
@@ -41,7 +42,8 @@ def steps(config: Config, variant: Variant) -> list[Any]:
         PatchSet(recipe),
         Prerequisites(recipe),
         Configure(recipe),
-        Build(recipe),
+        Build(recipe, str(peaks_directory(config))),
+        LearnPeaks(recipe),
         LinkTrial(recipe),
         Tests(recipe),
         Artefacts(recipe, str(artefacts_directory(config))),
@@ -58,6 +60,11 @@ def _repository(config: Config, variant: Variant) -> str:
 def artefacts_directory(config: Config) -> Path:
     """Where artefacts are kept on the master: BUILDER/NUMBER/FILE below it."""
     return config.path(config.site.state) / "artefacts"
+
+
+def peaks_directory(config: Config) -> Path:
+    """Where the learned peaks are kept on the master: VARIANT.json in it."""
+    return config.path(config.site.state) / "peaks"
 
 
 class VariantFactory(BuildFactory):

@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import PurePosixPath
 
 from arm_ci.config.model import BuildSystem, CompilerFamily, Config, Generator, Project, Test, Variant
 from arm_ci.config.versions import in_range
 from arm_ci.plan import distcc
-from arm_ci.plan.toolchain import BUILD_TYPE_FLAGS, Toolchain, toolchain_of, triplet
+from arm_ci.plan.toolchain import BUILD_TYPE_FLAGS, Toolchain, toolchain_of, toolchain_text, triplet
 
 # Every command's environment: messages that we (and people elsewhere) can read and compare.
 ENVIRONMENT: Mapping[str, str] = {"LC_ALL": "C"}
@@ -43,6 +43,9 @@ _LEADING_NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,7}", re.ASCII)
 _REFERENCE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+@-]*", re.ASCII)
 _JOBS = re.compile(r"[0-9]{1,4}", re.ASCII)
 _MOST_JOBS = 1000
+# Where the agent lets edges in, build tools offer it more than may run, so that it can choose: the one with the most
+# behind it, or one that fits beside a large one. Each that waits costs about 3 MB.
+_LEAST_OFFERED = 4
 _TARGET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+-]*", re.ASCII)
 
 
@@ -70,6 +73,8 @@ class Command:
     directory: PurePosixPath
     timeout_seconds: int
     """Longest silence before it is stopped."""
+    cores: int = 0
+    """Of the edges that it starts so many may run at once, as memory allows; 0: all of them."""
 
     def shell(self) -> str:
         """The command as a person would type it."""
@@ -103,6 +108,11 @@ class Choices:
     """Targets asked for; empty: the project's."""
     upstream_version: str = ""
     """As read from the source tree; empty: unknown."""
+
+
+def offered(jobs: int) -> int:
+    """How many edges a build tool starts where `jobs` may run at once and the agent lets them in."""
+    return jobs + max(_LEAST_OFFERED, jobs)
 
 
 def parse_targets(text: str) -> tuple[str, ...]:
@@ -191,13 +201,18 @@ class Recipe:
     def toolchain(self, places: Places) -> Toolchain:
         return toolchain_of(self.config, self.variant, str(places.support / "linker"))
 
+    def toolchain_text(self, compiler_version: str, linker_version: str) -> str:
+        """The toolchain with its versions on the machine that builds: what is learned of peaks is learned with it."""
+        compiler, linker = self.config.compilers[self.variant.compiler], self.config.linkers[self.variant.linker]
+        return toolchain_text(compiler, linker, compiler_version, linker_version)
+
     @property
     def helpers(self) -> tuple[str, ...]:
         """The machines that compile for the board, `HOST[:PORT]/JOBS`; none for a variant without distcc."""
         return self.config.boards[self.variant.board].distcc if self.variant.distcc else ()
 
     def default_jobs(self) -> int:
-        """How many edges run at once when nobody says otherwise: the board's, and what its helpers do beside."""
+        """How many edges run at once at most when nobody says otherwise: the board's and its helpers' together."""
         board = self.config.boards[self.variant.board]
         return (board.jobs or int(board.cores)) + distcc.jobs(self.helpers)
 
@@ -241,7 +256,8 @@ class Recipe:
 
     def build(self, places: Places, choices: Choices) -> tuple[Command, ...]:
         """Builds the targets and the programs of the tests."""
-        jobs = f"-j{choices.jobs}"
+        cores = choices.jobs if self.project.admission else 0
+        jobs = f"-j{offered(choices.jobs) if cores else choices.jobs}"
         targets = self.targets(choices)
         if self.variant.generator == "ninja":
             argvs: list[tuple[str, ...]] = [("ninja", jobs, *targets)]
@@ -252,7 +268,8 @@ class Recipe:
         if self.helpers and self.variant.generator != "autotools":
             # For the projects that ExternalProject steps configure while this runs; CMake reads it since 3.17.
             argvs = [("env", *self._launcher_choice(places), *argv) for argv in argvs]
-        return tuple(Command(argv, places.build, self.project.timeout) for argv in argvs)
+        *before, last = (Command(argv, places.build, self.project.timeout) for argv in argvs)
+        return (*before, replace(last, cores=cores))
 
     def tests(self, places: Places, choices: Choices) -> tuple[TestRun, ...]:
         """Runs every test of this upstream version whose target was built; none of a cross build runs here."""

@@ -105,6 +105,12 @@ def linker_program(compiler: Compiler, linker: Linker, target: Board | None) -> 
     return linker.program
 
 
+def toolchain_text(compiler: Compiler, linker: Linker, compiler_version: str, linker_version: str) -> str:
+    """A toolchain as it decides about memory, `gcc 12, ld.bfd 2`, for versions that a worker's programs have."""
+    named = ((compiler.family, compiler_version), (linker.program, linker_version))
+    return ", ".join(f"{name} {version.partition('.')[0]}".rstrip() for name, version in named)
+
+
 def cross_toolchain_file(compiler: Compiler, target: Board) -> str:
     """A CMake toolchain file for the target's triplet (cmake-toolchains(7))."""
     c, cxx = compiler_programs(compiler, target)

@@ -25,10 +25,17 @@ def report_path(places: Places, stage: str) -> PurePosixPath:
     return places.support / f"report-{stage}.json"
 
 
+def peaks_path(places: Places, stage: str) -> PurePosixPath:
+    """Where the agent reads what earlier builds have shown of a stage's edges."""
+    return places.support / f"peaks-{stage}.json"
+
+
 def watched(command: Command, places: Places, stage: str) -> Command:
     """The command run and watched by the agent; it ends as the command does."""
-    agent = ("python3", str(agent_path(places)), "run", "--report", str(report_path(places, stage)), "--")
-    return replace(command, argv=(*agent, *command.argv))
+    words = ["python3", str(agent_path(places)), "run", "--report", str(report_path(places, stage))]
+    if command.cores:
+        words += ["--cores", str(command.cores), "--peaks", str(peaks_path(places, stage))]
+    return replace(command, argv=(*words, "--", *command.argv))
 
 
 def finish(places: Places, stage: str) -> Command:

@@ -4,6 +4,7 @@ from arm_ci.steps.artefacts import Artefacts
 from arm_ci.steps.build import Build, Configure
 from arm_ci.steps.check_worker import CheckWorker
 from arm_ci.steps.forced_patch import ForcedPatch
+from arm_ci.steps.learn_peaks import LearnPeaks
 from arm_ci.steps.link_trial import LinkTrial
 from arm_ci.steps.patch_set import PatchSet
 from arm_ci.steps.prerequisites import Prerequisites
@@ -17,6 +18,7 @@ __all__ = [
     "CheckWorker",
     "Configure",
     "ForcedPatch",
+    "LearnPeaks",
     "LinkTrial",
     "PatchSet",
     "Prerequisites",

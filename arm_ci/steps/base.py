@@ -88,6 +88,12 @@ class RecipeStep(CompositeStepMixin, ShellMixin, BuildStep):
             upstream_version=self.getProperty("upstream_version") or "",
         )
 
+    @property
+    def toolchain_text(self) -> str:
+        """Compiler and linker with their versions, as check-worker found them on this build's worker."""
+        versions = (str(self.getProperty(name) or "") for name in ("compiler_version", "linker_version"))
+        return self.recipe.toolchain_text(*versions)
+
     # -- running ----------------------------------------------------------------------------------------------
 
     async def execute(self, command: Command, take: LineTaker | None = None, **overrides: Any) -> Any:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from twisted.internet.threads import deferToThread
+from twisted.python import log
+
+from arm_ci.diagnosis.figures import count
 from arm_ci.diagnosis.helped import where_compiled
+from arm_ci.learning import known
 from arm_ci.plan import Progress, Recipe
+from arm_ci.plan.watching import peaks_path
 from arm_ci.steps.watched import WatchedStep
 
 
@@ -46,15 +53,32 @@ class Configure(ProgressStep):
 
 
 class Build(ProgressStep):
-    """Builds the targets."""
+    """Builds the targets; where the agent lets edges in, it is told what earlier builds have shown."""
 
     name = "build"
     progressMetrics = ("edges",)
 
+    def __init__(self, recipe: Recipe, directory: str, **kwargs: Any) -> None:
+        """`directory` is on the master, with the learned peaks of each variant: VARIANT.json."""
+        super().__init__(recipe, **kwargs)
+        self.peaks_file = Path(directory) / f"{recipe.variant.name}.json"
+
     async def run(self) -> int:
         choices = self.choices
+        admits = self.recipe.project.admission
+        if admits:
+            await self._hand_over()
         verdict = await self.run_watched(self.recipe.build(self.places, choices), self.name, self.take)
+        how = f", {count(choices.jobs, 'edge')} at once at most" if admits else f" with -j{choices.jobs}"
         done = f", {self.position.total} edges" if self.position and self.position.unit == "edges" else ""
         if self.recipe.helpers and self.last_report is not None:
             done += f", {where_compiled(self.last_report)}"
-        return self.end_with(verdict, f"built {' '.join(self.recipe.targets(choices))} with -j{choices.jobs}{done}")
+        return self.end_with(verdict, f"built {' '.join(self.recipe.targets(choices))}{how}{done}")
+
+    async def _hand_over(self) -> None:
+        """Brings to the worker what is known of the variant's edges."""
+        found = await deferToThread(known, self.peaks_file, self.toolchain_text)
+        if found.remark:
+            log.msg(f"learned peaks: {found.remark}")
+        place = peaks_path(self.places, self.name)
+        await self.write(str(place.parent), place.name, found.peaks.to_text())

@@ -59,7 +59,7 @@ class WatchedStep(RecipeStep):
     """Runs commands under the agent, one after the other, until one fails."""
 
     last_report: Report | None = None
-    """Of the last command that ran."""
+    """Of the last command that ended and was not interrupted."""
 
     async def run_watched(self, commands: Sequence[Command], stage: str, take: LineTaker) -> Verdict:
         """The verdict of the last command that ran: `ok`, or why it failed. `stage` names the report on the worker."""

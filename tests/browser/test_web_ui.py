@@ -148,7 +148,7 @@ def test_a_build_forced_in_the_dialog_builds_those_targets_with_those_jobs(site,
     expect(dialog).to_have_count(0)
     expect(page).to_have_url(re.compile(rf"#/builders/{chromium.builder_id(site, PATCHED)}/builds/2"))
     expect(page.locator(".card-header .results_SUCCESS")).to_have_text("SUCCESS")
-    expect(step(page, "build")).to_contain_text("built hungry with -j1")
+    expect(step(page, "build")).to_contain_text("built hungry, 1 edge at once at most")
     expect(step(page, "summary")).to_contain_text(
         f"arm-ci build --variant {PATCHED} --source DIR --jobs 1 --targets hungry"
     )

@@ -1,5 +1,6 @@
 """`arm-ci build` with compilers and build tools that are shell scripts: the real command line in milliseconds."""
 
+import json
 import os
 import re
 import shutil
@@ -255,3 +256,18 @@ def test_a_patch_that_does_not_apply_ends_the_build_before_anything_is_touched(b
         'found `{"sums-repeat", sums_repeat},`\n',
     )
     assert "=== configure" not in done.stdout
+
+
+def test_what_its_edges_took_is_kept_and_handed_over_the_next_time(build, tmp_path):
+    compiled = f"{tmp_path}/tools/g++ -c a.cpp -o a.o"
+    first = build(ninja=compiled)
+    assert first.returncode == 0, first.stderr
+    assert "=== build\n" in first.stdout
+    (kept,) = tmp_path.glob("*/support/peaks-build.json")
+    assert json.loads(kept.read_text())["toolchain"] == "gcc 99, ld.bfd 99"
+    kept.write_text("{")
+    again = build(ninja=compiled)
+    assert (
+        f"note: learned peaks: {kept}: not JSON: Expecting property name enclosed in double quotes: line 1 column 2 "
+        "(char 1); set aside as peaks-build.json.unreadable\n"
+    ) in again.stdout

@@ -48,8 +48,8 @@ def test_the_steps_of_every_variant_are_those_of_the_design_in_their_order():
     config = load(ROOT / "config")
     (names,) = {tuple(step.name for step in variant_steps(config, variant)) for variant in variants(config)}
     assert names == (
-        "check-worker", "source", "forced-patch", "patch-set", "prerequisites", "configure", "build", "link-trial",
-        "tests", "artefacts", "summary",
+        "check-worker", "source", "forced-patch", "patch-set", "prerequisites", "configure", "build", "learn-peaks",
+        "link-trial", "tests", "artefacts", "summary",
     )  # fmt: skip
 
 

@@ -3,7 +3,16 @@
 import example
 import pytest
 
-from arm_ci.plan.commands import Choices, Places, is_foreign, parse_jobs, parse_reference, parse_targets, repeat_command
+from arm_ci.plan.commands import (
+    Choices,
+    Places,
+    is_foreign,
+    offered,
+    parse_jobs,
+    parse_reference,
+    parse_targets,
+    repeat_command,
+)
 
 CHOICES = Choices(jobs=4, upstream_version="1.0")
 
@@ -65,7 +74,7 @@ def test_cmake_puts_distcc_before_the_compilers_of_the_project_and_of_those_that
     settings = (f"CMAKE_C_COMPILER_LAUNCHER={LAUNCHER}", f"CMAKE_CXX_COMPILER_LAUNCHER={LAUNCHER}")
     (configure,) = argv(recipe.configure(example.PLACES))
     assert configure[4:8] == ("-DCMAKE_C_COMPILER=gcc", "-DCMAKE_CXX_COMPILER=g++", *(f"-D{each}" for each in settings))
-    assert argv(recipe.build(example.PLACES, CHOICES)) == [("env", *settings, "ninja", "-j4", "app", "unit_tests")]
+    assert argv(recipe.build(example.PLACES, CHOICES)) == [("env", *settings, "ninja", "-j8", "app", "unit_tests")]
 
 
 def test_autotools_gets_distcc_before_the_compiler_in_its_name():
@@ -74,7 +83,7 @@ def test_autotools_gets_distcc_before_the_compiler_in_its_name():
         f"CC={LAUNCHER} gcc -fuse-ld=bfd",
         f"CXX={LAUNCHER} g++ -fuse-ld=bfd",
     )
-    assert argv(recipe.build(example.PLACES, CHOICES)) == [("make", "-j4", "all")]
+    assert argv(recipe.build(example.PLACES, CHOICES)) == [("make", "-j8", "all")]
 
 
 def test_helpers_get_a_script_and_the_compilers_names_are_made_before_the_projects_own_preparation():
@@ -99,7 +108,7 @@ def test_kati_turns_cmake_makefiles_into_ninja():
             "--default_pool=console",
             "-f",
             "CMakeFiles/Makefile2",
-            "MAKE=make -j4",
+            "MAKE=make -j8",
         ),
         ("ninja", "-f", "build-kati.ninja", "-j1", "app", "unit_tests"),
     ]
@@ -108,19 +117,37 @@ def test_kati_turns_cmake_makefiles_into_ninja():
 @pytest.mark.parametrize(
     ("generator", "expected"),
     [
-        ("ninja", ("ninja", "-j4", "app", "unit_tests")),
-        ("make", ("make", "-j4", "app", "unit_tests")),
-        ("autotools", ("make", "-j4", "all")),
+        ("ninja", ("ninja", "-j8", "app", "unit_tests")),
+        ("make", ("make", "-j8", "app", "unit_tests")),
+        ("autotools", ("make", "-j8", "all")),
     ],
 )
 def test_the_build_makes_the_targets_and_the_programs_of_the_tests(generator, expected):
     assert argv(example.recipe(generator=generator).build(example.PLACES, CHOICES)) == [expected]
 
 
+@pytest.mark.parametrize("generator", ["ninja", "make", "autotools", "kati"])
+def test_the_agent_lets_in_as_many_edges_as_are_asked_for_of_those_that_the_build_tool_offers(generator):
+    *before, build = example.recipe(generator=generator).build(example.PLACES, CHOICES)
+    assert build.cores == 4
+    assert [command.cores for command in before] == [0] * (generator == "kati")
+
+
+@pytest.mark.parametrize(("jobs", "expected"), [(1, 5), (4, 8), (16, 32)])
+def test_the_build_tool_offers_at_least_four_edges_more_than_may_run(jobs, expected):
+    assert offered(jobs) == expected
+
+
+@pytest.mark.parametrize(("generator", "tool"), [("ninja", "ninja"), ("make", "make"), ("autotools", "make")])
+def test_without_admission_the_build_tool_runs_as_many_edges_as_are_asked_for(generator, tool):
+    (build,) = example.recipe(example.config(admission=False), generator=generator).build(example.PLACES, CHOICES)
+    assert (build.argv[:2], build.cores) == ((tool, "-j4"), 0)
+
+
 def test_targets_asked_for_replace_the_usual_ones_and_bring_only_their_tests():
     recipe = example.recipe()
     choices = Choices(jobs=1, targets=("unit_tests",))
-    assert argv(recipe.build(example.PLACES, choices)) == [("ninja", "-j1", "unit_tests")]
+    assert argv(recipe.build(example.PLACES, choices)) == [("ninja", "-j5", "unit_tests")]
     assert [run.test.name for run in recipe.tests(example.PLACES, choices)] == ["unit"]
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import example
 import pytest
 
-from arm_ci.plan.toolchain import compiler_programs, cross_toolchain_file, toolchain_of
+from arm_ci.plan.toolchain import compiler_programs, cross_toolchain_file, toolchain_of, toolchain_text
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,15 @@ def test_an_own_cmake_toolchain_file_is_used_as_it_is(tmp_path):
     argv = recipe.configure(example.PLACES)[0].argv
     assert "-DCMAKE_TOOLCHAIN_FILE=/w/b/support/toolchain.cmake" in argv
     assert not [word for word in argv if word.startswith("-DCMAKE_CXX_COMPILER=")]
+
+
+@pytest.mark.parametrize(
+    ("compiler", "linker", "versions", "text"),
+    [
+        ("gcc", "bfd", ("12.2.0", "2.40"), "gcc 12, ld.bfd 2"),
+        ("clang-for-pi", "lld", ("14.0.6", "14.0.6"), "clang 14, ld.lld 14"),
+        ("gcc", "bfd", ("", ""), "gcc, ld.bfd"),
+    ],
+)
+def test_what_is_learned_of_peaks_is_learned_with_the_major_versions(compiler, linker, versions, text):
+    assert toolchain_text(example.COMPILERS[compiler], example.LINKERS[linker], *versions) == text

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from buildbot.process.remotetransfer import StringFileReader, StringFileWriter
@@ -33,6 +35,12 @@ class StepCase(TestReactorMixin, TestBuildStepMixin, unittest.TestCase):
     def setUp(self) -> Any:
         self.setup_test_reactor()
         yield self.setup_test_build_step()
+
+    def directory(self) -> Path:
+        """A directory of this test's own."""
+        made = tempfile.TemporaryDirectory()
+        self.addCleanup(made.cleanup)
+        return Path(made.name)
 
     def expect_verdict(self, kind: str) -> None:
         """The verdict's machine form and the report must become build data."""
@@ -76,10 +84,17 @@ def download(name: str, directory: str) -> ExpectDownloadFile:
 AGENT = f"/w/b/support/{agent().name}"
 
 
-def watched(argv: tuple[str, ...], directory: str, stage: str, timeout: int = 6 * 3600, **more: Any) -> ExpectShell:
-    """The remote shell command that a step must send for a command that the agent watches."""
-    words = ("python3", AGENT, "run", "--report", f"/w/b/support/report-{stage}.json", "--", *argv)
-    return shell(words, directory, timeout, **more)
+def watched(
+    argv: tuple[str, ...], directory: str, stage: str, timeout: int = 6 * 3600, cores: int = 0, **more: Any
+) -> ExpectShell:
+    """The remote shell command that a step must send for a command that the agent watches.
+
+    `cores`: how many edges the agent lets in at once; 0: all.
+    """
+    words = ["python3", AGENT, "run", "--report", f"/w/b/support/report-{stage}.json"]
+    if cores:
+        words += ["--cores", str(cores), "--peaks", f"/w/b/support/peaks-{stage}.json"]
+    return shell((*words, "--", *argv), directory, timeout, **more)
 
 
 def report_of(stage: str, report: Report = Report()) -> ExpectUploadFile:  # noqa: B008 (it cannot be changed)

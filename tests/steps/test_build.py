@@ -3,13 +3,21 @@
 import example
 from buildbot.process.results import CANCELLED, FAILURE, SUCCESS
 from buildbot.test.steps import ExpectMkdir, ExpectRmdir
-from step_case import AGENT, StepCase, VerdictOf, no_report_of, report_of, shell, watched
+from step_case import AGENT, StepCase, VerdictOf, download, no_report_of, report_of, shell, watched
 
+from arm_ci.agent.peaks import Learned, Peaks
 from arm_ci.agent.report import Edge, Report
+from arm_ci.learning import write
 from arm_ci.plan import Choices
 from arm_ci.steps import Build, Configure
 
 BYPRODUCT = "ninja: error: 'lib/libledger.a', needed by 'hungry', missing and no known rule to make it"
+EVERYTHING = ("ninja", "-j16", "app", "unit_tests")
+
+
+def handed_over(take=lambda data: None):
+    """The step brings what is known of the variant's edges; `take` gets it."""
+    return download("peaks-build.json", "/w/b/support").download_string(take, 1 << 20).exit(0)
 
 
 class ConfigureTest(StepCase):
@@ -46,10 +54,14 @@ class ConfigureTest(StepCase):
 
 
 class BuildTest(StepCase):
+    def use_build(self, recipe=None, directory="/no/such", **properties):
+        return self.use(Build(recipe or example.recipe(), str(directory)), **properties)
+
     def test_ninjas_own_line_about_a_missing_byproduct_is_the_summary(self):
-        self.use(Build(example.recipe()))
+        self.use_build()
         self.expect_commands(
-            watched(("ninja", "-j8", "app", "unit_tests"), "/w/b/build", "build").stdout(BYPRODUCT + "\n").exit(1),
+            handed_over(),
+            watched(EVERYTHING, "/w/b/build", "build", cores=8).stdout(BYPRODUCT + "\n").exit(1),
             report_of("build"),
         )
         self.expect_outcome(
@@ -59,19 +71,23 @@ class BuildTest(StepCase):
         return self.run_step()
 
     def test_a_kill_without_a_word_is_told_as_such(self):
-        self.use(Build(example.recipe()))
+        self.use_build()
         self.expect_commands(
-            watched(("ninja", "-j8", "app", "unit_tests"), "/w/b/build", "build").exit(137), report_of("build")
+            handed_over(),
+            watched(EVERYTHING, "/w/b/build", "build", cores=8).exit(137),
+            report_of("build"),
         )
         self.expect_outcome(FAILURE, "oom-kill: a program was killed: memory had run out")
         self.expect_verdict("oom-kill")
         return self.run_step()
 
     def test_a_build_that_claims_success_and_is_broken_fails(self):
-        self.use(Build(example.recipe()), targets="app")
+        self.use_build(targets="app")
         said = "/usr/bin/ld.bfd: error: app(.debug_info) is too large (0x96000000 bytes)\n"
         self.expect_commands(
-            watched(("ninja", "-j8", "app"), "/w/b/build", "build").stderr(said).exit(0), report_of("build")
+            handed_over(),
+            watched(("ninja", "-j16", "app"), "/w/b/build", "build", cores=8).stderr(said).exit(0),
+            report_of("build"),
         )
         self.expect_outcome(
             FAILURE,
@@ -82,23 +98,26 @@ class BuildTest(StepCase):
         return self.run_step()
 
     def test_a_good_build_says_where_it_compiled(self):
-        self.use(Build(example.helped()), targets="app")
+        self.use_build(example.helped(), targets="app")
         sent = Edge(0, ("distcc", "g++", "-c", "a.c"), "/w/b/build", "distcc", "a.o", "compile", 0.0, 1.0, 0)
         edges = (sent, sent._replace(number=1, exit_status=116), sent._replace(number=2, program="g++"))
         (command,) = example.helped().build(example.PLACES, Choices(16, ("app",)))
         self.expect_commands(
-            watched(command.argv, "/w/b/build", "build").exit(0), report_of("build", Report(edges=edges))
+            handed_over(),
+            watched(command.argv, "/w/b/build", "build", cores=16).exit(0),
+            report_of("build", Report(edges=edges)),
         )
-        self.expect_outcome(SUCCESS, "built app with -j16, 1 compiled by helpers, 1 here")
+        self.expect_outcome(SUCCESS, "built app, 16 edges at once at most, 1 compiled by helpers, 1 here")
         self.expect_verdict("ok")
         return self.run_step()
 
     def test_without_a_report_the_agent_is_asked_for_what_it_wrote_down_and_the_log_alone_is_judged(self):
-        self.use(Build(example.recipe()), targets="app")
+        self.use_build(targets="app")
         said = "g++: fatal error: Killed signal terminated program cc1plus\n"
         finish = ("python3", AGENT, "finish", "--report", "/w/b/support/report-build.json")
         self.expect_commands(
-            watched(("ninja", "-j8", "app"), "/w/b/build", "build").stderr(said).exit(-1),
+            handed_over(),
+            watched(("ninja", "-j16", "app"), "/w/b/build", "build", cores=8).stderr(said).exit(-1),
             no_report_of("build"),
             shell(finish, "/w/b/support", timeout=300).exit(1),
             no_report_of("build"),
@@ -111,38 +130,74 @@ class BuildTest(StepCase):
         return self.run_step()
 
     def test_a_good_build_shows_its_edges(self):
-        self.use(Build(example.recipe()), targets="app")
+        self.use_build(targets="app")
         edge = Edge(0, ("g++", "-o", "app"), "/w/b/build", "g++", "app", "link", 0.0, 1.0, 0)
         self.expect_commands(
-            watched(("ninja", "-j8", "app"), "/w/b/build", "build").exit(0),
+            handed_over(),
+            watched(("ninja", "-j16", "app"), "/w/b/build", "build", cores=8).exit(0),
             report_of("build", Report(edges=(edge,))),
         )
-        self.expect_outcome(SUCCESS, "built app with -j8")
+        self.expect_outcome(SUCCESS, "built app, 8 edges at once at most")
         self.expect_verdict("ok")
         return self.run_step()
 
     def test_an_interrupted_build_does_not_claim_to_have_built(self):
-        self.use(Build(example.recipe()))
-        command = watched(("ninja", "-j8", "app", "unit_tests"), "/w/b/build", "build").exit(-1)
+        self.use_build()
+        command = watched(EVERYTHING, "/w/b/build", "build", cores=8).exit(-1)
         command.interrupted = True
-        self.expect_commands(command)
-        self.interrupt_nth_remote_command(0)
+        self.expect_commands(handed_over(), command)
+        self.interrupt_nth_remote_command(1)
         self.build.stopped_reason = "enough"
         self.expect_outcome(CANCELLED, "interrupted")
         return self.run_step()
 
     def test_what_would_change_a_build_is_removed_from_the_workers_environment(self):
-        step = self.use(Build(example.recipe()))
+        step = self.use_build()
         self.worker.worker_environ = {"PATH": "/bin", "CXXFLAGS": "-Werror", "MAKEFLAGS": "k"}
         assert step.environment() == {"CXXFLAGS": None, "MAKEFLAGS": None, "LC_ALL": "C"}
 
     def test_targets_and_jobs_of_this_build_are_used_and_edges_counted(self):
-        self.use(Build(example.recipe()), targets="app", jobs=2)
+        self.use_build(targets="app", jobs=2)
         self.expect_commands(
-            watched(("ninja", "-j2", "app"), "/w/b/build", "build")
+            handed_over(),
+            watched(("ninja", "-j6", "app"), "/w/b/build", "build", cores=2)
             .stdout("[1/3] a\n[3/3] c\n[2/2] of a sub-build\n")
             .exit(0),
             report_of("build"),
         )
-        self.expect_outcome(SUCCESS, "built app with -j2, 3 edges")
+        self.expect_outcome(SUCCESS, "built app, 2 edges at once at most, 3 edges")
+        return self.run_step()
+
+    def test_what_is_known_of_the_variants_edges_is_brought_to_the_worker_first(self):
+        directory = self.directory() / "peaks"
+        peaks = Peaks("gcc 12, ld.bfd 2", (Learned("app", "g++", "link", 300 << 20, 4.0),))
+        write(directory / "demo-pc-gcc-bfd-ninja-full.json", peaks)
+        brought = []
+        self.use_build(directory=directory, targets="app", compiler_version="12.2.0", linker_version="2.40")
+        self.expect_commands(
+            handed_over(lambda data: brought.append(Peaks.from_text(data.decode()))),
+            watched(("ninja", "-j16", "app"), "/w/b/build", "build", cores=8).exit(0),
+            report_of("build"),
+        )
+        self.expect_outcome(SUCCESS, "built app, 8 edges at once at most")
+        return self.run_step().addCallback(lambda _: self.assertEqual(brought, [peaks]))
+
+    def test_what_was_learned_with_another_compiler_is_not(self):
+        directory = self.directory() / "peaks"
+        peaks = Peaks("gcc 12, ld.bfd 2", (Learned("app", "g++", "link", 300 << 20, 4.0),))
+        write(directory / "demo-pc-gcc-bfd-ninja-full.json", peaks)
+        brought = []
+        self.use_build(directory=directory, targets="app", compiler_version="13.1.0", linker_version="2.40")
+        self.expect_commands(
+            handed_over(lambda data: brought.append(Peaks.from_text(data.decode()))),
+            watched(("ninja", "-j16", "app"), "/w/b/build", "build", cores=8).exit(0),
+            report_of("build"),
+        )
+        self.expect_outcome(SUCCESS, "built app, 8 edges at once at most")
+        return self.run_step().addCallback(lambda _: self.assertEqual(brought, [Peaks("gcc 13, ld.bfd 2")]))
+
+    def test_without_admission_all_edges_start_that_the_build_tool_starts(self):
+        self.use_build(example.recipe(example.config(admission=False)), targets="app")
+        self.expect_commands(watched(("ninja", "-j8", "app"), "/w/b/build", "build").exit(0), report_of("build"))
+        self.expect_outcome(SUCCESS, "built app with -j8")
         return self.run_step()
