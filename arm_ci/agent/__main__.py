@@ -1,8 +1,8 @@
 """The agent's commands: `probe`, `leftovers`, `run`, `finish`, `link-trial`.
 
-`python3 agent.pyz run --report FILE [--memory BYTES] [--swap BYTES] [--cores N [--peaks FILE]] -- COMMAND...` runs and
-watches a command and ends with its exit status; `finish --report FILE` prints the report, also after the agent was
-killed.
+`python3 agent.pyz run --report FILE [--memory BYTES] [--swap BYTES] [--cores N [--peaks FILE]] [--relief FILE] --
+COMMAND...` runs and watches a command and ends with its exit status; `finish --report FILE` prints the report, also
+after the agent was killed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _run(words: List[str]) -> int:
     from .run import Options, main
 
     split = words.index("--")
-    found = _options(words[:split], ("--report", "--memory", "--swap", "--cores", "--peaks"))
+    found = _options(words[:split], ("--report", "--memory", "--swap", "--cores", "--peaks", "--relief"))
     if "--report" not in found:
         raise UsageError("run: --report FILE was expected")
     memory, swap = (_bytes(name, found[name]) if name in found else None for name in ("--memory", "--swap"))
@@ -44,7 +44,8 @@ def _run(words: List[str]) -> int:
     if not cores.isdigit():
         raise UsageError("--cores: a number was expected, not `{}`".format(cores))
     command = tuple(words[split + 1 :])
-    return main(Options(command, found["--report"], memory, swap, int(cores), found.get("--peaks", "")))
+    peaks, relief = found.get("--peaks", ""), found.get("--relief", "")
+    return main(Options(command, found["--report"], memory, swap, int(cores), peaks, relief))
 
 
 def _options(words: List[str], known: Tuple[str, ...]) -> Dict[str, str]:

@@ -18,7 +18,7 @@ PROGRAMS = re.compile(
 
 _ARCHIVER = re.compile(r"(?:.*-)?ar(?:-[0-9.]+)?")
 # Options that take the next word as their value, so that it is no input.
-_WITH_VALUE = frozenset(
+WITH_VALUE = frozenset(
     "-o -x -I -L -D -U -MF -MT -MQ -include -imacros -isystem -iquote -idirafter -isysroot -Xlinker -Xclang "  # noqa: SIM905
     "-Xassembler -T -u -z -target -arch -e".split()
 )
@@ -142,7 +142,7 @@ def _inputs(words: List[str]) -> List[str]:
     for word in words:
         if skip:
             skip = False
-        elif word in _WITH_VALUE:
+        elif word in WITH_VALUE:
             skip = True
         elif not word.startswith("-") and not word.startswith("@"):
             inputs.append(word)

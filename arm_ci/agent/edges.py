@@ -159,14 +159,26 @@ class Edges:
         return self._running.get(key)
 
     def end(
-        self, key: int, seconds: float, status: int, cpu_seconds: float, rss_bytes: int, run_again: str = ""
+        self,
+        key: int,
+        seconds: float,
+        status: int,
+        cpu_seconds: float,
+        rss_bytes: int,
+        run_again: str = "",
+        alone: Optional[bool] = None,
     ) -> Optional[Edge]:
-        """A launcher says how its command ended: the status of wait(2), and what it took. `run_again`: why it is."""
+        """A launcher says how its command ended: the status of wait(2), and what it took.
+
+        `run_again`: why it is; `alone`: whether it turned out that nothing ran beside it.
+        """
         signal = (status & 0x7F) or None
         exit_status = None if signal else status >> 8
         figures: Dict[str, Any] = {"exit_status": exit_status, "signal": signal, "cpu_seconds": cpu_seconds}
         if run_again:
             figures["run_again"] = run_again
+        if alone is not None:
+            figures["alone"] = alone
         return self._end(key, seconds, figures, rss_bytes)
 
     def lost(self, key: int, seconds: float) -> None:

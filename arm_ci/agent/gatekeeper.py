@@ -1,12 +1,13 @@
 """Lets edges in: launchers ask, and are answered when admission says so; what memory killed runs once more, alone.
 
-Without a number of cores everything starts at once, and nothing runs twice.
+What does not fit alone is built in the next way that its reliefs allow. Without a number of cores everything starts at
+once, and nothing runs twice.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from .admission import Room, Running, Waiting, choose
 from .budget import BudgetReader
@@ -16,6 +17,7 @@ from .expectation import Expectation, Expected
 from .kills import Kills
 from .paging import Stalls, Throttle
 from .peaks import learned
+from .reliefs import Reliefs, Way
 from .report import Admission, Edge
 from .stopping import Stopper
 
@@ -45,6 +47,10 @@ class _Request(NamedTuple):
     expected: Expected
     attempt: int = 1
     alone: bool = False
+    relief: str = ""
+    """How its command differs from what the build asks for."""
+    ways: Tuple[Way, ...] = ()
+    """Others to try when it does not fit alone."""
 
 
 class Gatekeeper:
@@ -57,8 +63,10 @@ class Gatekeeper:
         cores: int,
         stop_build: Callable[[str], None],
         say: Callable[[str], None],
+        reliefs: Optional[Reliefs] = None,
     ) -> None:
         """`cores` 0: no admission. `stop_build` is called with why: the output of an edge that does not fit alone."""
+        self._reliefs = reliefs or Reliefs()
         self._edges = edges
         self._expectation = expectation
         self._cores = cores
@@ -109,10 +117,16 @@ class Gatekeeper:
         if self._is_ending:
             answer([REFUSED])
         elif not self._cores or asked.is_passing:
-            self._start(_Request(key, pid, asked, seconds, self._order, answer, Expected(0, "")), seconds)
+            way = self._reliefs.always(asked, self._edges.directory)
+            request = _Request(key, pid, way.asked, seconds, self._order, answer, Expected(0, ""), relief=way.relief)
+            self._start(request, seconds)
         else:
-            expected = self._expectation.of(asked)
-            self._waiting[key] = _Request(key, pid, asked, seconds, self._order, answer, expected)
+            room = self._admission.budget_bytes + self._admission.swap_bytes
+            way, *others = self._reliefs.ways(asked, self._expectation, self._edges.directory, room)
+            expected = self._expectation.of(way.asked)
+            self._waiting[key] = _Request(
+                key, pid, way.asked, seconds, self._order, answer, expected, relief=way.relief, ways=tuple(others)
+            )
             most = max(self._admission.most_waiting, len(self._waiting))
             self._admission = self._admission._replace(most_waiting=most)
             self.turn(seconds)
@@ -125,12 +139,15 @@ class Gatekeeper:
         if status and request is not None and running is not None and self._may_run_again(request):
             again = "oom-kill" if self._kills.took([running.pid, *running.peaks.pids]) else ""
         was_alone = not self._company.pop(key, True)
-        fits = not again or not (was_alone or (request is not None and request.alone))
-        edge = self._edges.end(key, seconds, status, cpu_seconds, rss_bytes, again if fits else "")
+        does_not_fit = bool(again) and (was_alone or (request is not None and request.alone))
+        goes_on = bool(again) and request is not None and (not does_not_fit or bool(request.ways))
+        edge = self._edges.end(
+            key, seconds, status, cpu_seconds, rss_bytes, again if goes_on else "", does_not_fit or None
+        )
         if edge is not None and request is not None and self._cores:
             self._learn(edge)
-        if again and fits and request is not None:
-            self._once_more(request, edge, seconds)
+        if goes_on and request is not None:
+            self._once_more(request, edge, seconds, does_not_fit)
         elif status:
             answer([DONE])
             if again and request is not None:
@@ -238,8 +255,11 @@ class Gatekeeper:
                 self._company[key] = True
             self._company[request.key] = bool(self._running)
             self._running[request.key] = request
+        if request.relief:
+            terms["relief"] = request.relief
+            self._say("{} is built with {}".format(_name(request), request.relief))
         self._edges.begin(request.key, request.pid, request.asked, seconds, **terms)
-        request.answer([GO])
+        request.answer([GO, *map(str.encode, request.asked.argv)] if request.relief else [GO])
 
     def _may_run_again(self, request: _Request) -> bool:
         """Whether its command would do the same a second time."""
@@ -250,22 +270,22 @@ class Gatekeeper:
             return not os.path.exists(os.path.join(request.asked.directory, request.asked.output))
         return True
 
-    def _once_more(self, request: _Request, edge: Optional[Edge], seconds: float) -> None:
+    def _once_more(self, request: _Request, edge: Optional[Edge], seconds: float, does_not_fit: bool) -> None:
         held = (edge.peak_anonymous_swap_bytes if edge else None) or 0
-        self._say(
-            "{}: memory killed it when it held {} MB; it runs again alone".format(
-                request.asked.output or request.asked.argv[0], held // _MEGABYTE
-            )
-        )
+        how = " though it ran alone; it runs again, built differently" if does_not_fit else "; it runs again alone"
+        self._say("{}: memory killed it when it held {} MB{}".format(_name(request), held // _MEGABYTE, how))
+        if does_not_fit:
+            way, *others = request.ways
+            request = request._replace(asked=way.asked, relief=way.relief, ways=tuple(others))
         expected = self._expectation.of(request.asked)
-        need = max(expected.need_bytes, held)
+        need = expected.need_bytes if does_not_fit else max(expected.need_bytes, held)
         request.answer([AGAIN])
         self._waiting[request.key] = request._replace(
             expected=expected._replace(need_bytes=need), since=seconds, attempt=request.attempt + 1, alone=True
         )
 
     def _end_build(self, request: _Request) -> None:
-        output = request.asked.output or request.asked.argv[0]
+        output = _name(request)
         self._admission = self._admission._replace(does_not_fit=output)
         self._say("{}: memory killed it though it ran alone; the build ends here".format(output))
         self.close()
@@ -307,3 +327,7 @@ class Gatekeeper:
             self._room().budget_bytes // _MEGABYTE,
             len(self._waiting),
         )
+
+
+def _name(request: _Request) -> str:
+    return request.asked.output or request.asked.argv[0]

@@ -1,8 +1,8 @@
 """Stands before a compiler or archiver in the masquerade directory: asks the agent to begin, and says how it ended.
 
-The agent may let it wait, and may have it run the real program once more when memory killed it. Every run of a compiler
-starts it, so it uses builtin modules only and is copied as this one file. Without an agent, and for whatever the real
-program starts in turn, it is the real program: it takes its place.
+The agent may let it wait, may have it run the real program once more when memory killed it, and may change the command.
+Every run of a compiler starts it, so it uses builtin modules only and is copied as this one file. Without an agent, and
+for whatever the real program starts in turn, it is the real program: it takes its place.
 """
 
 import _signal  # type: ignore[import-not-found]
@@ -226,14 +226,16 @@ def main(invoked: bytes, known: bytes) -> int:
         if answer[:1] != [b"go"]:
             # There is no agent any more, or it is ending the build: whoever started us ends as well.
             die_by(15)
+        # What the agent has changed is to run instead, this time.
+        words = answer[1:] or argv
         _signal.pthread_sigmask(_signal.SIG_BLOCK, _FORWARDED)
         try:
-            pid = spawn(program, argv, environment, mask)
+            pid = spawn(words[0], words, environment, mask)
         except OSError:
             # No room for one process more, or no program: it is no edge that we could speak of.
             send(connection, [b"forget"])
             _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
-            return become(program, argv, environment)
+            return become(words[0], words, environment)
         handlers = forward(pid)
         _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
         status, used = wait(pid)

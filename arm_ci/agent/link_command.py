@@ -11,7 +11,7 @@ from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 _INPUT = re.compile(r"\.(?:o|lo|obj|a|so(?:\.[0-9]+)*)$")
 # Options of one linker that change how much memory it takes, and nothing in the program. `-S` is not among them.
-_MEMORY_OPTION = re.compile(
+MEMORY_OPTION = re.compile(
     r"--?(?:no-keep-memory|keep-memory|reduce-memory-overheads|(?:no-)?map-whole-files|(?:no-)?mmap-output-file"
     r"|(?:no-)?threads|threads=\d+|thread-count=\d+|(?:no-)?fork)"
 )
@@ -56,7 +56,7 @@ class Link(NamedTuple):
     @property
     def memory_options(self) -> Tuple[str, ...]:
         """The options that make a linker take less or more memory."""
-        return tuple(text for text in self.texts(True) if _MEMORY_OPTION.fullmatch(text))
+        return tuple(text for text in self.texts(True) if MEMORY_OPTION.fullmatch(text))
 
     @property
     def selection(self) -> Tuple[str, ...]:
@@ -166,7 +166,7 @@ def with_linker(link: Link, selection: Sequence[str], options: Sequence[str], pl
     """The link with a linker and with options for it, its outputs in the directory `place`."""
     words = []
     for word in link.words:
-        if word.for_linker and _MEMORY_OPTION.fullmatch(word.text):
+        if word.for_linker and MEMORY_OPTION.fullmatch(word.text):
             continue
         if not word.for_linker and _selects(word.text, link.directory):
             continue

@@ -73,7 +73,9 @@ class Learned(NamedTuple):
     does_not_fit_bytes: Optional[int] = None
     """The budget with which memory killed it though it ran alone; None: that has not been seen."""
     relief: str = ""
-    """Name of the relief with which it was built; empty: as asked."""
+    """How it was built differently from what the build asked for; empty: as asked."""
+    killed: bool = False
+    """Memory killed it before its peak: `need_bytes` is a guess."""
 
     @property
     def key(self) -> Tuple[str, str]:
@@ -115,11 +117,13 @@ class Peaks(NamedTuple):
 
     def with_report(self, report: Report) -> Peaks:
         """With what a build has shown."""
-        known = {edge.key: edge for edge in self.edges}
+        before = {edge.key: edge for edge in self.edges}
+        known = dict(before)
         for edge in report.edges:
             found = learned(edge, report.directory, report.admission)
             if found is not None:
-                known[found.key] = _merged(known.get(found.key), found)
+                # A try that ended well says more than the one before it that memory killed.
+                known[found.key] = _merged(before.get(found.key), found)
         return Peaks(self.toolchain, tuple(known.values()))
 
 
@@ -133,6 +137,8 @@ def _learned(document: Any) -> Learned:
         raise TypeError("a text was expected")
     if not all(isinstance(each, (int, float)) and 0 <= each < 1 << 60 for each in numbers):
         raise TypeError("a number from 0 was expected")
+    if not isinstance(edge.killed, bool):
+        raise TypeError("true or false was expected")
     return edge
 
 
@@ -189,8 +195,8 @@ def learned(edge: Edge, root: str, admission: Admission) -> Optional[Learned]:
     need = need_bytes(edge)
     if edge.kind not in _KINDS or not edge.output or need is None:
         return None
-    does_not_fit = edge.failed and edge.output == admission.does_not_fit
-    killed = bool(edge.run_again) or does_not_fit
+    killed = bool(edge.run_again) or (edge.failed and edge.output == admission.does_not_fit)
+    does_not_fit = killed and (edge.alone or not edge.run_again)
     if edge.failed and not killed:
         return None  # how much it would have taken nobody knows
     if edge.end_seconds is None:
@@ -207,16 +213,17 @@ def learned(edge: Edge, root: str, admission: Admission) -> Optional[Learned]:
         inputs_bytes=edge.inputs_bytes,
         does_not_fit_bytes=admission.budget_bytes + admission.swap_bytes if does_not_fit else None,
         relief=edge.relief,
+        killed=killed,
     )
 
 
 def _merged(old: Optional[Learned], new: Learned) -> Learned:
     if old is None:
         return new
-    killed = new.does_not_fit_bytes is not None
+    faded = new.need_bytes if old.killed and not new.killed else int(old.need_bytes * _FADES)
     return new._replace(
-        need_bytes=max(new.need_bytes, int(old.need_bytes * _FADES)),
-        seconds=max(old.seconds, new.seconds) if killed else new.seconds,
+        need_bytes=max(new.need_bytes, faded),
+        seconds=max(old.seconds, new.seconds) if new.killed else new.seconds,
         inputs=new.inputs or old.inputs,
         inputs_bytes=new.inputs_bytes if new.inputs_bytes is not None else old.inputs_bytes,
     )

@@ -10,7 +10,7 @@ import time
 from functools import partial
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from . import cgroup, host, kernel_counts, masquerade, scope, unpack
+from . import cgroup, host, kernel_counts, masquerade, reliefs, scope, unpack
 from .allowance import Allowance
 from .budget import BudgetReader
 from .edges import Edges
@@ -38,6 +38,7 @@ __all__ = ["Options", "Run", "_end_with_the_agent", "main", "run"]
 _SAMPLE_SECONDS = 1.0
 _NOTE_SECONDS = 5.0
 _GRACE_SECONDS = 8.0
+_RELIEF_LINKERS = "relief-linkers"
 _STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -54,6 +55,8 @@ class Options(NamedTuple):
     """How many edges may run at once, as memory allows; 0: all that are started."""
     peaks: str = ""
     """Path of the file with what earlier builds have shown; empty: nothing is known."""
+    relief: str = ""
+    """Path of the file with the ways to build edges differently; empty: there are none."""
 
     def words(self) -> List[str]:
         """As the agent's command line has them."""
@@ -62,6 +65,7 @@ class Options(NamedTuple):
             found += [] if value is None else [option, str(value)]
         found += ["--cores", str(self.cores)] if self.cores else []
         found += ["--peaks", self.peaks] if self.peaks else []
+        found += ["--relief", self.relief] if self.relief else []
         return [*found, "--", *self.command]
 
 
@@ -85,7 +89,9 @@ class Run:
         self._edges = Edges(self._journal.write, self.directory)
         self._poll = select.poll()
         expectation = Expectation(_known(options.peaks), self.directory)
-        self._gatekeeper = Gatekeeper(self._edges, expectation, options.cores, self._does_not_fit, _say)
+        place = os.path.join(os.path.dirname(os.path.abspath(options.report)), _RELIEF_LINKERS)
+        wanted = reliefs.read(options.relief, place, _say)
+        self._gatekeeper = Gatekeeper(self._edges, expectation, options.cores, self._does_not_fit, _say, wanted)
         self._launchers = Launchers(self._gatekeeper, self._poll, self._now)
         self._wakeup, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._poll.register(self._wakeup, select.POLLIN)
