@@ -1,0 +1,1 @@
+"""Will a build fit? Simulates builds from learned peaks, and says what would make them fit."""
