@@ -66,9 +66,9 @@ def edge_of(cause: Cause, report: Report | None) -> Edge | None:
         return None
     failed = [edge for edge in report.edges if edge.failed] or list(report.edges)
     if cause.output:
-        named = [edge for edge in failed if _same_file(edge.output, cause.output)]
+        named = [edge for edge in failed if same_file(edge.output, cause.output)]
         if not named:
-            named = [edge for edge in report.edges if _same_file(edge.output, cause.output)]
+            named = [edge for edge in report.edges if same_file(edge.output, cause.output)]
         if named:
             return next((edge for edge in named if edge.failed), named[-1])
     proper = [edge for edge in failed if program_name(edge.program) not in _PASSES_ON]
@@ -111,7 +111,8 @@ def _is_linker(name: str) -> bool:
     return name in ("ld", "mold") or name.startswith("ld.")
 
 
-def _same_file(one: str, other: str) -> bool:
+def same_file(one: str, other: str) -> bool:
+    """Whether two names are one output's, as seen from different directories."""
     if not one or not other:
         return False
     if one == other:

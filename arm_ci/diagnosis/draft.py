@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from arm_ci.agent.report import OomRecord, Report
+from arm_ci.agent.report import Edge, OomRecord, Report
 from arm_ci.diagnosis.findings import Finding, LogFindings
 from arm_ci.diagnosis.verdict import Confidence, Evidence, Kind, Scope
 
@@ -31,6 +31,8 @@ class Facts:
     records: tuple[OomRecord, ...]
     """Kills by the kernel: from the kernel log, the report and the build log."""
     ended: Ended
+    again: tuple[Edge, ...] = ()
+    """Tries that memory killed and after which the agent ran the edge again; nothing else here knows of them."""
 
     @property
     def exit_status(self) -> int | None:

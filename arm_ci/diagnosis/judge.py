@@ -7,6 +7,7 @@ what no build tool calls failed explains nothing while something that it calls f
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from arm_ci.agent.report import OomRecord, Report
 from arm_ci.diagnosis.advice import advice
@@ -17,9 +18,10 @@ from arm_ci.diagnosis.disks import judge_disk
 from arm_ci.diagnosis.draft import Draft, Ended, Facts, from_kernel, from_log, joined
 from arm_ci.diagnosis.findings import Failure, Finding, LogFindings
 from arm_ci.diagnosis.helped import without_refusals
-from arm_ci.diagnosis.kills import foreign, held_by, judge_kill
+from arm_ci.diagnosis.kills import does_not_fit, foreign, held_by, judge_kill
 from arm_ci.diagnosis.others import judge_other, nothing_known, succeeded
 from arm_ci.diagnosis.refusals import crash_regime, judge_refusal, judge_too_large
+from arm_ci.diagnosis.second_tries import settled, settled_log, settled_records, tries
 from arm_ci.diagnosis.sentences import killed
 from arm_ci.diagnosis.stops import agent_killed, stopped, thrashing, was_stopped
 from arm_ci.diagnosis.verdict import MEMORY_KINDS, Verdict
@@ -37,10 +39,11 @@ def judge(
     ended: Ended = Ended(),  # noqa: B008  (frozen)
 ) -> Verdict:
     """The verdict on one build. Never raises for what stands in its input."""
-    log = findings or LogFindings()
-    report = without_refusals(report) if report is not None else None
-    facts = Facts(log, report, _records(log, report, kernel_records), ended)
-    draft = _draft(facts)
+    whole = without_refusals(report) if report is not None else None
+    log = settled_log(findings or LogFindings(), whole)
+    records = settled_records(_records(log, whole, kernel_records), whole)
+    report = settled(whole) if whole is not None else None
+    draft = _draft(Facts(log, report, records, ended, tuple(tries(whole))))
     unseen: tuple[str, ...] = ()
     if report is not None:
         unseen = tuple(
@@ -87,6 +90,10 @@ def _draft(facts: Facts) -> Draft:
         return judge_too_large(_culprit(broken, facts), facts)
     if facts.exit_status == 0:
         return succeeded(facts, known)
+    alone = does_not_fit(facts, known)
+    if alone is not None:
+        others = [each for each in known if each.output != alone.output and not _is_of_stop(each.finding, facts)]
+        return _with_others(alone, others, facts)
     lost = _last(loose, "lost")
     if lost is not None and not any(cause.kind in _EXHAUSTED and cause.finding.line < lost.line for cause in known):
         return Draft(
@@ -121,11 +128,14 @@ def _by_causes(facts: Facts, known: list[Cause], loose: list[Finding]) -> Draft 
             first = None
     if first is None:
         return None
-    draft = _judge_cause(first, facts)
-    others = [cause for cause in known if cause is not first][:4]
-    more = [from_log(each.finding, f"another failure ({each.output or each.kind})") for each in others]
+    return _with_others(_judge_cause(first, facts), [cause for cause in known if cause is not first], facts)
+
+
+def _with_others(draft: Draft, others: list[Cause], facts: Facts) -> Draft:
+    """With what else failed as evidence."""
+    more = [from_log(each.finding, f"another failure ({each.output or each.kind})") for each in others[:4]]
     strangers = [] if draft.kind == "oom-kill" else foreign(facts.records)
-    return Draft(**{**vars(draft), "evidence": joined(draft.evidence, more, strangers)})
+    return replace(draft, evidence=joined(draft.evidence, more, strangers))
 
 
 def _said_of_stop(loose: list[Finding]) -> Finding | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from arm_ci.agent.report import OomRecord, Report
-from arm_ci.diagnosis.culprit import Culprit, record_of
+from arm_ci.diagnosis.cause import Cause
+from arm_ci.diagnosis.culprit import Culprit, failed_edges, record_of, same_file
 from arm_ci.diagnosis.draft import Draft, Facts, from_kernel, from_log, from_report, joined
-from arm_ci.diagnosis.figures import size
+from arm_ci.diagnosis.figures import count, size
 from arm_ci.diagnosis.sentences import doing, killed, who
 from arm_ci.diagnosis.verdict import Confidence, Evidence, Scope
 
@@ -25,7 +28,46 @@ def judge_kill(culprit: Culprit, facts: Facts) -> Draft:
     report = facts.report
     if report is None:
         return _by_words(culprit, evidence)
-    return _by_counters(culprit, report, evidence)
+    return _by_counters(culprit, report, evidence, len(facts.again))
+
+
+def does_not_fit(facts: Facts, known: list[Cause]) -> Draft | None:
+    """The edge that memory killed though it ran alone, for which the agent ended the build; None: there was none."""
+    report = facts.report
+    output = report.admission.does_not_fit if report else ""
+    if report is None or not output:
+        return None
+    named = [edge for edge in failed_edges(report) if output in (edge.output, *edge.argv[:1])]
+    told = [each for each in known if each.finding.means == "killed" and same_file(each.output, output)]
+    culprit = Culprit(told[-1] if told else None, named[-1] if named else None)
+    draft = judge_kill(culprit, facts)
+    if draft.kind != "oom-kill":
+        # The agent saw the kernel's counter move, whoever else was killed beside it.
+        had = report.admission.budget_bytes + report.admission.swap_bytes
+        draft = _memory(culprit, report, "likely", "", _said(culprit))
+        draft = replace(draft, output=culprit.output or output, had_bytes=had or None)
+    alone = from_report(
+        f"nothing else was let in beside {draft.output or output}", "fewer edges at once would not have helped"
+    )
+    earlier = [
+        from_report(f"it held {size(held)} when memory killed it before", f"try {edge.attempts} of it")
+        for edge in facts.again
+        if same_file(edge.output, output) and (held := edge.peak_anonymous_swap_bytes)
+    ]
+    sentence = killed(
+        draft.program,
+        draft.output or output,
+        draft.scope,
+        draft.used_bytes,
+        draft.had_bytes,
+        "memory had run out",
+        "though it ran alone",
+    )
+    return replace(
+        draft,
+        sentence=f"{sentence}; the build was ended for it at once",
+        evidence=joined(draft.evidence, [alone], earlier),
+    )
 
 
 def _said(culprit: Culprit) -> list[Evidence]:
@@ -143,21 +185,23 @@ def _by_status(culprit: Culprit, evidence: list[Evidence]) -> Draft:
     )
 
 
-def _by_counters(culprit: Culprit, report: Report, evidence: list[Evidence]) -> Draft:
+def _by_counters(culprit: Culprit, report: Report, evidence: list[Evidence], again: int) -> Draft:
     kernel = report.kernel
     counted = [each for each in (kernel.oom_kills, kernel.cgroup_oom_kills) if each is not None]
     if counted and not any(counted):
-        evidence.append(
-            from_report(
-                "the kernel's counter of OOM kills did not move", "so it was not the kernel, and not for want of memory"
+        why = "so it was not the kernel, and not for want of memory"
+        if again:
+            evidence.append(
+                from_report(f"the kernel counted {count(again, 'OOM kill')}, all of edges that ran again", why)
             )
-        )
+            return _other(culprit, "certain", "the kernel killed only edges that ran again", evidence)
+        evidence.append(from_report("the kernel's counter of OOM kills did not move", why))
         return _other(culprit, "certain", "the kernel counted no OOM kill", evidence)
     spare = _spare(culprit, report)
     if counted:
         evidence.append(
             from_report(
-                f"the kernel counted {max(counted)} OOM kill{'s' if max(counted) > 1 else ''}",
+                f"the kernel counted {count(max(counted), 'OOM kill')}",
                 "one of them fits this SIGKILL",
             )
         )

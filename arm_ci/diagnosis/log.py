@@ -34,6 +34,8 @@ LINES_BELOW = 4
 _GOES_ON = ("refused", "crashed", "disk-full")
 """LLVM names the program only below its error."""
 LONGEST_COMMAND = 4000
+AGENT_PREFIX = b"arm_ci: "
+"""Begins each line that the agent says in a build's output (`arm_ci.agent.gatekeeper`)."""
 
 _HEADERS = (".h", ".hh", ".hpp", ".hxx", ".inc", ".tcc", ".ipp")
 _DONE = re.compile(
@@ -110,7 +112,8 @@ class LogScanner:
         window = self._window
         for place in reversed(window.lines_before(len(window.text), TAIL_LINES)):
             start, stop = window.line(place)
-            if words := readable(window.text[start:stop]).strip():
+            words = readable(window.text[start:stop]).strip()
+            if words and not _is_agents(window.text, start):
                 return shortened(words), window.number(start)
         return "", 0
 
@@ -159,7 +162,7 @@ class LogScanner:
     def _look_at(self, place: int) -> None:
         window = self._window
         start, stop = window.line(place)
-        if window.offset + start in self._looked:
+        if window.offset + start in self._looked or _is_agents(window.text, start):
             return
         if stop - start > LONGEST_LINE and not self._fragments.take():
             return
@@ -287,6 +290,11 @@ class LogScanner:
             if _DONE.match(text):
                 return shortened(text), window.number(place)
         return "", 0
+
+
+def _is_agents(text: bytes, start: int) -> bool:
+    """Whether the agent says this line: what it says of an edge is in its report."""
+    return text.startswith(AGENT_PREFIX, start)
 
 
 def _bits32(text: bytes) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+from arm_ci.agent.report import Edge
 from arm_ci.diagnosis.cause import Cause
 from arm_ci.diagnosis.culprit import Culprit, failed_edges
 from arm_ci.diagnosis.draft import Draft, Facts, from_log, from_report, joined
+from arm_ci.diagnosis.figures import count, size
 from arm_ci.diagnosis.findings import Failure
 from arm_ci.diagnosis.kills import foreign
 from arm_ci.diagnosis.sentences import cut, doing, simple, who
@@ -86,10 +88,20 @@ def succeeded(facts: Facts, known: list[Cause]) -> Draft:
         from_log(each.finding, "it failed once; the command passed all the same") for each in known[:3]
     ]
     text = "ok: the command ended with exit status 0"
+    if facts.again:
+        outputs = {edge.output for edge in facts.again}
+        named = f"{count(len(outputs), 'edge')} that memory had killed ran again alone"
+        text += f"; {named}"
+        evidence += [_killed_once(edge) for edge in facts.again[:3]]
     if known:
         first = known[0]
         text += f", although {first.output or first.program or 'something'} failed once ({first.kind})"
     return Draft("ok", "likely" if known else "certain", text, evidence=joined(evidence, foreign(facts.records)))
+
+
+def _killed_once(edge: Edge) -> Evidence:
+    held = f" when it held {size(edge.peak_anonymous_swap_bytes)}" if edge.peak_anonymous_swap_bytes else ""
+    return from_report(f"memory killed {edge.output or edge.program}{held}", "it ran again, and the build went on")
 
 
 def nothing_known(facts: Facts, failed: list[Failure]) -> Draft:

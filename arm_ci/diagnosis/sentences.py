@@ -32,9 +32,11 @@ def who(program: str) -> str:
     return program or "a program"
 
 
-def killed(program: str, output: str, scope: str, held: int | None, had: int | None, asked: str = "") -> str:
-    """An OOM kill."""
-    text = f"oom-kill: {who(program)} was killed{doing(program, output)}"
+def killed(
+    program: str, output: str, scope: str, held: int | None, had: int | None, asked: str = "", how: str = ""
+) -> str:
+    """An OOM kill; `how` are words about the killed one, such as `though it ran alone`."""
+    text = f"oom-kill: {who(program)} was killed{doing(program, output)}{f' {how}' if how else ''}"
     figures = []
     if held:
         figures.append(f"it held {size(held)}")

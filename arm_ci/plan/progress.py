@@ -10,6 +10,23 @@ _NINJA = re.compile(r"^\[(\d+)/(\d+)\] ")
 _CMAKE = re.compile(r"^\[ *(\d+)%\] ")
 
 
+# What the agent says in between (arm_ci.agent.gatekeeper).
+_RUNS_AGAIN = re.compile(r"^arm_ci: (.+): memory killed it .*; it runs again\b")
+_WAIT = re.compile(r"^arm_ci: \d+ of \d+ edges run and .*; (\d+) wait$")
+
+
+def runs_again(line: str) -> str:
+    """The output of an edge that the agent runs again, when it says so in this line; else empty."""
+    match = _RUNS_AGAIN.match(line)
+    return match[1] if match else ""
+
+
+def waiting(line: str) -> int | None:
+    """How many edges wait for memory, when the agent says so in this line."""
+    match = _WAIT.match(line)
+    return int(match[1]) if match else None
+
+
 @dataclass(frozen=True)
 class Progress:
     """How far a build is: `done` of `total` (edges for ninja, percent for CMake's makefiles)."""

@@ -11,10 +11,15 @@ from twisted.python import log
 
 from arm_ci.diagnosis.figures import count
 from arm_ci.diagnosis.helped import where_compiled
+from arm_ci.diagnosis.second_tries import ran_again
 from arm_ci.learning import known
 from arm_ci.plan import Progress, Recipe
+from arm_ci.plan.progress import runs_again, waiting
 from arm_ci.plan.watching import peaks_path
 from arm_ci.steps.watched import WatchedStep
+
+# The agent says once a minute how many wait, and nothing when none does.
+_WAITING_SECONDS = 90.0
 
 
 class ProgressStep(WatchedStep):
@@ -23,6 +28,9 @@ class ProgressStep(WatchedStep):
     def __init__(self, recipe: Recipe, **kwargs: Any) -> None:
         super().__init__(recipe, **kwargs)
         self.position: Progress | None = None
+        self._again: set[str] = set()
+        self._waiting = 0
+        self._waited_at = 0.0
 
     def take(self, line: str) -> None:
         """Takes a line of output."""
@@ -31,9 +39,23 @@ class ProgressStep(WatchedStep):
             self.position = position
             self.setProgress("edges", position.done)
             self.updateSummary()
+        elif output := runs_again(line):
+            self._again.add(output)
+            self.updateSummary()
+        elif (number := waiting(line)) is not None:
+            self._waiting, self._waited_at = number, self._seconds()
+            self.updateSummary()
+
+    def _seconds(self) -> float:
+        return float(self.master.reactor.seconds())
 
     def getCurrentSummary(self) -> Mapping[str, str]:
-        return {"step": f"{self.name} {self.position}" if self.position else self.name}
+        parts = [f"{self.name} {self.position}" if self.position else self.name]
+        if self._again:
+            parts.append(f"{len(self._again)} ran again")
+        if self._waiting and self._seconds() - self._waited_at < _WAITING_SECONDS:
+            parts.append(f"{self._waiting} wait for memory")
+        return {"step": ", ".join(parts)}
 
 
 class Configure(ProgressStep):
@@ -70,7 +92,9 @@ class Build(ProgressStep):
             await self._hand_over()
         verdict = await self.run_watched(self.recipe.build(self.places, choices), self.name, self.take)
         how = f", {count(choices.jobs, 'edge')} at once at most" if admits else f" with -j{choices.jobs}"
-        done = f", {self.position.total} edges" if self.position and self.position.unit == "edges" else ""
+        done = f", {count(self.position.total, 'edge')}" if self.position and self.position.unit == "edges" else ""
+        if again := ran_again(self.last_report):
+            done += f", {again} ran again"
         if self.recipe.helpers and self.last_report is not None:
             done += f", {where_compiled(self.last_report)}"
         return self.end_with(verdict, f"built {' '.join(self.recipe.targets(choices))}{how}{done}")

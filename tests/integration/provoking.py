@@ -29,17 +29,18 @@ _PROJECT = """\
   directory: {sample}
   branches: [main]
   timeout: {timeout}
+  admission: {admission}
   cmake:
     options: [-DHUNGRY_SOURCES=1, -DHUNGRY_COMPILE_MB={compile}, -DHUNGRY_LINK_MB={link}]
     targets: [all]
   matrix: {{boards: [local], compilers: [gcc], linkers: [bfd, lld], generators: [ninja, make]}}
 """
 _DIALS = (
-    # name, MB to compile the one hungry source, MB to link, how long it may be silent
-    ("compile", 700, 30, "10m"),
-    ("link", 100, 300, "10m"),
-    ("small", 100, 100, "10m"),
-    ("silent", 1000, 30, "20s"),
+    # name, MB to compile the one hungry source, MB to link, how long it may be silent, whether edges are let in
+    ("compile", 700, 30, "10m", "true"),
+    ("link", 100, 300, "10m", "false"),
+    ("small", 100, 100, "10m", "true"),
+    ("silent", 1000, 30, "20s", "true"),
 )
 SOURCE = "CMakeFiles/hungry.dir/generated/feed_0.cpp.o"
 """The output of the one hungry source."""
@@ -95,8 +96,10 @@ def make_site(directory: Path) -> Site:
     """A running master with the sample in four sizes; whoever calls stops it."""
     sample = ROOT / "samples" / "hungry"
     projects = "".join(
-        _PROJECT.format(name=name, sample=sample, compile=compile_mb, link=link_mb, timeout=timeout)
-        for name, compile_mb, link_mb, timeout in _DIALS
+        _PROJECT.format(
+            name=name, sample=sample, compile=compile_mb, link=link_mb, timeout=timeout, admission=admission
+        )
+        for name, compile_mb, link_mb, timeout, admission in _DIALS
     )
     names = "".join(f"pc-{number}: {{board: local}}\n" for number in range(WORKERS))
     # What is written already is not to be read as a format.

@@ -91,7 +91,8 @@ def test_a_build_that_takes_all_memory_of_a_guest_is_told_with_the_guests_kernel
     assert found.build["results"] == FAILURE
     assert found.said() == ("oom-kill", "system", "certain", "cc1plus", SOURCE), found.sentence
     assert re.fullmatch(
-        rf"failed build: oom-kill: cc1plus was killed while compiling {SOURCE}: it held \d+ MB, the machine has \d+ MB",
+        rf"failed build: oom-kill: cc1plus was killed while compiling {SOURCE} though it ran alone: it held \d+ MB, "
+        r"the machine has \d+ MB; the build was ended for it at once",
         found.sentence,
     )
     assert found.evidence()["kernel log"].startswith("Out of memory: Killed process ")

@@ -201,3 +201,40 @@ class BuildTest(StepCase):
         self.expect_commands(watched(("ninja", "-j8", "app"), "/w/b/build", "build").exit(0), report_of("build"))
         self.expect_outcome(SUCCESS, "built app with -j8")
         return self.run_step()
+
+    def test_while_it_runs_it_says_what_ran_again_and_what_waits(self):
+        step = self.use_build(targets="app")
+        said = []
+        step.updateSummary = lambda: said.append(step.getCurrentSummary()["step"])
+        for line in (
+            "[3/9] a",
+            "arm_ci: b.o: memory killed it when it held 300 MB; it runs again alone",
+            "arm_ci: 1 of 8 edges run and are expected to need 512 of 800 MB; 6 wait",
+            "arm_ci: b.o: memory killed it when it held 400 MB though it ran alone; it runs again, built differently",
+            "[4/9] b",
+        ):
+            step.take(line)
+        self.reactor.advance(90)
+        step.take("[5/9] c")
+        assert said == [
+            "build 3/9",
+            "build 3/9, 1 ran again",
+            "build 3/9, 1 ran again, 6 wait for memory",
+            "build 3/9, 1 ran again, 6 wait for memory",
+            "build 4/9, 1 ran again, 6 wait for memory",
+            "build 5/9, 1 ran again",
+        ]
+
+    def test_a_good_build_says_how_many_edges_ran_again(self):
+        self.use_build(targets="app")
+        edge = Edge(0, ("g++", "-c", "a.cpp"), "/w/b/build", "g++", "a.o", "compile", 0.0, 1.0, 1, run_again="oom-kill")
+        edges = (edge, edge._replace(number=1, exit_status=0, run_again="", attempts=2))
+        said = "[1/1] a\ng++: fatal error: Killed signal terminated program cc1plus\ncompilation terminated.\n"
+        self.expect_commands(
+            handed_over(),
+            watched(("ninja", "-j16", "app"), "/w/b/build", "build", cores=8).stdout(said).exit(0),
+            report_of("build", Report(edges=edges)),
+        )
+        self.expect_outcome(SUCCESS, "built app, 8 edges at once at most, 1 edge, 1 ran again")
+        self.expect_verdict("ok")
+        return self.run_step()
