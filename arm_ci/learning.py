@@ -50,11 +50,16 @@ def learn(path: Path, toolchain: str, report: Report) -> int:
 
 
 def write(path: Path, peaks: Peaks) -> None:
+    """Writes learned peaks as `write_text` does. Raises OSError."""
+    write_text(path, peaks.to_text())
+
+
+def write_text(path: Path, text: str) -> None:
     """Writes a file so that a reader finds the old one or the new one, whole. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        part.write_text(peaks.to_text(), encoding="utf-8")
+        part.write_text(text, encoding="utf-8")
         part.replace(path)
     except OSError:
         part.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from .commands import WITH_VALUE, Asked
 from .link_command import MEMORY_OPTION
+from .report import plain
 
 SCHEMA = 1
 _DRIVER = re.compile(r"(?:[A-Za-z0-9_]+-)*(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+)(?:-[0-9]+(?:\.[0-9]+)*)?")
@@ -57,8 +58,13 @@ class Relief(NamedTuple):
     """Options that are added; those for the linker (`-Wl,`) to links only."""
 
 
+def text_of_reliefs(reliefs: Sequence[Relief]) -> str:
+    """The file that `agent run --relief` is given."""
+    return json.dumps({"schema": SCHEMA, "reliefs": [plain(relief) for relief in reliefs]}, indent=1) + "\n"
+
+
 def reliefs_of_text(text: str) -> Tuple[Relief, ...]:
-    """Reads the file that `agent run --relief` is given: a JSON object. Raises ReliefError."""
+    """Reads what `text_of_reliefs` wrote. Raises ReliefError."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from arm_ci.agent.probe import probe
+from arm_ci.agent.relief import text_of_reliefs
 from arm_ci.cli import place
 from arm_ci.cli.options import DONE, FAILED
 from arm_ci.cli.patch_option import GivenPatch
@@ -28,7 +29,7 @@ from arm_ci.plan.commands import is_foreign
 from arm_ci.plan.patching import bundle_of, context_of, state_table
 from arm_ci.plan.requirements import THIS_MACHINE, missing_packages, notes, size_text, wanted_packages
 from arm_ci.plan.results import judge, parser_for
-from arm_ci.plan.watching import peaks_path
+from arm_ci.plan.watching import peaks_path, relief_path
 
 
 class LocalBuild:
@@ -122,6 +123,9 @@ class LocalBuild:
 
     def build(self) -> str:
         commands = self.recipe.build(self.places, self.choices)
+        if commands[-1].has_relief:
+            text = text_of_reliefs(self.recipe.reliefs(self.places))
+            Path(relief_path(self.places, "build")).write_text(text, encoding="utf-8")
         problem = (
             self._run_learning(commands, "build") if self.recipe.project.admission else self._run_all(commands, "build")
         )

@@ -64,7 +64,7 @@ class Judge:
         )
         for question in questions:
             if question not in self._known:
-                self._known[question] = self._answer(*question)
+                self._known[question] = self.answer(*question)
             clash = self._known[question]
             if clash is None:
                 continue
@@ -73,7 +73,8 @@ class Judge:
                 clash.include = include
             clash.number += 1
 
-    def _answer(self, kind: str, pair: Pair) -> Clash | None:
+    def answer(self, kind: str, pair: Pair) -> Clash | None:
+        """Why a pair does not go together; None: it does. `kind` is one of the questions of `see`."""
         draft = self.draft
         names = [name for _, name in pair]
         if kind == "board":
@@ -222,13 +223,13 @@ def _check_exclusions(draft: Draft, project: Project, everything: list[Axes], pa
 def _check_tiers(draft: Draft, project: Project, kept: list[Axes], path: Path) -> None:
     for tier in ("commit", "nightly"):
         for index, selector in enumerate(getattr(project.matrix.tiers, tier)):
-            _check_chooses(draft, selector, kept, (*path, "tiers", tier, index))
+            check_chooses(draft, selector, kept, (*path, "tiers", tier, index))
 
 
 def _check_distcc(draft: Draft, project: Project, kept: list[Axes], path: Path) -> None:
     for index, selector in enumerate(project.matrix.distcc):
         here = (*path, "distcc", index)
-        if not _check_chooses(draft, selector, kept, here):
+        if not check_chooses(draft, selector, kept, here):
             continue
         said: dict[str, int] = {}
         for axes in filter(matcher(selector), kept):
@@ -253,7 +254,7 @@ def _why_not_distcc(draft: Draft, axes: Axes) -> Iterator[str]:
         yield "debug info `split` would stay on the helpers, half of it: {}; choose other debug info here"
 
 
-def _check_chooses(draft: Draft, selector: Selector, kept: list[Axes], path: Path) -> bool:
+def check_chooses(draft: Draft, selector: Selector, kept: list[Axes], path: Path) -> bool:
     """Whether a selector chooses some variants, and has no value that chooses none; otherwise that is said."""
     if _check_values(draft, selector, kept, path, "variant of the project"):
         return False

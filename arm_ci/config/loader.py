@@ -14,6 +14,7 @@ from arm_ci.config.host import Host
 from arm_ci.config.model import Board, Compiler, Config, Linker, Project, Site, Worker
 from arm_ci.config.problems import ConfigError, Place, Problem, one_line, shorten, suggestion
 from arm_ci.config.reader import Findings, Reader
+from arm_ci.config.relief_checks import check_reliefs
 from arm_ci.config.scalars import HOST
 from arm_ci.config.source import Node, compose, read_text
 
@@ -47,6 +48,7 @@ def load(directory: Path, host: Host | None = None) -> Config:
     _resolve_host(draft)
     check_entries(draft)
     check_combinations(draft)
+    check_reliefs(draft)
     if findings.problems:
         raise ConfigError(_in_order(draft))
     return Config(

@@ -39,6 +39,11 @@ def axes_of(combination: Combination) -> Axes:
     )
 
 
+def axes_of_variant(variant: Variant) -> Axes:
+    """The axes of a variant."""
+    return (variant.board, variant.compiler, variant.linker, variant.generator, variant.debug_info)
+
+
 def product_of(matrix: Matrix) -> Iterator[Axes]:
     """Every combination of the axes, in the order in which they are written; exclude is not applied."""
     return product(matrix.boards, matrix.compilers, matrix.linkers, matrix.generators, matrix.debug_info)

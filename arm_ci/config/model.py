@@ -22,6 +22,9 @@ BuildType = Literal["Debug", "Release", "RelWithDebInfo", "MinSizeRel"]
 TestKind = Literal["ctest", "gtest"]
 GuestMachine = Literal["virt", "raspi3b"]
 LinkerSelection = Literal["fuse-ld", "directory"]
+ReliefKind = Literal["compile", "link"]
+ReliefTime = Literal["too-large", "always"]
+LessDebugInfo = Literal["line-tables", "none"]
 
 # Scalars with a meaning of their own. The text beside each type is what a mistake says was expected.
 Bytes = Annotated[int, "bytes"]
@@ -327,6 +330,32 @@ class Combination:
 
 
 @dataclass(frozen=True)
+class Relief:
+    """One way to build edges differently when they do not fit."""
+
+    name: Name = key("Name shown to people.")
+    edges: tuple[str, ...] = key(
+        "Shell patterns of outputs relative to the build tree, for example `src/*.o` (`*` matches `/` too); empty: "
+        "every edge.",
+        (),
+    )
+    kinds: tuple[ReliefKind, ...] = key("Which edges: compiles, links.", ("compile", "link"))
+    when: ReliefTime = key(
+        "`too-large`: when the edge does not fit alone, as it is or with the reliefs before this one; `always`: from "
+        "its first try.",
+        "too-large",
+    )
+    match: Selector = key("For which variants; empty: all.", factory=Selector)
+    linker: str = key("Linker that links take instead.", "")
+    compiler: str = key("Compiler that takes the place of the variant's; it builds for the same board.", "")
+    debug_info: LessDebugInfo | None = key("Less debug info; `none` leaves it out of programs, too.", None)
+    add: tuple[str, ...] = key(
+        "Options for the compiler that are added; those for a linker (`-Wl,`) to links only.", ()
+    )
+    remove: tuple[str, ...] = key("Options for the compiler that are left out.", ())
+
+
+@dataclass(frozen=True)
 class Exclusion:
     """Variants left out, and why."""
 
@@ -404,6 +433,12 @@ class Project:
         "Start edges only as memory allows, from what earlier builds have shown, and run again alone what memory "
         "killed; `false`: the board's number of edges at once, whatever they need.",
         True,
+    )
+    relief: tuple[Relief, ...] = key(
+        "How edges may be built differently when they do not fit, in the order of trial.", ()
+    )
+    relief_from_trials: bool = key(
+        "What a link trial found to fit is used for that link in the next builds of the variant, after `relief`.", False
     )
     matrix: Matrix = key("Which variants the project has.")
 

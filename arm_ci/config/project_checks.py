@@ -217,39 +217,39 @@ def _check_matrix(draft: Draft, project: Project, path: Path) -> None:
             here = (*path, key, index)
             if value in values[:index] and not findings.broken(*here):
                 findings.add(here, f"`{shorten(value)}` is in the list twice")
-            _check_name(draft, axis, value, here)
+            check_name(draft, axis, value, here)
     for index, combination in enumerate(matrix.include):
         _check_combination(draft, combination, (*path, "include", index))
     for index, rule in enumerate(matrix.exclude):
         here = (*path, "exclude", index)
-        _check_selector(draft, rule.match, (*here, "match"))
+        check_selector(draft, rule.match, (*here, "match"))
         if rule.match == Selector() and not findings.broken(*here, "match"):
             findings.add((*here, "match"), "matches every variant; name at least one axis")
         if not rule.reason.strip() and not findings.broken(*here, "reason"):
             findings.add((*here, "reason"), "the reason is empty; write why, for whoever misses these variants")
     for tier in ("commit", "nightly"):
         for index, selector in enumerate(getattr(matrix.tiers, tier)):
-            _check_selector(draft, selector, (*path, "tiers", tier, index))
+            check_selector(draft, selector, (*path, "tiers", tier, index))
     for index, selector in enumerate(matrix.distcc):
-        _check_selector(draft, selector, (*path, "distcc", index))
+        check_selector(draft, selector, (*path, "distcc", index))
 
 
-def _check_selector(draft: Draft, selector: Selector, path: Path) -> None:
+def check_selector(draft: Draft, selector: Selector, path: Path) -> None:
     for axis in SELECTOR_AXES:
         here = (*path, axis)
         values = getattr(selector, axis)
         if not values and here in draft.findings.places and not draft.findings.broken(*here):
             draft.findings.add(here, "the list is empty; leave the key out to match every value")
         for index, value in enumerate(values):
-            _check_name(draft, axis, value, (*here, index))
+            check_name(draft, axis, value, (*here, index))
 
 
 def _check_combination(draft: Draft, combination: Combination, path: Path) -> None:
     for axis in SELECTOR_AXES:
-        _check_name(draft, axis, getattr(combination, axis), (*path, axis))
+        check_name(draft, axis, getattr(combination, axis), (*path, axis))
 
 
-def _check_name(draft: Draft, axis: str, value: str, path: Path) -> None:
+def check_name(draft: Draft, axis: str, value: str, path: Path) -> None:
     table = _NAMED.get(axis)
     if table is None or table in draft.unread or draft.findings.broken(*path):
         return

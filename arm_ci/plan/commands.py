@@ -12,9 +12,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import PurePosixPath
 
+from arm_ci.agent.relief import Relief
 from arm_ci.config.model import BuildSystem, CompilerFamily, Config, Generator, Project, Test, Variant
 from arm_ci.config.versions import in_range
 from arm_ci.plan import distcc
+from arm_ci.plan.relief import reliefs_of
 from arm_ci.plan.toolchain import BUILD_TYPE_FLAGS, Toolchain, toolchain_of, toolchain_text, triplet
 
 # Every command's environment: messages that we (and people elsewhere) can read and compare.
@@ -75,6 +77,8 @@ class Command:
     """Longest silence before it is stopped."""
     cores: int = 0
     """Of the edges that it starts so many may run at once, as memory allows; 0: all of them."""
+    has_relief: bool = False
+    """Whether some of its edges may be built differently."""
 
     def shell(self) -> str:
         """The command as a person would type it."""
@@ -211,6 +215,10 @@ class Recipe:
         """The machines that compile for the board, `HOST[:PORT]/JOBS`; none for a variant without distcc."""
         return self.config.boards[self.variant.board].distcc if self.variant.distcc else ()
 
+    def reliefs(self, places: Places) -> tuple[Relief, ...]:
+        """How edges may be built differently by configuration, in the order of trial."""
+        return reliefs_of(self.config, self.variant, str(places.support / "linker"))
+
     def default_jobs(self) -> int:
         """How many edges run at once at most when nobody says otherwise: the board's and its helpers' together."""
         board = self.config.boards[self.variant.board]
@@ -269,7 +277,8 @@ class Recipe:
             # For the projects that ExternalProject steps configure while this runs; CMake reads it since 3.17.
             argvs = [("env", *self._launcher_choice(places), *argv) for argv in argvs]
         *before, last = (Command(argv, places.build, self.project.timeout) for argv in argvs)
-        return (*before, replace(last, cores=cores))
+        has_relief = bool(self.reliefs(places)) or self.project.relief_from_trials
+        return (*before, replace(last, cores=cores, has_relief=has_relief))
 
     def tests(self, places: Places, choices: Choices) -> tuple[TestRun, ...]:
         """Runs every test of this upstream version whose target was built; none of a cross build runs here."""

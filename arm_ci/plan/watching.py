@@ -30,11 +30,18 @@ def peaks_path(places: Places, stage: str) -> PurePosixPath:
     return places.support / f"peaks-{stage}.json"
 
 
+def relief_path(places: Places, stage: str) -> PurePosixPath:
+    """Where the agent reads how a stage's edges may be built differently."""
+    return places.support / f"relief-{stage}.json"
+
+
 def watched(command: Command, places: Places, stage: str) -> Command:
     """The command run and watched by the agent; it ends as the command does."""
     words = ["python3", str(agent_path(places)), "run", "--report", str(report_path(places, stage))]
     if command.cores:
         words += ["--cores", str(command.cores), "--peaks", str(peaks_path(places, stage))]
+    if command.has_relief:
+        words += ["--relief", str(relief_path(places, stage))]
     return replace(command, argv=(*words, "--", *command.argv))
 
 

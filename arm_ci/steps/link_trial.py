@@ -1,6 +1,7 @@
 """After a link that memory ended: repeats it on the worker with every linker and memory option, and shows what fits.
 
-Runs where the project says `link_trial: true`, and changes nothing about how the build ended.
+Runs where the project says `link_trial: true`, and changes nothing about how the build ended. What fits is kept for the
+next builds where the project says `relief_from_trials: true`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from arm_ci.agent.report import ReportError
 from arm_ci.agent.trial_result import TrialResult
 from arm_ci.diagnosis.trial import trial_advice, trial_table
 from arm_ci.diagnosis.verdict import MEMORY_KINDS
+from arm_ci.learned_relief import learn_relief, relief_file, relief_of
 from arm_ci.plan import Recipe
 from arm_ci.plan.watching import trial, trial_path
 from arm_ci.steps.base import RecipeStep, how_it_ended
@@ -58,5 +60,20 @@ class LinkTrial(RecipeStep):
         await self.addCompleteLog(TABLE, await deferToThread(trial_table, result))
         await self.setBuildData(TABLE, json.dumps(result.to_json()).encode(), "arm_ci")
         advice = await deferToThread(trial_advice, result)
-        self.say(advice[0].text if advice else f"nothing fits {output}, see {TABLE}")
+        said = advice[0].text if advice else f"nothing fits {output}, see {TABLE}"
+        self.say(said + await self._learned(result))
         return int(SUCCESS)
+
+    async def _learned(self, result: TrialResult) -> str:
+        """Keeps what fitted for the next builds, where the project wants it; what there is to say of that."""
+        relief = relief_of(result, str(self.places.build))
+        if not self.recipe.project.relief_from_trials or relief is None:
+            return ""
+        built = next(step for step in self.build.executedSteps if isinstance(step, Build))
+        file = relief_file(built.peaks_file)
+        try:
+            await deferToThread(learn_relief, file, relief)
+        except OSError as error:
+            return f" That cannot be kept: {error.filename or file}: {error.strerror}."
+        words = (relief.linker_program, *relief.linker, *relief.add)
+        return f" The next builds link it with {' '.join(filter(None, words))}."

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from arm_ci.agent.probe import operating_system
+from arm_ci.agent.relief import Relief, reliefs_of_text
 from arm_ci.cli import place
 from arm_ci.cli.options import CommandError
 from arm_ci.plan import Facts
@@ -271,3 +272,17 @@ def test_what_its_edges_took_is_kept_and_handed_over_the_next_time(build, tmp_pa
         f"note: learned peaks: {kept}: not JSON: Expecting property name enclosed in double quotes: line 1 column 2 "
         "(char 1); set aside as peaks-build.json.unreadable\n"
     ) in again.stdout
+
+
+def test_how_edges_may_be_built_differently_stands_beside_the_build(build, tmp_path):
+    config = tmp_path / "config"
+    shutil.copytree(ROOT / "config", config)
+    projects = (config / "projects.yaml").read_text().replace("../samples/hungry", str(ROOT / "samples" / "hungry"))
+    relief = "sample:\n  relief: [{name: less, when: always, add: [-O0]}]\n"
+    (config / "projects.yaml").write_text(projects.replace("sample:\n", relief, 1))
+    (tmp_path / "patches").symlink_to(ROOT / "patches")
+    done = build("--config", str(config), ninja="g++ -c a.cpp -o a.o")
+    assert done.returncode == 0, done.stderr
+    (told,) = tmp_path.glob("*/support/relief-build.json")
+    assert reliefs_of_text(told.read_text()) == (Relief("less", always=True, add=("-O0",)),)
+    assert "arm_ci: a.o is built with less: -O0\n" in done.stdout

@@ -27,6 +27,7 @@ HEADINGS = {
     "Test": "Tests",
     "Matrix": "Matrix",
     "Combination": "Include",
+    "Relief": "Relief",
     "Exclusion": "Exclude",
     "Selector": "Selectors",
     "Tiers": "Tiers",

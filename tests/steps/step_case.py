@@ -85,15 +85,23 @@ AGENT = f"/w/b/support/{agent().name}"
 
 
 def watched(
-    argv: tuple[str, ...], directory: str, stage: str, timeout: int = 6 * 3600, cores: int = 0, **more: Any
+    argv: tuple[str, ...],
+    directory: str,
+    stage: str,
+    timeout: int = 6 * 3600,
+    cores: int = 0,
+    relief: bool = False,
+    **more: Any,
 ) -> ExpectShell:
     """The remote shell command that a step must send for a command that the agent watches.
 
-    `cores`: how many edges the agent lets in at once; 0: all.
+    `cores`: how many edges the agent lets in at once; 0: all. `relief`: whether some may be built differently.
     """
     words = ["python3", AGENT, "run", "--report", f"/w/b/support/report-{stage}.json"]
     if cores:
         words += ["--cores", str(cores), "--peaks", f"/w/b/support/peaks-{stage}.json"]
+    if relief:
+        words += ["--relief", f"/w/b/support/relief-{stage}.json"]
     return shell((*words, "--", *argv), directory, timeout, **more)
 
 

@@ -6,7 +6,10 @@ from buildbot.test.steps import ExpectMkdir, ExpectRmdir
 from step_case import AGENT, StepCase, VerdictOf, download, no_report_of, report_of, shell, watched
 
 from arm_ci.agent.peaks import Learned, Peaks
+from arm_ci.agent.relief import Relief, reliefs_of_text
 from arm_ci.agent.report import Edge, Report
+from arm_ci.config.model import Relief as Configured
+from arm_ci.learned_relief import learn_relief
 from arm_ci.learning import write
 from arm_ci.plan import Choices
 from arm_ci.steps import Build, Configure
@@ -195,6 +198,41 @@ class BuildTest(StepCase):
         )
         self.expect_outcome(SUCCESS, "built app, 8 edges at once at most")
         return self.run_step().addCallback(lambda _: self.assertEqual(brought, [Peaks("gcc 13, ld.bfd 2")]))
+
+    def test_how_edges_may_be_built_differently_is_brought_too_what_trials_found_at_the_end(self):
+        directory = self.directory() / "peaks"
+        found = Relief("link-trial", ("app",), ("link",), linker=("-fuse-ld=lld",))
+        learn_relief(directory / "demo-pc-gcc-bfd-ninja-full-relief.json", found)
+        brought = []
+        settings = example.config(relief=(Configured("less", debug_info="none"),), relief_from_trials=True)
+        self.use_build(example.recipe(settings), directory=directory, targets="app")
+        words = watched(("ninja", "-j16", "app"), "/w/b/build", "build", cores=8, relief=True)
+        self.expect_commands(
+            handed_over(),
+            download("relief-build.json", "/w/b/support")
+            .download_string(lambda data: brought.extend(reliefs_of_text(data.decode())), 1 << 20)
+            .exit(0),
+            words.exit(0),
+            report_of("build"),
+        )
+        self.expect_outcome(SUCCESS, "built app, 8 edges at once at most")
+        expected = [Relief("less", add=("-g0", "-Wl,-S")), found]
+        return self.run_step().addCallback(lambda _: self.assertEqual(brought, expected))
+
+    def test_what_trials_found_and_cannot_be_read_costs_no_build(self):
+        directory = self.directory() / "peaks"
+        directory.mkdir()
+        (directory / "demo-pc-gcc-bfd-ninja-full-relief.json").write_text("{")
+        brought = []
+        self.use_build(example.recipe(example.config(relief_from_trials=True)), directory=directory, targets="app")
+        self.expect_commands(
+            handed_over(),
+            download("relief-build.json", "/w/b/support").download_string(brought.append, 1 << 20).exit(0),
+            watched(("ninja", "-j16", "app"), "/w/b/build", "build", cores=8, relief=True).exit(0),
+            report_of("build"),
+        )
+        self.expect_outcome(SUCCESS, "built app, 8 edges at once at most")
+        return self.run_step().addCallback(lambda _: self.assertEqual(reliefs_of_text(brought[0].decode()), ()))
 
     def test_without_admission_all_edges_start_that_the_build_tool_starts(self):
         self.use_build(example.recipe(example.config(admission=False)), targets="app")

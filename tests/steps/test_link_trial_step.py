@@ -1,8 +1,10 @@
 """A link that memory ended is repeated on the worker in every way, where the project wants that."""
 
 import json
+from pathlib import Path
 
 import example
+from buildbot.process.buildstep import create_step_from_step_or_factory
 from buildbot.process.remotetransfer import StringFileWriter
 from buildbot.process.results import SKIPPED, SUCCESS, WARNINGS
 from buildbot.test.steps import ExpectRemoteRef, ExpectUploadFile
@@ -10,8 +12,9 @@ from step_case import AGENT, StepCase, shell
 
 from arm_ci.agent.trial_result import FAILED, FITS, TrialLimits, TrialLink, TrialResult, TrialRow
 from arm_ci.diagnosis.trial import trial_table
+from arm_ci.learned_relief import known_reliefs
 from arm_ci.plan import Recipe
-from arm_ci.steps import LinkTrial
+from arm_ci.steps import Build, LinkTrial
 
 RESULT = TrialResult(
     TrialLink("bin/app", "/w/b/build", exit_status=1),
@@ -27,8 +30,8 @@ COMMAND = (
 )  # fmt: skip
 
 
-def recipe(wanted: bool = True) -> Recipe:
-    return example.recipe(example.config(link_trial=wanted))
+def recipe(wanted: bool = True, **more: bool) -> Recipe:
+    return example.recipe(example.config(link_trial=wanted, **more))
 
 
 class LinkTrialTest(StepCase):
@@ -53,6 +56,37 @@ class LinkTrialTest(StepCase):
         self.expect_outcome(SUCCESS, "Link bin/app with mold.")
         self.expect_log_file("link-trial", trial_table(RESULT))
         self.expect_build_data("link-trial", text.encode(), "arm_ci")
+        return self.run_step()
+
+    def use_learning(self, directory: Path) -> None:
+        learning = recipe(relief_from_trials=True)
+        self.use(LinkTrial(learning), verdict="oom-kill", failed_link="bin/app")
+        self.build.executedSteps = [create_step_from_step_or_factory(Build(learning, str(directory)))]
+        text = json.dumps(RESULT.to_json())
+        self.expect_commands(
+            shell(COMMAND, "/w/b/support", timeout=7200).exit(0), self.upload().upload_string(text).exit(0)
+        )
+        self.expect_build_data("link-trial", text.encode(), "arm_ci")
+
+    def test_what_fits_is_kept_for_the_next_builds_where_the_project_wants_it(self):
+        directory = self.directory() / "peaks"
+        self.use_learning(directory)
+        words = "Link bin/app with mold. The next builds link it with -fuse-ld=mold -Wl,--no-fork."
+        self.expect_outcome(SUCCESS, words)
+        file = directory / "demo-pc-gcc-bfd-ninja-full-relief.json"
+
+        def check(_):
+            (relief,) = known_reliefs(file)
+            assert (relief.edges, relief.linker) == (("bin/app",), ("-fuse-ld=mold",))
+
+        return self.run_step().addCallback(check)
+
+    def test_what_cannot_be_kept_is_said(self):
+        directory = self.directory() / "peaks"
+        directory.write_text("not a directory")
+        file = directory / "demo-pc-gcc-bfd-ninja-full-relief.json"
+        self.use_learning(directory)
+        self.expect_outcome(SUCCESS, f"Link bin/app with mold. That cannot be kept: {file}: Not a directory.")
         return self.run_step()
 
     def test_a_trial_without_a_result_warns_and_says_how_it_ended(self):

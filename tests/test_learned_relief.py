@@ -1,0 +1,65 @@
+"""What link trials found to fit is kept for the next builds of the variant: the fastest way, one for each link."""
+
+from __future__ import annotations
+
+import pytest
+
+from arm_ci.agent.relief import Relief, ReliefError
+from arm_ci.agent.trial_result import FITS, TrialLimits, TrialLink, TrialResult, TrialRow
+from arm_ci.learned_relief import known_reliefs, learn_relief, relief_file, relief_of
+
+
+def result(*rows: TrialRow, output: str = "app") -> TrialResult:
+    return TrialResult(TrialLink(output, "/w/b/build/src"), TrialLimits(60.0), rows)
+
+
+BUILT = TrialRow("bfd", as_built=True, program="ld.bfd", ended=FITS, seconds=0.1)
+SLOW = TrialRow("lld", program="ld.lld", ended=FITS, seconds=3.0)
+FAST = TrialRow("lld", ("-S", "--threads=1"), program="ld.lld", ended=FITS, seconds=2.0)
+FASTER_AND_DEAD = TrialRow("mold", program="ld.mold", ended="failed", seconds=1.0)
+LLD = Relief("link-trial", ("src/app",), ("link",), linker=("-fuse-ld=lld",), add=("-Wl,-S", "-Wl,--threads=1"))
+
+
+def test_the_fastest_way_that_fitted_is_the_relief_of_that_link():
+    assert relief_of(result(BUILT, SLOW, FAST, FASTER_AND_DEAD), "/w/b/build") == LLD
+
+
+def test_where_nothing_else_fitted_there_is_none():
+    assert relief_of(result(BUILT, FASTER_AND_DEAD), "/w/b/build") is None
+
+
+def test_a_linker_that_the_compiler_does_not_know_is_put_before_it_by_its_program():
+    row = TrialRow("lld-19", ("-S",), program="ld.lld-19", by_directory=True, ended=FITS, seconds=1.0)
+    found = relief_of(result(row), "/w/b/build")
+    assert found == Relief("link-trial", ("src/app",), ("link",), linker_program="ld.lld-19", add=("-Wl,-S",))
+
+
+def test_mold_stays_where_it_can_be_watched():
+    found = relief_of(result(TrialRow("mold", program="ld.mold", ended=FITS, seconds=1.0)), "/w/b/build")
+    assert found is not None
+    assert found.add == ("-Wl,--no-fork",)
+
+
+def test_a_name_with_signs_of_patterns_in_it_is_that_name():
+    found = relief_of(result(FAST, output="a[1]*"), "/w/b/build")
+    assert found is not None
+    assert found.edges == ("src/a[[]1][*]",)
+
+
+def test_each_link_has_what_its_last_trial_found(tmp_path):
+    file = relief_file(tmp_path / "peaks" / "demo.json")
+    assert file == tmp_path / "peaks" / "demo-relief.json"
+    assert known_reliefs(file) == ()
+    other = LLD._replace(edges=("src/other",))
+    for relief in (LLD._replace(add=()), other, LLD):
+        learn_relief(file, relief)
+    assert known_reliefs(file) == (other, LLD)
+
+
+def test_a_file_that_holds_none_is_said_and_replaced(tmp_path):
+    file = tmp_path / "demo-relief.json"
+    file.write_bytes(b"\xff")
+    with pytest.raises(ReliefError):
+        known_reliefs(file)
+    learn_relief(file, LLD)
+    assert known_reliefs(file) == (LLD,)
