@@ -35,7 +35,8 @@ def relief_of(result: TrialResult, root: str) -> Relief | None:
         edges=(_escaped(in_tree(result.link.output, result.link.directory, root)),),
         kinds=("link",),
         linker=() if row.by_directory else (f"-fuse-ld={row.linker}",),
-        linker_program=row.program if row.by_directory else "",
+        linker_program=row.program,
+        by_directory=row.by_directory,
         add=tuple(f"-Wl,{option}" for option in (*row.options, *_needed(row))),
     )
 

@@ -53,7 +53,9 @@ class Relief(NamedTuple):
     linker: Tuple[str, ...] = ()
     """Options by which a compiler takes another linker, and those for it; empty: it stays."""
     linker_program: str = ""
-    """A linker that no compiler knows by name: it is put before it as `ld` in a directory (-B); empty: not needed."""
+    """The program of that linker."""
+    by_directory: bool = False
+    """No compiler knows it by name: it is put before it as `ld` in a directory (-B)."""
     add: Tuple[str, ...] = ()
     """Options that are added; those for the linker (`-Wl,`) to links only."""
 
@@ -92,7 +94,7 @@ def _relief(document: Any, where: str) -> Relief:
                 raise ReliefError("{}.{}: a list of texts was expected".format(where, key))
             values[key] = tuple(value)
         elif not isinstance(value, type(defaults[key])):
-            expected = "true or false" if key == "always" else "a text"
+            expected = "true or false" if isinstance(defaults[key], bool) else "a text"
             raise ReliefError("{}.{}: {} was expected".format(where, key, expected))
         else:
             values[key] = value
@@ -116,7 +118,7 @@ def changed(relief: Relief, asked: Asked) -> Optional[Tuple[str, ...]]:
     before = _units(argv[1:])
     units = _without(before, relief.remove)
     more: List[str] = []
-    if is_link and (relief.linker or relief.linker_program):
+    if is_link and relief.linker_program:
         units = _without_linker(units)
         more += relief.linker
     for word in relief.add:

@@ -105,17 +105,17 @@ def read(path: str, place: str, say: Callable[[str], None]) -> Reliefs:
 
 def _on_this_machine(relief: Relief, place: str) -> Relief:
     """With the paths of its programs. Raises OSError."""
-    programs = tuple(map(_program, relief.programs))
-    if not relief.linker_program:
-        return relief._replace(programs=programs)
-    program = _program(relief.linker_program)
+    relief = relief._replace(programs=tuple(map(_program, relief.programs)))
+    program = _program(relief.linker_program) if relief.linker_program else ""
+    if not relief.by_directory:
+        return relief
     directory = os.path.join(place, relief.linker_program)
     os.makedirs(directory, exist_ok=True)
     link = os.path.join(directory, "ld")
     if os.path.islink(link):
         os.unlink(link)
     os.symlink(program, link)
-    return relief._replace(programs=programs, linker=("-B" + directory, *relief.linker))
+    return relief._replace(linker=("-B" + directory, *relief.linker))
 
 
 def _program(name: str) -> str:

@@ -51,6 +51,7 @@ def _resolved(config: Config, variant: Variant, relief: Relief, linker_directory
         programs=programs,
         remove=(*remove, *relief.remove),
         linker=linker,
-        linker_program=after.linker_program if relief.linker and after.linker_directory else "",
+        linker_program=after.linker_program if relief.linker else "",
+        by_directory=bool(relief.linker and after.linker_directory),
         add=(*add, *relief.add),
     )

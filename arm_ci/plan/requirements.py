@@ -13,6 +13,7 @@ from arm_ci.config.model import Board, Compiler, Generator, Linker
 from arm_ci.config.versions import in_range, version_key
 from arm_ci.plan import distcc
 from arm_ci.plan.commands import Places, Recipe
+from arm_ci.plan.relief import reliefs_of
 from arm_ci.plan.toolchain import Toolchain, triplet
 
 # Program -> Debian package, for what the generators need.
@@ -143,6 +144,7 @@ def probe_request(recipe: Recipe, places: Places) -> dict[str, Any]:
     ]
     # What else could compile and link here is worth knowing when memory ends a build.
     others = [linker.program for linker in recipe.config.linkers.values()]
+    others += [name for names in _relief_programs(recipe).values() for name in names]
     every_package = {name for names in recipe.project.prerequisites.values() for name in names}
     return {
         "directory": str(places.build),
@@ -151,6 +153,12 @@ def probe_request(recipe: Recipe, places: Places) -> dict[str, Any]:
         "links": [list(trial)] if trial else [],
         "helpers": [distcc.address(helper) for helper in recipe.helpers],
     }
+
+
+def _relief_programs(recipe: Recipe) -> dict[str, tuple[str, ...]]:
+    """What each way to build edges differently needs."""
+    reliefs = reliefs_of(recipe.config, recipe.variant, "")
+    return {each.name: tuple(filter(None, (*each.programs, each.linker_program))) for each in reliefs}
 
 
 def missing(recipe: Recipe, places: Places, facts: Facts, where: str) -> tuple[str, ...]:
@@ -195,6 +203,12 @@ def notes(recipe: Recipe, facts: Facts, where: str) -> tuple[str, ...]:
         f"helper {helper} does not answer {where} ({reason}): what it would compile is compiled on {where}"
         for helper in map(distcc.address, recipe.helpers)
         if (reason := facts.helpers.get(helper))
+    ]
+    found += [
+        f"relief `{relief}` is left out on {where}: `{name}` is not there"
+        for relief, names in _relief_programs(recipe).items()
+        for name in names
+        if facts.programs.get(name) is None
     ]
     found += [f"{where} is held back by its power or heat: {each}" for each in facts.throttling]
     found += [f"the agent does not see the {what} on {where}; it would with {cure}" for what, cure in facts.unseen]

@@ -75,5 +75,5 @@ class LinkTrial(RecipeStep):
             await deferToThread(learn_relief, file, relief)
         except OSError as error:
             return f" That cannot be kept: {error.filename or file}: {error.strerror}."
-        words = (relief.linker_program, *relief.linker, *relief.add)
-        return f" The next builds link it with {' '.join(filter(None, words))}."
+        words = (*(relief.linker or (relief.linker_program,)), *relief.add)
+        return f" The next builds link it with {' '.join(words)}."

@@ -16,7 +16,7 @@ from arm_ci.agent.reliefs import Reliefs
 MB = 1 << 20
 NO_DEBUG = Relief("less", add=("-g0", "-Wl,-S"))
 LINES = Relief("lines", add=("-g1",))
-LLD = Relief("lld", linker=("-fuse-ld=lld", "-Wl,--threads=1"), add=("-Wl,-S",))
+LLD = Relief("lld", linker=("-fuse-ld=lld", "-Wl,--threads=1"), linker_program="ld.lld", add=("-Wl,-S",))
 CLANG = Relief("clang", programs=("/usr/bin/clang-14", "/usr/bin/clang++-14"))
 GGC = Relief("ggc", add=("--param=ggc-min-expand=10", "--param=ggc-min-heapsize=32768"))
 

@@ -30,7 +30,8 @@ SPARING = {
     "add": ["-g0", "--param=ggc-min-expand=10", "--param=ggc-min-heapsize=32768"],
 }
 CLANG = {"name": "clang", "edges": ["other.o"], "programs": ["clang", "clang++"]}
-LLD = {"name": "lld", "kinds": ["link"], "linker": ["-fuse-ld=lld"], "add": ["-Wl,-S"]}
+LLD = {"name": "lld", "kinds": ["link"], "linker": ["-fuse-ld=lld"], "linker_program": "ld.lld", "add": ["-Wl,-S"]}
+NO_LINKER = {"name": "no-linker", "linker": ["-fuse-ld=lld"], "linker_program": "ld.no-such"}
 MISSING = {"name": "missing", "programs": ["no-such-cc", "no-such-c++"]}
 
 
@@ -67,7 +68,7 @@ def test_a_compile_that_memory_kills_alone_is_whole_with_less_debug_info_or_anot
         "Makefile",
         "all: sub/feed.o other.o\nother.o: sub/feed.o\n%.o: %.cpp\n\tg++ -g -c $< -o $@\n",
     )
-    edges, said = build(agent, COMPILE_LIMIT, LESS, SPARING, CLANG, MISSING)
+    edges, said = build(agent, COMPILE_LIMIT, LESS, SPARING, CLANG, MISSING, NO_LINKER)
     tried = [(each.output, each.relief.partition(":")[0], each.exit_status == 0) for each in edges]
     assert tried == [
         ("sub/feed.o", "", False),
@@ -81,6 +82,7 @@ def test_a_compile_that_memory_kills_alone_is_whole_with_less_debug_info_or_anot
     assert os.path.basename(edges[-1].argv[0]) == edges[-1].program == "clang++"
     assert edges[-1].relief == "clang: clang++ instead of g++"
     assert "arm_ci: relief `missing` is left out: there is no no-such-cc on this machine" in said
+    assert "arm_ci: relief `no-linker` is left out: there is no ld.no-such on this machine" in said
     sentence = "sub/feed.o is built with less: -g0 instead of -g"
     assert f"arm_ci: {sentence}" in said
 
@@ -125,7 +127,14 @@ def test_a_linker_that_no_compiler_knows_by_name_is_put_before_it(agent: Agent) 
     agent.environment["PATH"] = f"{agent.work}/bin:{agent.environment['PATH']}"
     agent.write("main.cpp", "int main() {}\n")
     agent.write("Makefile", "program: main.cpp\n\tg++ $< -o $@\n")
-    odd = {"name": "odd", "always": True, "kinds": ["link"], "linker_program": "ld.odd", "add": ["-Wl,-v"]}
+    odd = {
+        "name": "odd",
+        "always": True,
+        "kinds": ["link"],
+        "linker_program": "ld.odd",
+        "by_directory": True,
+        "add": ["-Wl,-v"],
+    }
     edges, _ = build(agent, (), odd)
     directory = agent.directory / "relief-linkers" / "ld.odd"
     assert (directory / "ld").resolve() == agent.work / "bin" / "ld.odd"

@@ -41,18 +41,19 @@ def resolved(relief: Relief, **axes: str) -> Resolved:
                 True,
                 remove=("-fuse-ld=gold", "-Wl,--no-map-whole-files", "-Werror"),
                 linker=("-fuse-ld=lld",),
+                linker_program="ld.lld",
                 add=("-Wl,-S",),
             ),
         ),
         (
             Relief("a", linker="mclinker"),
             {},
-            Resolved("a", remove=("-fuse-ld=bfd",), linker_program="ld.mcld"),
+            Resolved("a", remove=("-fuse-ld=bfd",), linker_program="ld.mcld", by_directory=True),
         ),
         (
             Relief("a", linker="lld"),
             {"linker": "mclinker"},
-            Resolved("a", remove=("-B/w/b/support/linker",), linker=("-fuse-ld=lld",)),
+            Resolved("a", remove=("-B/w/b/support/linker",), linker=("-fuse-ld=lld",), linker_program="ld.lld"),
         ),
         (
             Relief("a", compiler="clang-for-pi"),

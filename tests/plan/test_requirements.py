@@ -5,6 +5,7 @@ from dataclasses import replace
 import example
 import pytest
 
+from arm_ci.config.model import Relief
 from arm_ci.plan.commands import Places
 from arm_ci.plan.requirements import THIS_MACHINE, missing, missing_packages, notes, probe_request
 
@@ -188,6 +189,15 @@ def test_a_variant_with_helpers_needs_distcc_and_asks_whether_they_answer():
     request = probe_request(example.helped(), example.PLACES)
     assert (request["helpers"], "distcc" in request["programs"]) == (["192.168.1.10:3632"], True)
     assert lacks(example.helped()) == ("`distcc` is not on worker `pi-1` (debian-12): apt-get install distcc",)
+
+
+def test_a_relief_for_which_a_program_is_missing_is_noted():
+    reliefs = (Relief("clang", compiler="clang"), Relief("odd", linker="mclinker"), Relief("less", debug_info="none"))
+    recipe = example.recipe(example.config(relief=reliefs))
+    assert "ld.mcld" in probe_request(recipe, example.PLACES)["programs"]
+    assert notes(recipe, example.facts(), "worker `pi-1`") == (
+        "relief `odd` is left out on worker `pi-1`: `ld.mcld` is not there",
+    )
 
 
 def test_a_helper_that_does_not_answer_is_noted_with_what_follows():
