@@ -66,7 +66,12 @@ def choose(waiting: Sequence[Waiting], running: Sequence[Running], room: Room, n
 
 
 def _rank(edge: Waiting) -> "tuple[bool, float, int]":
-    """Sorts what memory has killed first, then by what is left of the build, then by asking."""
+    """Sorts what memory has killed first, then by what is left of the build, then by asking.
+
+    Simulated (benchmarks/admission_simulation.py: 463 edges, 4 cores, 8 offered), seconds with 825 MB, 1.5, 3 and 8 GB:
+    what is left of the build 4,817, 1,533, 726, 608; longest first 4,813, 1,535, 735, 618; largest need first 4,799,
+    1,525, 725, 610; first asked first 4,834, 1,547, 727, 612. Only where memory is plentiful does the rank decide.
+    """
     rest = edge.rest_seconds if edge.rest_seconds is not None else edge.seconds or 0.0
     return (not edge.alone, -rest, edge.order)
 

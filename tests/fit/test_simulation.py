@@ -1,4 +1,4 @@
-"""A simulated build: cores, memory, what is offered, and what no schedule can beat."""
+"""Simulated builds: how long they take, what they hold and what memory kills."""
 
 from __future__ import annotations
 
@@ -6,94 +6,121 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arm_ci.fit.simulation import Edge, Guess, admitted, lower_bound, plain, pools, rest_seconds, simulate, slowdown
+from arm_ci.fit.choosers import Admission, Guess, plain, pools
+from arm_ci.fit.graph import Edge, in_order, lower_bound, rest_seconds
+from arm_ci.fit.simulation import Course, Machine, Simulation
 
 
-def known(edges):
+def edge(number: int, need: int, seconds: float, *needs: int, kind: str = "compile") -> Edge:
+    return Edge(number, need, seconds, needs, f"{number}.o", kind)
+
+
+def admitted(edges: list[Edge], machine: Machine, cores: int, offered: int = 100, knows: bool = True) -> Course:
     rest = rest_seconds(edges)
-    return lambda edge: Guess(edge.need_bytes, edge.seconds, rest[edge.number])
+
+    def believed(each: Edge) -> Guess:
+        return Guess(each.need_bytes, each.seconds, rest[each.number]) if knows else Guess(1)
+
+    chooser = Admission(cores, machine.ram_bytes, believed)
+    return Simulation(edges, machine, offered, chooser).run(runs_again=True)
 
 
-DIAMOND = (Edge(0, 10, 1.0), Edge(1, 10, 5.0, (0,)), Edge(2, 10, 2.0, (0,)), Edge(3, 10, 1.0, (1, 2)))
-
-
-def test_what_does_not_depend_on_each_other_runs_side_by_side():
-    course = simulate(DIAMOND, 100, 4, plain(2))
-    assert course.seconds == 7.0
-    assert course.starts == {0: 0.0, 1: 1.0, 2: 1.0, 3: 6.0}
-    assert (course.most_bytes, course.most_together_bytes) == (20, 20)
-
-
-def test_one_after_the_other_takes_the_sum():
-    assert simulate(DIAMOND, 100, 4, plain(1)).seconds == 9.0
-
-
-def test_what_is_held_beyond_the_budget_slows_all_that_runs():
-    assert slowdown(150, 100) == pytest.approx(6.0)
-    assert simulate((Edge(0, 60, 1.0), Edge(1, 90, 1.0)), 100, 2, plain(2)).seconds == pytest.approx(6.0)
-    assert simulate((Edge(0, 60, 1.0), Edge(1, 90, 1.0)), 100, 2, plain(1)).seconds == pytest.approx(2.0)
-
-
-def test_no_more_is_offered_than_the_build_tool_starts():
-    seen = []
-
-    def watch(waiting, running, now):
-        seen.append(len(waiting) + len(running))
-        return plain(1)(waiting, running, now)
-
-    simulate(tuple(Edge(number, 1, 1.0) for number in range(9)), 100, 3, watch)
-    assert max(seen) == 3
-
-
-def test_a_pool_holds_back_its_own_and_lets_others_pass():
-    edges = (Edge(0, 1, 4.0, name="l"), Edge(1, 1, 4.0, name="l"), Edge(2, 1, 4.0, name="c"))
-    course = simulate(edges, 100, 3, pools(3, {"l": 1}, lambda edge: edge.name))
-    assert course.starts == {0: 0.0, 1: 4.0, 2: 0.0}
-
-
-def test_a_circle_and_a_chooser_that_starts_nothing_are_refused():
-    with pytest.raises(ValueError, match="circle"):
-        simulate((Edge(0, 1, 1.0, (1,)), Edge(1, 1, 1.0, (0,))), 10, 2, plain(1))
-    with pytest.raises(ValueError, match="nothing runs"):
-        simulate((Edge(0, 1, 1.0),), 10, 2, lambda waiting, running, now: None)
-
-
-def test_the_longest_way_to_the_end_counts_what_comes_behind():
-    assert rest_seconds(DIAMOND) == {0: 7.0, 1: 6.0, 2: 3.0, 3: 1.0}
-
-
-def test_the_bound_counts_work_memory_ways_and_what_runs_alone():
-    assert lower_bound(DIAMOND, 100, 4) == 7.0
-    many = tuple(Edge(number, 60, 1.0) for number in range(10))
-    assert lower_bound(many, 100, 4) == pytest.approx(6.0)
-    assert lower_bound(many, 1000, 4) == pytest.approx(2.5)
-    assert lower_bound((Edge(0, 150, 1.0), Edge(1, 10, 4.0)), 100, 4) == pytest.approx(7.0)
-
-
-GRAPHS = st.lists(
-    st.tuples(st.integers(1, 150), st.floats(0.1, 20), st.lists(st.integers(0, 30), max_size=3)),
-    min_size=1,
-    max_size=30,
-).map(
-    lambda found: tuple(
-        Edge(number, need, seconds, tuple({each for each in needs if each < number}))
-        for number, (need, seconds, needs) in enumerate(found)
-    )
+graphs = st.lists(st.tuples(st.integers(1, 1500), st.integers(1, 50), st.sets(st.integers(0, 20))), max_size=20).map(
+    lambda rows: [
+        edge(number, need, float(seconds), *sorted(other for other in others if other < number))
+        for number, (need, seconds, others) in enumerate(rows)
+    ]
 )
 
 
-@settings(max_examples=150, deadline=None)
-@given(GRAPHS, st.integers(1, 5), st.integers(0, 10))
-def test_admission_ends_every_graph_within_the_budget_and_no_schedule_beats_the_bound(edges, cores, more):
-    course = simulate(edges, 100, cores + more, admitted(100, cores, known(edges)))
-    assert len(course.ends) == len(edges)
-    assert course.most_together_bytes <= 100
-    assert course.seconds >= lower_bound(edges, 100, cores) - 1e-6
+@given(graphs, st.integers(1, 5), st.integers(1, 12))
+@settings(deadline=None)
+def test_with_admission_only_an_edge_that_exceeds_the_budget_alone_exceeds_it(edges, cores, more) -> None:
+    course = admitted(edges, Machine(1000), cores, offered=cores + more)
+    assert course.most_together_bytes <= 1000
+    assert sorted(course.ends) == [each.number for each in edges]
+    for each in edges:
+        assert all(course.ends[number] <= course.starts[each.number] for number in each.needs)
+        running = [
+            other.number
+            for other in edges
+            if course.starts[other.number] <= course.starts[each.number] < course.ends[other.number]
+        ]
+        assert len(running) <= cores
 
 
-@settings(max_examples=100, deadline=None)
-@given(GRAPHS, st.integers(1, 5))
-def test_where_memory_is_plentiful_admission_keeps_no_core_idle(edges, cores):
-    course = simulate(edges, 10_000, len(edges), admitted(10_000, cores, known(edges)))
+@given(graphs, st.integers(1, 5))
+@settings(deadline=None)
+def test_no_course_within_the_budget_is_faster_than_the_bound(edges, cores) -> None:
+    assert admitted(edges, Machine(1000), cores).seconds >= lower_bound(edges, 1000, cores) - 1e-6
+
+
+@given(graphs, st.integers(1, 5))
+@settings(deadline=None)
+def test_without_swap_all_that_fits_alone_is_made_although_nothing_was_known(edges, cores) -> None:
+    course = admitted(edges, Machine(1000, 0), cores, knows=False)
+    assert sorted(course.ends) == [each.number for each in edges]
+    assert sorted(course.does_not_fit) == [each.number for each in edges if each.need_bytes > 1000]
+
+
+def test_edges_run_beside_each_other_as_the_jobs_and_their_inputs_allow() -> None:
+    edges = [edge(0, 1, 10.0), edge(1, 1, 20.0), edge(2, 1, 5.0, 0, 1)]
+    assert Simulation(edges, Machine(100), 2, plain(2)).run().seconds == 25.0
+    assert Simulation(edges, Machine(100), 1, plain(1)).run().seconds == 35.0
+
+
+def test_what_is_held_beyond_the_ram_slows_all_that_runs_by_ten_times_its_part() -> None:
+    course = Simulation([edge(0, 100, 10.0), edge(1, 50, 10.0)], Machine(100), 2, plain(2)).run()
+    assert course.seconds == pytest.approx(10.0 * (1 + 10 * 0.5))
+    assert (course.most_together_bytes, course.over_together_seconds) == (150, pytest.approx(60.0))
+
+
+def test_memory_kills_the_largest_when_neither_ram_nor_swap_holds_them() -> None:
+    edges = [edge(0, 100, 10.0), edge(1, 60, 10.0), edge(2, 210, 10.0, 1)]
+    course = Simulation(edges, Machine(100, 50), 2, plain(2)).run()
+    assert (course.killed, course.does_not_fit) == ([0], [2])
+
+
+def test_a_killed_edge_runs_again_alone_and_from_its_beginning() -> None:
+    course = admitted([edge(0, 60, 10.0), edge(1, 70, 10.0)], Machine(100, 0), 2, knows=False)
+    assert (course.killed, course.does_not_fit) == ([1], [])
+    assert course.ends == {0: 10.0, 1: 20.0}
+
+
+def test_pools_limit_each_kind_of_its_own() -> None:
+    edges = [edge(0, 1, 10.0), edge(1, 1, 10.0), edge(2, 1, 10.0, kind="link"), edge(3, 1, 10.0, kind="link")]
+    course = Simulation(edges, Machine(100), 4, pools(4, {"link": 1})).run()
+    assert course.starts == {0: 0.0, 1: 0.0, 2: 0.0, 3: 10.0}
+
+
+def test_the_build_tool_offers_no_more_than_it_was_told() -> None:
+    edges = [edge(0, 60, 10.0), edge(1, 60, 1.0), edge(2, 40, 10.0)]
+    assert admitted(edges, Machine(100), 2, offered=3).starts[2] == 0.0
+    assert admitted(edges, Machine(100), 2, offered=2).starts[2] == 10.0
+
+
+def test_a_circle_is_an_error() -> None:
+    circle = [edge(0, 1, 1.0, 1), edge(1, 1, 1.0, 0)]
+    with pytest.raises(ValueError, match=r"^the graph has a circle$"):
+        Simulation(circle, Machine(100), 1, plain(1)).run()
+    with pytest.raises(ValueError, match=r"^the graph has a circle$"):
+        in_order(circle)
+
+
+def test_a_chooser_that_starts_nothing_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"^nothing runs, and no edge that waits may start$"):
+        Simulation([edge(0, 1, 1.0)], Machine(100), 1, plain(0)).run()
+
+
+def test_the_bound_is_the_longest_way_the_work_or_the_memory() -> None:
+    assert lower_bound([edge(0, 1, 10.0), edge(1, 1, 5.0, 0)], 100, 4) == 15.0
+    assert lower_bound([edge(number, 1, 10.0) for number in range(8)], 100, 4) == 20.0
+    assert lower_bound([edge(number, 50, 10.0) for number in range(8)], 100, 4) == 40.0
+
+
+@given(graphs, st.integers(1, 5))
+@settings(deadline=None)
+def test_where_memory_is_plentiful_admission_keeps_no_core_idle(edges, cores) -> None:
+    course = admitted(edges, Machine(1 << 40), cores)
     # Graham's bound for list scheduling.
-    assert course.seconds <= (2 - 1 / cores) * lower_bound(edges, 10_000, cores) + 1e-6
+    assert course.seconds <= (2 - 1 / cores) * lower_bound(edges, 1 << 40, cores) + 1e-6
