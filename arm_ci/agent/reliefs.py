@@ -36,8 +36,8 @@ class Reliefs:
     def ways(self, asked: Asked, expectation: Expectation, root: str, room_bytes: int) -> Tuple[Way, ...]:
         """The ways for an edge of the build tree at `root`, without those that are known not to fit alone.
 
-        `room_bytes` is RAM and swap of an edge that runs alone. When no way is known to fit, it is the one that takes
-        the least.
+        `room_bytes` is RAM and swap of an edge that runs alone. When all are known not to fit, it is the last of them:
+        how far one was from its peak when memory killed it nobody knows.
         """
         ways = [Way(asked)]
         for relief in sorted(self._of(asked, root), key=lambda each: not each.always):
@@ -48,10 +48,8 @@ class Reliefs:
                 ways = []  # nobody wants it as the build asks for it
             words = "{}: {}".format(relief.name, in_words(asked.argv, argv))
             ways.append(Way(asked._replace(argv=argv), words))
-        if len(ways) == 1:
-            return tuple(ways)
         fitting = [way for way in ways if not _exceeds(way, expectation, room_bytes)]
-        return tuple(fitting or [min(ways, key=lambda way: expectation.of(way.asked).need_bytes)])
+        return tuple(fitting or ways[-1:])
 
     def always(self, asked: Asked, root: str) -> Way:
         """The way for an edge of which nothing is known, and which runs once."""

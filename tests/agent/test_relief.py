@@ -179,9 +179,9 @@ def test_what_took_more_elsewhere_than_there_is_here_is_built_differently_at_onc
     assert ways(COMPILE, known(COMPILE, 1200, killed=True))[0] == "-"
 
 
-def test_where_nothing_is_known_to_fit_it_is_the_least() -> None:
+def test_where_all_are_known_not_to_fit_it_is_the_last() -> None:
     learned = (
-        known(COMPILE, 1500, does_not_fit_bytes=1000 * MB, killed=True),
+        known(COMPILE, 1000, does_not_fit_bytes=1000 * MB, killed=True),
         known(LESS, 1300, does_not_fit_bytes=1000 * MB, killed=True),
     )
     assert ways(COMPILE, *learned, reliefs=(NO_DEBUG,)) == ["less"]
