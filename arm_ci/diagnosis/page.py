@@ -11,6 +11,7 @@ import signal as signals
 from collections.abc import Iterable, Sequence
 
 from arm_ci.agent.report import Edge, Limits, Report
+from arm_ci.diagnosis.differently import built_differently
 from arm_ci.diagnosis.figures import count, duration, size, usable
 from arm_ci.diagnosis.markup import escaped
 from arm_ci.diagnosis.page_style import STYLE
@@ -44,6 +45,7 @@ def page(verdict: Verdict, report: Report | None) -> str:
             f'<section class="picture">{timeline(report, verdict)}</section>',
             _edges(report, culprit(verdict, report)),
             _repeated(report),
+            _differently(report),
             _limits(report),
         ]
     sections.append(_unseen(verdict, report))
@@ -164,6 +166,20 @@ def _repeated(report: Report) -> str:
     ]
     head = '<th>output</th><th class="number">times</th><th>ended</th>'
     return _section("Edges that ran more than once", _table(head, rows), count(len(again), "output"))
+
+
+def _differently(report: Report) -> str:
+    """Every output that was built differently, however many: nobody is to find that out later."""
+    edges = built_differently(report)
+    if not edges:
+        return ""
+    rows = [
+        f"<td>{escaped(edge.output, _LONGEST_PATH)}</td><td>{escaped(edge.relief, _LONGEST_TEXT)}</td>"
+        f'<td class="short">{escaped(ended(edge))}</td>'
+        for edge in edges
+    ]
+    head = "<th>output</th><th>how</th><th>ended</th>"
+    return _section("Edges that were built differently", _table(head, rows), count(len(edges), "output"))
 
 
 # -- the machine --------------------------------------------------------------------------------------------------

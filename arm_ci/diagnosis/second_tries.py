@@ -24,7 +24,8 @@ def tries(report: Report | None) -> list[Edge]:
 
 def ran_again(report: Report | None) -> int:
     """How many edges ran more than once."""
-    return len({(edge.directory, edge.output, edge.argv) for edge in tries(report)})
+    # A later try may have another command (Edge.relief).
+    return len({(edge.directory, edge.output or edge.argv) for edge in tries(report)})
 
 
 def settled(report: Report) -> Report:

@@ -10,6 +10,7 @@ from twisted.internet.threads import deferToThread
 from twisted.python import log
 
 from arm_ci.agent.relief import ReliefError, text_of_reliefs
+from arm_ci.diagnosis.differently import built_differently
 from arm_ci.diagnosis.figures import count
 from arm_ci.diagnosis.helped import where_compiled
 from arm_ci.diagnosis.second_tries import ran_again
@@ -100,6 +101,8 @@ class Build(ProgressStep):
         done = f", {count(self.position.total, 'edge')}" if self.position and self.position.unit == "edges" else ""
         if again := ran_again(self.last_report):
             done += f", {again} ran again"
+        if differently := built_differently(self.last_report):
+            done += f", {len(differently)} built differently"
         if self.recipe.helpers and self.last_report is not None:
             done += f", {where_compiled(self.last_report)}"
         return self.end_with(verdict, f"built {' '.join(self.recipe.targets(choices))}{how}{done}")

@@ -143,6 +143,18 @@ def test_an_edge_that_ran_again_is_told():
     assert "more than once" not in page(verdict("ok"), report((first,)))
 
 
+def test_every_edge_that_was_built_differently_is_listed_as_it_was_built_at_last():
+    killed = [edge(n, f"{n}.o", 0.0, 1.0, MB, exit_status=1, run_again="oom-kill") for n in range(60)]
+    changed = [
+        each._replace(exit_status=0, run_again="", attempts=2, relief="less: -g0 instead of -g") for each in killed
+    ]
+    text = page(verdict("ok"), report((*killed, *changed, link(MB))))
+    assert "Edges that were built differently <small>60 outputs</small>" in text
+    rows = [row for row in Reader(text).rows if "less: -g0 instead of -g" in row]
+    assert rows == [[f"{n}.o", "less: -g0 instead of -g", "well"] for n in range(60)]
+    assert "differently" not in page(verdict("ok"), report((*killed, link(MB))))
+
+
 def test_the_machines_limits_are_listed():
     limits = Limits(
         memory_bytes=925 * MB,

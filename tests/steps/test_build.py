@@ -263,6 +263,22 @@ class BuildTest(StepCase):
             "build 5/9, 1 ran again",
         ]
 
+    def test_a_good_build_says_how_many_edges_were_built_differently(self):
+        self.use_build(targets="app")
+        edge = Edge(0, ("g++", "-c", "a.cpp"), "/w/b/build", "g++", "a.o", "compile", 0.0, 1.0, 1, run_again="oom-kill")
+        less = edge._replace(number=1, argv=(*edge.argv, "-g1"), attempts=2, relief="lines: -g1")
+        least = edge._replace(
+            number=2, argv=(*edge.argv, "-g0"), exit_status=0, run_again="", attempts=3, relief="less: -g0"
+        )
+        self.expect_commands(
+            handed_over(),
+            watched(("ninja", "-j16", "app"), "/w/b/build", "build", cores=8).exit(0),
+            report_of("build", Report(edges=(edge, less, least))),
+        )
+        self.expect_outcome(SUCCESS, "built app, 8 edges at once at most, 1 ran again, 1 built differently")
+        self.expect_verdict("ok")
+        return self.run_step()
+
     def test_a_good_build_says_how_many_edges_ran_again(self):
         self.use_build(targets="app")
         edge = Edge(0, ("g++", "-c", "a.cpp"), "/w/b/build", "g++", "a.o", "compile", 0.0, 1.0, 1, run_again="oom-kill")
