@@ -26,7 +26,8 @@ def run_watched(
 ) -> tuple[Verdict, End]:
     """Runs commands until one fails; the verdict on the last that ran, and how that ended.
 
-    The page of a failure lies beside the report, in the support directory. Raises OSError.
+    The page of a failure, and of a build whose edges were let in as memory allows, lies beside the report, in the
+    support directory. Raises OSError.
     """
     archive = Path(agent_path(places))
     if not archive.is_file():
@@ -41,10 +42,12 @@ def run_watched(
         ended = execute(watched(command, places, stage), environment, take_both)
         report = report_of(places, stage, environment)
         verdict = judge(scanner.finish(), report, (), _ended(ended))
-        if verdict.kind != "ok":
+        failed = verdict.kind != "ok"
+        if failed or (report is not None and report.admission.cores):
             path = Path(report_path(places, stage)).with_suffix(".html")
             path.write_text(page(verdict, report), encoding="utf-8")
-            print(f"verdict: {path}")
+            print(f"{'verdict' if failed else 'page'}: {path}")
+        if failed:
             break
     return verdict, ended
 

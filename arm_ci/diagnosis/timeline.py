@@ -40,7 +40,7 @@ _LETTER = 6.3
 
 _INK, _SOFT, _GRID = "#24292f", "#57606a", "#e4e8ec"
 _RAM, _SWAP, _WAIT, _EDGES = "#7ba7dd", "#f4b66f", "#b39adb", "#8cc7a4"
-_BAR, _BAD, _LIMIT = "#cfe0f5", "#f6c3bd", "#c62828"
+_BAR, _BAD, _AGAIN, _LIMIT = "#cfe0f5", "#f6c3bd", "#fbe3b5", "#c62828"
 # Within a page these rules hold for all of it: each names the picture.
 _STYLE = "".join(
     f".arm-ci-timeline {rule}"
@@ -158,11 +158,11 @@ class _Picture:
         left = self._x(begin)
         right = max(self._x(self._end if end is None else end), left + 2)
         bad = edge.failed or edge is self._situation.edge
-        fill = _BAD if bad else _BAR
+        fill = _AGAIN if edge.run_again else _BAD if bad else _BAR
         place = f'x="{left:.1f}" y="{self._y:.1f}" width="{right - left:.1f}" height="{_LANE - 4}"'
         self._parts.append(f'<rect {place} rx="2" fill="{fill}"/>')
         room = max(WIDTH - _RIGHT - left, right - _LEFT)
-        figures = f" {size(usable(self._situation.held(edge)) or 0)}{', failed' if edge.failed else ''}"
+        figures = f" {size(usable(self._situation.held(edge)) or 0)}{_of_tries(edge)}"
         name = escaped_path(edge.output or edge.program, max(int(room / _LETTER) - len(figures), 12))
         # From the start of the bar on, or up to its end, where there is more room.
         at_start = WIDTH - _RIGHT - left >= right - _LEFT
@@ -285,7 +285,9 @@ def _moments(report: Report, situation: Situation) -> list[tuple[float, str]]:
     killed = {record.pid for record in report.kernel.records}
     for edge in report.edges:
         at = usable_seconds(edge.end_seconds)
-        if edge is not culprit and at is not None and (edge.signal == 9 or killed.intersection(edge.pids)):
+        if edge is culprit or edge.run_again or at is None:
+            continue
+        if edge.signal == 9 or killed.intersection(edge.pids):
             found.append((at, ""))
     if culprit is not None:
         end = usable_seconds(culprit.end_seconds)
@@ -295,6 +297,13 @@ def _moments(report: Report, situation: Situation) -> list[tuple[float, str]]:
     elif report.edges or report.samples.rows:
         found.append((_end(report), verdict.kind))
     return found[:_MOST_MOMENTS]
+
+
+def _of_tries(edge: Edge) -> str:
+    """`, killed, ran again` and `, try 2` of an edge that ran more than once, `, failed` of one that did."""
+    if edge.run_again:
+        return ", killed, ran again"
+    return (f", try {edge.attempts}" if edge.attempts > 1 else "") + (", failed" if edge.failed else "")
 
 
 def _percent(value: float) -> str:

@@ -139,7 +139,7 @@ def test_an_edge_that_ran_again_is_told():
     first = link(800 * MB, exit_status=None, signal=9)
     again = link(300 * MB, exit_status=0, attempts=2)._replace(start_seconds=70.0, end_seconds=90.0)
     rows = read(verdict("ok"), report((first, again))).rows
-    assert rows[-2:] == [["output", "times", "ended"], ["bin/app", "2", "SIGKILL, then well"]]
+    assert rows[-2:] == [["output", "times", "ended", "because"], ["bin/app", "2", "SIGKILL, then well", ""]]
     assert "more than once" not in page(verdict("ok"), report((first,)))
 
 

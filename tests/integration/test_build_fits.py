@@ -1,0 +1,96 @@
+"""Edges that do not fit beside one another: what memory killed runs again alone, and what they took is learned."""
+
+import re
+
+import pytest
+import scarcity
+from provoking import MIB, Provoked, worker
+from running import ROOT, Site
+
+from arm_ci.agent.peaks import Peaks
+
+pytestmark = pytest.mark.integration
+
+JOBS = 4
+LIMIT_MB = 480
+_PROJECT = """\
+{name}:
+  directory: {sample}
+  branches: [main]
+  admission: {admission}
+  cmake:
+    options: [-DHUNGRY_SOURCES=3, -DHUNGRY_COMPILE_MB=260, -DHUNGRY_LINK_MB=60]
+    targets: [all]
+  matrix: {{boards: [local], compilers: [gcc], linkers: [bfd], generators: [ninja, make]}}
+"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    scarcity.need_root()
+    directory = tmp_path_factory.mktemp("site")
+    sample = ROOT / "samples" / "hungry"
+    projects = "".join(
+        _PROJECT.format(name=name, sample=sample, admission=admission)
+        for name, admission in (("plain", "false"), ("admitted", "true"))
+    )
+    names = "".join(f"pc-{number}: {{board: local}}\n" for number in range(3))
+    site = Site.make(directory, projects=projects.replace("{", "{{").replace("}", "}}"), workers=names)
+    patches = directory / "patches"
+    patches.mkdir()
+    for name in ("plain", "admitted"):
+        (patches / name).symlink_to(ROOT / "patches" / "sample")
+    site.write_site(patches)
+    started = site.arm_ci("start")
+    assert started.returncode == 0, started.stderr
+    yield site
+    site.arm_ci("stop")
+
+
+def build(site, variant):
+    """Builds a variant with four edges at once at most."""
+    site.arm_ci("force", "--variant", variant, "--jobs", str(JOBS), "--wait")
+    return Provoked(site, site.last_build(variant))
+
+
+def said(found):
+    """What the build step says of itself."""
+    return found.site.steps(found.build)["build"]["state_string"]
+
+
+def tries(found):
+    return [edge for edge in found.report.edges if edge.run_again]
+
+
+def test_four_edges_at_once_die_where_they_are_not_let_in_one_by_one(site):
+    with scarcity.memory_cgroup(LIMIT_MB * MIB) as cgroup, worker(site, 0, cgroup.command()):
+        found = build(site, "plain-local-gcc-bfd-ninja-full")
+    kind, scope, confidence, program, _ = found.said()
+    assert (kind, scope, confidence, program) == ("oom-kill", "cgroup", "certain", "cc1plus"), found.sentence
+
+
+@pytest.mark.parametrize(("number", "generator"), [(1, "ninja"), (2, "make")])
+def test_with_admission_it_is_built_and_the_next_time_nothing_is_killed(site, number, generator):
+    variant = f"admitted-local-gcc-bfd-{generator}-full"
+    with scarcity.memory_cgroup(LIMIT_MB * MIB) as cgroup, worker(site, number, cgroup.command()):
+        first, second = build(site, variant), build(site, variant)
+    count = r"\d+ edges" if generator == "ninja" else ""
+    pattern = rf"built all, 4 edges at once at most(, {count})?(, \d+ ran again)?"
+    for found in (first, second):
+        assert found.sentence == "build successful"
+        assert re.fullmatch(pattern, said(found)), said(found)
+        assert found.said()[:3] == ("ok", None, "certain")
+        assert found.report.admission.cores == JOBS
+        assert max(value or 0 for value in found.report.samples.column("edges_running")) <= JOBS + 1
+    assert first.report.kernel.cgroup_oom_kills == len(tries(first))
+    assert said(first).endswith(f", {len({edge.output for edge in tries(first)})} ran again")
+    assert "that memory had killed ran again alone" in first.verdict["sentence"]
+    assert first.report.admission.learned == 0
+    learned = Peaks.from_text((site.state / "peaks" / f"{variant}.json").read_text())
+    assert re.fullmatch(r"gcc \d+, ld\.bfd \d+", learned.toolchain)
+    # What the first build has shown was handed over, and nothing is killed any more.
+    assert second.report.admission.learned > 0
+    assert {edge.expected_by for edge in second.report.edges if "feed_" in edge.output} == {"history"}
+    assert (tries(second), second.report.kernel.cgroup_oom_kills) == ([], 0)
+    step = site.steps(second.build)["learn-peaks"]["state_string"]
+    assert re.fullmatch(r"learned the peaks of \d+ edges", step), step
