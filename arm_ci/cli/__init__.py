@@ -12,14 +12,14 @@ import sys
 from collections.abc import Sequence
 
 from arm_ci import __version__
-from arm_ci.cli import build, check, diagnose, image, link_trial, matrix, patches, service, worker
+from arm_ci.cli import build, check, diagnose, fit, image, link_trial, matrix, patches, service, worker
 from arm_ci.cli.options import DONE, FAILED, OUTSIDE, USAGE, CommandError
 from arm_ci.config import ConfigError
 from arm_ci.patches.diffs import BundleError
 from arm_ci.patches.series import SeriesError
 from arm_ci.patches.transaction import SourceError
 
-COMMANDS = (check, matrix, patches, build, diagnose, link_trial, image, worker, service)
+COMMANDS = (check, matrix, patches, build, fit, diagnose, link_trial, image, worker, service)
 
 
 def make_parser() -> argparse.ArgumentParser:
