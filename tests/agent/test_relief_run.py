@@ -13,7 +13,9 @@ from agent_runs import Agent
 
 from arm_ci.agent.cgroup import make
 from arm_ci.agent.peaks import Peaks
-from arm_ci.agent.report import Edge
+from arm_ci.agent.report import Edge, plain
+from arm_ci.agent.trial_result import TrialResult
+from arm_ci.learned_relief import relief_of
 
 SOURCES = Path(__file__).parents[2] / "samples" / "hungry" / "src"
 TABLES = 60
@@ -96,7 +98,8 @@ def test_a_compile_that_memory_kills_alone_is_whole_with_less_debug_info_or_anot
     assert agent.report().kernel.cgroup_oom_kills == 0
 
 
-def test_a_link_that_memory_kills_alone_is_whole_with_another_linker(agent: Agent) -> None:
+def write_link(agent: Agent) -> None:
+    """A program of which the link takes much memory."""
     blocks = ",".join(map(str, range(BLOCKS)))
     symbols = (SOURCES / "symbols.cpp.in").read_text().replace("@HUNGRY_BLOCKS@", blocks)
     for number in range(OBJECTS):
@@ -107,6 +110,10 @@ def test_a_link_that_memory_kills_alone_is_whole_with_another_linker(agent: Agen
     objects = " ".join(["main.o", *(f"symbols_{number}.o" for number in range(OBJECTS))])
     rules = f"program: {objects}\n\tg++ -g $^ -o $@\n%.o: %.cpp\n\tg++ -g -c $< -o $@\n"
     agent.write("Makefile", rules)
+
+
+def test_a_link_that_memory_kills_alone_is_whole_with_another_linker(agent: Agent) -> None:
+    write_link(agent)
     edges, said = build(agent, LINK_LIMIT, LESS, LLD)
     links = [each for each in edges if each.kind == "link"]
     assert [(each.relief, each.exit_status) for each in links] == [
@@ -120,6 +127,24 @@ def test_a_link_that_memory_kills_alone_is_whole_with_another_linker(agent: Agen
     (agent.work / "program").unlink()
     edges, _ = build(agent, LINK_LIMIT, LESS, LLD, known=True)
     assert [(each.relief, each.exit_status) for each in edges] == [("lld: -fuse-ld=lld -Wl,-S", 0)]
+
+
+def test_what_a_link_trial_found_to_fit_is_used_by_the_next_build(agent: Agent) -> None:
+    write_link(agent)
+    assert agent.run("make", "-s", options=LINK_LIMIT).returncode != 0
+    assert agent.report().admission.does_not_fit == "program"
+    result = agent.directory / "result.json"
+    words = ("--report", str(agent.report_path), "--result", str(result), "--only", "bfd,lld")
+    subprocess.run(agent.argv("link-trial", *words), cwd=agent.work, env=agent.environment, check=True)
+    found = relief_of(TrialResult.from_json(json.loads(result.read_text())), str(agent.work))
+    assert found is not None
+    assert (found.edges, found.linker) == (("program",), ("-fuse-ld=lld",))
+
+    edges, said = build(agent, LINK_LIMIT, plain(found), known=True)
+    assert [(each.output, each.attempts, each.exit_status) for each in edges] == [("program", 1, 0)]
+    assert edges[0].relief.startswith("link-trial: -fuse-ld=lld")
+    assert said == f"arm_ci: program is built with {edges[0].relief}"
+    assert subprocess.run([agent.work / "program"], check=False).returncode == 0
 
 
 def test_a_linker_that_no_compiler_knows_by_name_is_put_before_it(agent: Agent) -> None:
