@@ -320,7 +320,7 @@ def test_the_archive_is_unpacked_once(agent):
         (("run", "--report", "--", "true"), "agent: `--report`: a value was expected after it\n"),
         (
             ("run", "--reports", "r", "--", "true"),
-            "agent: `--reports` is not known; expected --report, --memory, --swap, --cores, --peaks\n",
+            "agent: `--reports` is not known; expected --report, --memory, --swap, --cores, --peaks, --relief\n",
         ),
         (
             ("run", "--report", "r", "--memory", "1G", "--", "true"),
