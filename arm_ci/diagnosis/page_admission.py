@@ -88,12 +88,12 @@ def _name(edge: Edge) -> str:
 
 
 def _repeated(report: Report) -> str:
-    """Outputs that were made more than once: an edge that was run again, or a build that was."""
+    """Edges whose command was run again. That a build makes an output twice by itself, as libtool does, is its own."""
     runs: dict[tuple[str, str], list[Edge]] = {}
     for edge in report.edges:
         if edge.output:
             runs.setdefault((edge.directory, edge.output), []).append(edge)
-    again = [edges for edges in runs.values() if len(edges) > 1 or edges[-1].attempts > 1]
+    again = [edges for edges in runs.values() if any(edge.run_again or edge.attempts > 1 for edge in edges)]
     if not again:
         return ""
     rows = [

@@ -82,6 +82,10 @@ def test_what_ran_again_has_its_reason_and_is_not_marked_as_failed():
     assert "a.o 500 MB, try 2</text>" in html
 
 
+def test_an_output_that_the_build_makes_twice_by_itself_did_not_run_again():
+    assert "Edges that ran more than once" not in text_of(edge(0, "a.o", 0.0, 5.0, MB), edge(1, "a.o", 6.0, 9.0, MB))
+
+
 def test_a_try_that_was_alone_is_told_as_such():
     first = edge(0, "a.o", 0.0, 5.0, 300 * MB, exit_status=1, run_again="oom-kill", alone=True)
     last = edge(1, "a.o", 6.0, 9.0, 200 * MB, attempts=2, alone=True, relief="less: -g0 instead of -g")
