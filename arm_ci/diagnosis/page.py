@@ -135,7 +135,7 @@ def _edge_row(edge: Edge, most: float) -> str:
         f"<td>{escaped(edge.output or ' '.join(edge.argv), LONGEST_PATH)}"
         f"<small>{escaped(program, 40)}, {escaped(edge.kind, 40)}</small></td>"
         + "".join(f'<td class="number">{number}</td>' for number in numbers)
-        + f'<td class="short">{escaped(ended(edge))}</td>'
+        + f'<td class="short">{escaped(ended(edge))}{", ran again" if edge.run_again else ""}</td>'
     )
 
 

@@ -23,6 +23,7 @@ dt{color:#57606a;font-size:12.5px;font-weight:400}
 dd{margin:0;font-weight:600;overflow-wrap:anywhere}
 section dl{margin:0}
 section dd{font-weight:400}
+section dl+table{margin-top:12px}
 ol{margin:0;padding-left:22px}
 ol li{margin:0 0 8px;overflow-wrap:anywhere}
 ol li:first-child b{color:#1b5e20}

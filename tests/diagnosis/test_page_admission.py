@@ -77,6 +77,7 @@ def test_what_ran_again_has_its_reason_and_is_not_marked_as_failed():
     assert "a.o|2|exit status 1, then well|memory killed it when it held 300 MB|" in text
     html = page(verdict("ok"), report((first, last), admission=ADMISSION))
     assert "class=failed" not in html
+    assert "exit status 1, ran again</td>" in html
     assert facts_of(html)["ran again"] == "1 edge"
     assert "a.o 300 MB, killed, ran again</text>" in html
     assert "a.o 500 MB, try 2</text>" in html
