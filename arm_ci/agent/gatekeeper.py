@@ -7,7 +7,8 @@ once, and nothing runs twice.
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+import signal
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from .admission import Room, Running, Waiting, choose
 from .budget import BudgetReader
@@ -17,6 +18,7 @@ from .expectation import Expectation, Expected
 from .kills import Kills
 from .paging import Stalls, Throttle
 from .peaks import learned
+from .process_tree import ProcessTree
 from .reliefs import Reliefs, Way
 from .report import Admission, Edge
 from .stopping import Stopper
@@ -25,6 +27,8 @@ GO = b"go"
 AGAIN = b"again"
 DONE = b"done"
 REFUSED = b"refused"
+FILE_PAGES = "file pages"
+"""Why an edge runs again that the agent itself has ended."""
 PREFIX = "arm_ci: "
 """Before each line that the agent says in the build's output."""
 # A running edge that has reached what was expected of it goes on growing.
@@ -77,11 +81,13 @@ class Gatekeeper:
         self._waiting: Dict[int, _Request] = {}
         self._running: Dict[int, _Request] = {}
         self._company: Dict[int, bool] = {}
+        self._given_up: Set[int] = set()
+        """Those that were ended because the machine paged too much."""
         self._kills = Kills()
         self._budget: Optional[BudgetReader] = None
         self._stalls = Stalls()
         self._stopper = Stopper()
-        self._throttle = Throttle(self._hold, self._go_on)
+        self._throttle = Throttle(self._hold, self._go_on, self._give_up)
         self._is_ending = False
         self._say_at = _SAY_SECONDS
         self._admission = Admission(cores=cores, learned=len(expectation))
@@ -96,7 +102,7 @@ class Gatekeeper:
         self._kills = kills
         self._budget = budget
         now = budget.read(0)
-        self._expectation.has_swap = now.swap_bytes > 0
+        self._expectation.has_swap = self._throttle.has_swap = now.swap_bytes > 0
         self._admission = self._admission._replace(budget_bytes=now.ram_bytes, swap_bytes=now.swap_bytes)
 
     def close(self) -> None:
@@ -138,6 +144,9 @@ class Gatekeeper:
         again = ""
         if status and request is not None and running is not None and self._may_run_again(request):
             again = "oom-kill" if self._kills.took([running.pid, *running.peaks.pids]) else ""
+            if not again and key in self._given_up:
+                again = FILE_PAGES
+        self._given_up.discard(key)
         was_alone = not self._company.pop(key, True)
         does_not_fit = bool(again) and (was_alone or (request is not None and request.alone))
         goes_on = bool(again) and request is not None and (not does_not_fit or bool(request.ways))
@@ -147,7 +156,7 @@ class Gatekeeper:
         if edge is not None and request is not None and self._cores:
             self._learn(edge)
         if goes_on and request is not None:
-            self._once_more(request, edge, seconds, does_not_fit)
+            self._once_more(request, edge, seconds, does_not_fit, again)
         elif status:
             answer([DONE])
             if again and request is not None:
@@ -176,11 +185,10 @@ class Gatekeeper:
         if not self._cores or self._is_ending:
             return
         stalled = self._stalls.since(seconds)
-        if self._admission.swap_bytes:
-            before = dict(self._throttle.held)
-            keys = sorted(self._running, key=lambda key: self._running[key].order)
-            self._throttle.look(seconds, stalled, keys, bool(self._waiting))
-            self._account_holds(before, seconds)
+        before = dict(self._throttle.held)
+        keys = sorted(self._running, key=lambda key: self._running[key].order)
+        self._throttle.look(seconds, stalled, keys, bool(self._waiting))
+        self._account_holds(before, seconds)
         self.turn(seconds)
         if seconds >= self._say_at and self._waiting:
             self._say_at = seconds + _SAY_SECONDS
@@ -270,10 +278,13 @@ class Gatekeeper:
             return not os.path.exists(os.path.join(request.asked.directory, request.asked.output))
         return True
 
-    def _once_more(self, request: _Request, edge: Optional[Edge], seconds: float, does_not_fit: bool) -> None:
+    def _once_more(
+        self, request: _Request, edge: Optional[Edge], seconds: float, does_not_fit: bool, again: str
+    ) -> None:
         held = (edge.peak_anonymous_swap_bytes if edge else None) or 0
         how = " though it ran alone; it runs again, built differently" if does_not_fit else "; it runs again alone"
-        self._say("{}: memory killed it when it held {} MB{}".format(_name(request), held // _MEGABYTE, how))
+        what = "it was ended to make room for file pages" if again == FILE_PAGES else "memory killed it"
+        self._say("{}: {} when it held {} MB{}".format(_name(request), what, held // _MEGABYTE, how))
         if does_not_fit:
             way, *others = request.ways
             request = request._replace(asked=way.asked, relief=way.relief, ways=tuple(others))
@@ -309,6 +320,17 @@ class Gatekeeper:
         request = self._running.get(key)
         if request is not None:
             self._stopper.go_on(request.pid)
+
+    def _give_up(self, key: int) -> None:
+        request = self._running[key]
+        if not self._may_run_again(request):
+            return
+        self._given_up.add(key)
+        for pid in reversed(ProcessTree().below(request.pid)):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except OSError:
+                continue
 
     def _account_holds(self, before: Dict[int, float], seconds: float) -> None:
         for key, since in before.items():

@@ -1,7 +1,9 @@
-"""How much the machine pages, and what follows for edges: no new starts, then the newest is stopped for a while.
+"""How much the machine pages, and what follows for edges: no new starts, then the newest is stopped or given up.
 
 A machine with swap takes more than its RAM as long as what is paged out is not needed; when tasks begin to wait for
-pages, fewer edges finish sooner.
+pages, fewer edges finish sooner: the newest is stopped for a while. Without swap memory is full of what edges hold, and
+file pages (programs, headers) are read again and again, for minutes before the kernel kills anything: there a stopped
+edge would give nothing back, so the newest is ended, to run again alone.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ _HOLD = 0.30
 # One bad second is no trend; and what was stopped is not to be started again at once.
 _HOLD_AFTER_SECONDS = 4.0
 _RELEASE_AFTER_SECONDS = 4.0
+_GIVE_UP = 0.60
+_GIVE_UP_AFTER_SECONDS = 8.0
 # Without pressure information: waiting for the disk counts only while pages come back from swap.
 _SWAPPING_BYTES = 256 << 10
 # What may be paged beyond RAM, as a part of it: more where that costs nothing, less at once where it does.
@@ -62,11 +66,16 @@ def _processor_times() -> List[int]:
 
 
 class Throttle:
-    """Decides by how tasks stall. Pure but for `stop` and `go_on`, which stop and continue an edge by its key."""
+    """Decides by how tasks stall. Pure but for what it is given to do with an edge, by its key."""
 
-    def __init__(self, stop: Callable[[int], bool], go_on: Callable[[int], None]) -> None:
+    def __init__(
+        self, stop: Callable[[int], bool], go_on: Callable[[int], None], give_up: Callable[[int], None]
+    ) -> None:
+        """`stop` says whether it could; `give_up` ends an edge that is to run again."""
         self._stop = stop
         self._go_on = go_on
+        self._give_up = give_up
+        self.has_swap = True
         self.is_shut = False
         self.over = 0.0
         """What may be paged beyond RAM, as a part of RAM."""
@@ -85,7 +94,11 @@ class Throttle:
             self.over *= _OVER_CUT
         elif is_wanted and stalled < _OPEN:
             self.over = min(MOST_OVER, self.over + _OVER_STEP)
-        self._bad_since = (self._bad_since if self._bad_since is not None else now) if stalled >= _HOLD else None
+        bad = _HOLD if self.has_swap else _GIVE_UP
+        self._bad_since = (self._bad_since if self._bad_since is not None else now) if stalled >= bad else None
+        if not self.has_swap:
+            self._look_without_swap(now, running)
+            return
         self._good_since = (self._good_since if self._good_since is not None else now) if stalled < _OPEN else None
         free = [key for key in running if key not in self.held]
         if not free and running:
@@ -99,6 +112,12 @@ class Throttle:
         elif self.held and self._good_since is not None and now - self._good_since >= _RELEASE_AFTER_SECONDS:
             self._release(min(self.held, key=running.index))
             self._good_since = now
+
+    def _look_without_swap(self, now: float, running: List[int]) -> None:
+        lasts = self._bad_since is not None and now - self._bad_since >= _GIVE_UP_AFTER_SECONDS
+        if lasts and len(running) > 1:
+            self._give_up(running[-1])
+            self._bad_since = now
 
     def _release(self, key: int) -> None:
         self.held.pop(key, None)

@@ -125,7 +125,8 @@ class Edge(NamedTuple):
     attempts: int = 1
     """Which try of its command this was, from 1; every try is an edge of its own here."""
     run_again: str = ""
-    """Why its command was run again after this try: `oom-kill`, `commit limit`; empty: it was not."""
+    """Why its command was run again after this try: `oom-kill`; `file pages`: the agent ended it, to make room for
+    those; empty: it was not."""
     waited_seconds: float = 0.0
     """How long it was held back before `start_seconds`."""
     held_seconds: float = 0.0

@@ -33,7 +33,7 @@ _BY = {
     "inputs": "the size of its inputs",
     "default": "nothing known",
 }
-_WHY = {"oom-kill": "memory killed it", "commit limit": "it was refused memory"}
+_WHY = {"oom-kill": "memory killed it", "file pages": "it left no room for file pages and was ended"}
 
 
 def admission_sections(report: Report) -> list[str]:

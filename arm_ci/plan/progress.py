@@ -11,7 +11,7 @@ _CMAKE = re.compile(r"^\[ *(\d+)%\] ")
 
 
 # What the agent says in between (arm_ci.agent.gatekeeper).
-_RUNS_AGAIN = re.compile(r"^arm_ci: (.+): memory killed it .*; it runs again\b")
+_RUNS_AGAIN = re.compile(r"^arm_ci: (.+): (?:memory killed it|it was ended) .*; it runs again\b")
 _WAIT = re.compile(r"^arm_ci: \d+ of \d+ edges run and .*; (\d+) wait$")
 
 

@@ -224,6 +224,25 @@ def test_once_a_minute_it_says_who_runs_and_who_waits(monkeypatch):
     assert machine.said == ["1 of 4 edges run and are expected to need 600 of 1000 MB; 1 wait"]
 
 
+def test_without_swap_the_newest_is_given_up_for_file_pages_and_runs_again_alone(monkeypatch):
+    machine = Machine(monkeypatch, a=300, b=300)
+    killed: list[int] = []
+    monkeypatch.setattr("arm_ci.agent.gatekeeper.ProcessTree.below", lambda self, pid: [pid + 1, pid + 2])
+    monkeypatch.setattr("arm_ci.agent.gatekeeper.os.kill", lambda pid, number: killed.append(pid))
+    monkeypatch.setattr("arm_ci.agent.paging.Stalls.since", lambda self, seconds: 0.9)
+    machine.ask(*"ab")
+    for second in range(10):
+        machine.keeper.look(float(second))
+    assert killed == [1000 + ord("b") + 2, 1000 + ord("b") + 1]
+    machine.end("b", KILLED)
+    assert machine.told("b") == ["go", "again"]
+    assert machine.noted("b")[0]["run_again"] == "file pages"
+    assert machine.said == ["b.o: it was ended to make room for file pages when it held 0 MB; it runs again alone"]
+    machine.end("a")
+    machine.keeper.look(11.0)
+    assert machine.told("b") == ["go", "again", "go"]
+
+
 def test_when_the_build_ends_whoever_waits_is_refused(monkeypatch):
     machine = Machine(monkeypatch, cores=1)
     machine.ask(*"ab")

@@ -14,7 +14,9 @@ class Edges:
     def __init__(self) -> None:
         self.done: list[tuple[str, int]] = []
         self.can_stop = True
-        self.throttle = Throttle(self.stop, lambda key: self.done.append(("on", key)))
+        self.throttle = Throttle(
+            self.stop, lambda key: self.done.append(("on", key)), lambda key: self.done.append(("give up", key))
+        )
 
     def stop(self, key: int) -> bool:
         self.done.append(("stop", key))
@@ -64,6 +66,17 @@ def test_when_only_stopped_edges_are_left_the_oldest_goes_on_at_once(edges):
     edges.look(0.9, *range(10))
     edges.look(0.9, 10, running=(2, 3))
     assert edges.done[-1] == ("on", 2)
+
+
+def test_without_swap_a_stopped_edge_would_give_nothing_back_so_the_newest_is_given_up(edges):
+    edges.throttle.has_swap = False
+    edges.look(0.5, *range(60))
+    assert (edges.throttle.is_shut, edges.done) == (True, [])
+    edges.look(0.9, *range(60, 68))
+    assert edges.done == []
+    edges.look(0.9, 68)
+    edges.look(0.9, *range(69, 200), running=(1,))
+    assert edges.done == [("give up", 3)]
 
 
 def test_an_edge_that_cannot_be_stopped_is_not_counted(edges):

@@ -12,14 +12,16 @@ from arm_ci.agent.peaks import Peaks
 pytestmark = pytest.mark.integration
 
 JOBS = 4
-LIMIT_MB = 480
+LIMIT_MB = 560
+# Two of the sources must be far beyond the limit together, and one far below: what ends just at a limit reads its file
+# pages again and again, for minutes.
 _PROJECT = """\
 {name}:
   directory: {sample}
   branches: [main]
   admission: {admission}
   cmake:
-    options: [-DHUNGRY_SOURCES=3, -DHUNGRY_COMPILE_MB=260, -DHUNGRY_LINK_MB=60]
+    options: [-DHUNGRY_SOURCES=3, -DHUNGRY_COMPILE_MB=400, -DHUNGRY_LINK_MB=60]
     targets: [all]
   matrix: {{boards: [local], compilers: [gcc], linkers: [bfd], generators: [ninja, make]}}
 """
@@ -115,4 +117,4 @@ def test_sources_that_have_grown_since_are_killed_once_and_run_again_alone(site)
     last = {edge.output: edge for edge in found.report.edges}
     assert all(last[edge.output].alone and not last[edge.output].failed for edge in tries(found))
     # And it is known from now on.
-    assert all(edge.need_bytes > 200 * MIB for edge in kept(site, variant).edges if "feed_" in edge.output)
+    assert all(edge.need_bytes > 300 * MIB for edge in kept(site, variant).edges if "feed_" in edge.output)

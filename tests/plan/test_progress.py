@@ -31,6 +31,10 @@ def test_a_sub_build_does_not_turn_progress_back():
     [
         ("arm_ci: a: b.o: memory killed it when it held 300 MB; it runs again alone", "a: b.o"),
         (
+            "arm_ci: b.o: it was ended to make room for file pages when it held 30 MB; it runs again alone",
+            "b.o",
+        ),
+        (
             "arm_ci: a.o: memory killed it when it held 300 MB though it ran alone; it runs again, built differently",
             "a.o",
         ),
