@@ -33,7 +33,7 @@ from pathlib import Path
 from schedule_search import Search
 
 from arm_ci.agent.commands import Asked
-from arm_ci.agent.expectation import Expectation
+from arm_ci.agent.expectation import HISTORY_MARGIN, Expectation
 from arm_ci.agent.peaks import Learned, Peaks, way
 from arm_ci.fit.choosers import Admission, Believed, Guess, plain, pools
 from arm_ci.fit.graph import Edge, lower_bound, rest_seconds
@@ -45,8 +45,6 @@ BUDGETS_MB = (825, 1536, 3072, 8192)
 MB = 1 << 20
 SUB_BUILD_BYTES, SMALL_BYTES = 250 * MB, 20 * MB
 SUB_BUILD_SECONDS = 2.0
-MARGIN = 1.04
-"""Of `arm_ci.agent.expectation` for an edge with a history."""
 BFD_PER_INPUT = 1.5
 OFFERED = {"J = cores": 4, "+2": 6, "+4 = 2x": 8, "3x": 12, "4x": 16, "all": 10**6}
 USUAL = offered(CORES)
@@ -110,7 +108,7 @@ def learned(edges: Sequence[Edge]) -> Believed:
     """As after a build: what comes behind an edge is known of links and archives."""
     made_of_objects = [edge if edge.kind in ("link", "archive") else replace(edge, needs=()) for edge in edges]
     rest = rest_seconds(made_of_objects)
-    return lambda edge: Guess(int(edge.need_bytes * MARGIN), edge.seconds, rest[edge.number])
+    return lambda edge: Guess(int(edge.need_bytes * HISTORY_MARGIN), edge.seconds, rest[edge.number])
 
 
 RANKS: Mapping[str, Callable[[Edge, Guess], float | None]] = {

@@ -15,6 +15,11 @@ _MOST_RESERVE_BYTES = 512 << 20
 _RECLAIMABLE = {1: ("total_inactive_file", "total_active_file"), 2: ("inactive_file", "active_file")}
 
 
+def reserve_bytes(total_bytes: int) -> int:
+    """What of so much RAM is left to file pages: 5 %, at least 32 MB, at most 512 MB."""
+    return min(_MOST_RESERVE_BYTES, max(_LEAST_RESERVE_BYTES, int(total_bytes * _RESERVE_PART)))
+
+
 class Budget(NamedTuple):
     """What edges may have, with what they hold already."""
 
@@ -40,9 +45,8 @@ class BudgetReader:
         for directory in self._limited:
             self._read_cgroup(directory, available, swap)
             total = min(total, _limit(directory, self._version) or total)
-        reserve = min(_MOST_RESERVE_BYTES, max(_LEAST_RESERVE_BYTES, int(total * _RESERVE_PART)))
         # What edges held at the last look may have been paged out since.
-        return Budget(max(0, min(min(available) + held_bytes, total) - reserve), max(0, min(swap)))
+        return Budget(max(0, min(min(available) + held_bytes, total) - reserve_bytes(total)), max(0, min(swap)))
 
     def _read_cgroup(self, directory: str, available: List[int], swap: List[int]) -> None:
         limit = _limit(directory, self._version)

@@ -25,8 +25,8 @@ _LINK_PER_INPUT = {"bfd": 1.5, "gold": 1.0, "lld": 0.25, "mold": 0.4}
 _LINK_BYTES = 64 * _MEGABYTE
 _TELLING_BYTES = 4 * _MEGABYTE
 """A link or archive of smaller inputs says nothing about larger ones."""
-# A build differs a little from the one before it.
-_HISTORY_MARGIN = 1.04
+HISTORY_MARGIN = 1.02
+"""By which more is expected than was learned: a build differs a little from the one before it."""
 # So many of its kin an edge is not expected to exceed. One that does so is killed and runs again where there is no
 # swap, and is paged for a moment where there is.
 _KIN_PART = 0.75
@@ -82,7 +82,7 @@ class Expectation:
         """What is expected of an edge."""
         known = self.history(asked)
         if known is not None:
-            need = int(known.need_bytes * _HISTORY_MARGIN)
+            need = int(known.need_bytes * HISTORY_MARGIN)
             return Expected(need, "history", known.seconds, self._rest.get(known.key, known.seconds))
         return self._by_kin(asked) or self._by_inputs(asked)
 

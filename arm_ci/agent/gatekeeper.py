@@ -31,7 +31,7 @@ FILE_PAGES = "file pages"
 """Why an edge runs again that the agent itself has ended."""
 PREFIX = "arm_ci: "
 """Before each line that the agent says in the build's output."""
-# A running edge that has reached what was expected of it goes on growing.
+# A running edge goes on growing, but for one whose peak is known and not yet reached.
 _GROWS = 1.1
 _SAY_SECONDS = 60.0
 _MEGABYTE = 1 << 20
@@ -241,11 +241,14 @@ class Gatekeeper:
 
     def _as_running(self, request: _Request, seconds: float) -> Running:
         running = self._edges.running(request.key)
-        held = int(running.peaks.now * _GROWS) if running is not None else 0
+        need = request.expected.need_bytes
+        held = running.peaks.now if running is not None else 0
+        if held > need or request.expected.by != "history":
+            held = int(held * _GROWS)
         ends = None
         if request.expected.seconds is not None and running is not None:
             ends = max(seconds, running.edge.start_seconds + request.expected.seconds)
-        return Running(request.key, max(request.expected.need_bytes, held), ends, request.alone)
+        return Running(request.key, max(need, held), ends, request.alone)
 
     # -- edges ------------------------------------------------------------------------------------------------
 

@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from arm_ci.agent.budget import reserve_bytes
+from arm_ci.agent.expectation import HISTORY_MARGIN
 from arm_ci.agent.peaks import Learned, Peaks
 from arm_ci.config.model import Variant
 from arm_ci.diagnosis.figures import round_up
-from arm_ci.fit.prediction import HISTORY_MARGIN, Board, Prediction, predict, reserve_bytes
+from arm_ci.fit.prediction import Board, Prediction, predict
 
 Kind = Literal["relief", "linker", "compiler", "debug info", "several", "swap", "memory"]
 _MORE_DEBUG_INFO = ("none", "line-tables", "split", "full")

@@ -11,23 +11,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from arm_ci.agent.budget import reserve_bytes
+from arm_ci.agent.expectation import HISTORY_MARGIN
 from arm_ci.agent.peaks import Learned, Peaks
 from arm_ci.fit.choosers import Admission, Guess, plain
 from arm_ci.fit.graph import Edge, rest_seconds
 from arm_ci.fit.simulation import Course, Machine, Simulation
 
-HISTORY_MARGIN = 1.04
-"""By which the agent expects more than was learned (`arm_ci.agent.expectation`)."""
 _PLENTY = Machine(1 << 60)
 _ALL_JOBS = 8
 """With more cores only some numbers of jobs are predicted."""
 
 Fits = Literal["yes", "with second tries", "no"]
-
-
-def reserve_bytes(memory_bytes: int) -> int:
-    """What the agent leaves to file pages (`arm_ci.agent.budget`): 5 %, at least 32 MB, at most 512 MB."""
-    return min(512 << 20, max(32 << 20, int(memory_bytes * 0.05)))
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,7 @@ class Choices:
 
 def offered(jobs: int) -> int:
     """How many edges a build tool starts where `jobs` may run at once and the agent lets them in."""
-    return jobs + max(_LEAST_OFFERED, jobs)
+    return jobs + max(_LEAST_OFFERED, 2 * jobs)
 
 
 def parse_targets(text: str) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ class Machine:
         self.answers: dict[int, list[bytes]] = {}
         self.now = 0.0
         learned = [Learned(f"{name}.o", "g++", "compile", need * MB, 10.0) for name, need in needs_mb.items()]
-        monkeypatch.setattr("arm_ci.agent.expectation._HISTORY_MARGIN", 1.0)
+        monkeypatch.setattr("arm_ci.agent.expectation.HISTORY_MARGIN", 1.0)
         edges = Edges(lambda kind, value: self.notes.append((kind, value)), "/build")
         expectation = Expectation(Peaks("", tuple(learned)), "/build")
         self.keeper = Gatekeeper(edges, expectation, cores, self.ended.append, self.said.append, Reliefs(reliefs))

@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from arm_ci.agent import budget, expectation
 from arm_ci.agent.peaks import Learned, Peaks
 from arm_ci.cli import main
 from arm_ci.cli.fit import peaks_path
 from arm_ci.config import load, variants
-from arm_ci.fit.prediction import HISTORY_MARGIN, reserve_bytes
 from arm_ci.master.builders import peaks_directory
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -319,11 +317,7 @@ def test_memory_that_file_pages_take_alone_is_refused(fit) -> None:
     )
 
 
-def test_the_figures_of_the_agent_and_the_place_of_the_master_are_the_same_here(config) -> None:
-    assert expectation._HISTORY_MARGIN == HISTORY_MARGIN
-    assert reserve_bytes(0) == budget._LEAST_RESERVE_BYTES
-    assert reserve_bytes(1 << 40) == budget._MOST_RESERVE_BYTES
-    assert reserve_bytes(1 << 30) == int((1 << 30) * budget._RESERVE_PART)
+def test_the_place_of_the_peaks_is_the_masters(config) -> None:
     loaded = load(config)
     first = variants(loaded)[0]
     assert peaks_path(loaded, first) == peaks_directory(loaded) / f"{first.name}.json"

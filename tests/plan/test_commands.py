@@ -74,7 +74,7 @@ def test_cmake_puts_distcc_before_the_compilers_of_the_project_and_of_those_that
     settings = (f"CMAKE_C_COMPILER_LAUNCHER={LAUNCHER}", f"CMAKE_CXX_COMPILER_LAUNCHER={LAUNCHER}")
     (configure,) = argv(recipe.configure(example.PLACES))
     assert configure[4:8] == ("-DCMAKE_C_COMPILER=gcc", "-DCMAKE_CXX_COMPILER=g++", *(f"-D{each}" for each in settings))
-    assert argv(recipe.build(example.PLACES, CHOICES)) == [("env", *settings, "ninja", "-j8", "app", "unit_tests")]
+    assert argv(recipe.build(example.PLACES, CHOICES)) == [("env", *settings, "ninja", "-j12", "app", "unit_tests")]
 
 
 def test_autotools_gets_distcc_before_the_compiler_in_its_name():
@@ -83,7 +83,7 @@ def test_autotools_gets_distcc_before_the_compiler_in_its_name():
         f"CC={LAUNCHER} gcc -fuse-ld=bfd",
         f"CXX={LAUNCHER} g++ -fuse-ld=bfd",
     )
-    assert argv(recipe.build(example.PLACES, CHOICES)) == [("make", "-j8", "all")]
+    assert argv(recipe.build(example.PLACES, CHOICES)) == [("make", "-j12", "all")]
 
 
 def test_helpers_get_a_script_and_the_compilers_names_are_made_before_the_projects_own_preparation():
@@ -108,7 +108,7 @@ def test_kati_turns_cmake_makefiles_into_ninja():
             "--default_pool=console",
             "-f",
             "CMakeFiles/Makefile2",
-            "MAKE=make -j8",
+            "MAKE=make -j12",
         ),
         ("ninja", "-f", "build-kati.ninja", "-j1", "app", "unit_tests"),
     ]
@@ -117,9 +117,9 @@ def test_kati_turns_cmake_makefiles_into_ninja():
 @pytest.mark.parametrize(
     ("generator", "expected"),
     [
-        ("ninja", ("ninja", "-j8", "app", "unit_tests")),
-        ("make", ("make", "-j8", "app", "unit_tests")),
-        ("autotools", ("make", "-j8", "all")),
+        ("ninja", ("ninja", "-j12", "app", "unit_tests")),
+        ("make", ("make", "-j12", "app", "unit_tests")),
+        ("autotools", ("make", "-j12", "all")),
     ],
 )
 def test_the_build_makes_the_targets_and_the_programs_of_the_tests(generator, expected):
@@ -133,7 +133,7 @@ def test_the_agent_lets_in_as_many_edges_as_are_asked_for_of_those_that_the_buil
     assert [command.cores for command in before] == [0] * (generator == "kati")
 
 
-@pytest.mark.parametrize(("jobs", "expected"), [(1, 5), (4, 8), (16, 32)])
+@pytest.mark.parametrize(("jobs", "expected"), [(1, 5), (4, 12), (16, 48)])
 def test_the_build_tool_offers_at_least_four_edges_more_than_may_run(jobs, expected):
     assert offered(jobs) == expected
 

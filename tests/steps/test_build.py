@@ -15,7 +15,7 @@ from arm_ci.plan import Choices
 from arm_ci.steps import Build, Configure
 
 BYPRODUCT = "ninja: error: 'lib/libledger.a', needed by 'hungry', missing and no known rule to make it"
-EVERYTHING = ("ninja", "-j16", "app", "unit_tests")
+EVERYTHING = ("ninja", "-j24", "app", "unit_tests")
 
 
 def handed_over(take=lambda data: None):
@@ -89,7 +89,7 @@ class BuildTest(StepCase):
         said = "/usr/bin/ld.bfd: error: app(.debug_info) is too large (0x96000000 bytes)\n"
         self.expect_commands(
             handed_over(),
-            watched(("ninja", "-j16", "app"), "/w/b/build", "build", cores=8).stderr(said).exit(0),
+            watched(("ninja", "-j24", "app"), "/w/b/build", "build", cores=8).stderr(said).exit(0),
             report_of("build"),
         )
         self.expect_outcome(
@@ -120,7 +120,7 @@ class BuildTest(StepCase):
         finish = ("python3", AGENT, "finish", "--report", "/w/b/support/report-build.json")
         self.expect_commands(
             handed_over(),
-            watched(("ninja", "-j16", "app"), "/w/b/build", "build", cores=8).stderr(said).exit(-1),
+            watched(("ninja", "-j24", "app"), "/w/b/build", "build", cores=8).stderr(said).exit(-1),
             no_report_of("build"),
             shell(finish, "/w/b/support", timeout=300).exit(1),
             no_report_of("build"),
@@ -137,7 +137,7 @@ class BuildTest(StepCase):
         edge = Edge(0, ("g++", "-o", "app"), "/w/b/build", "g++", "app", "link", 0.0, 1.0, 0)
         self.expect_commands(
             handed_over(),
-            watched(("ninja", "-j16", "app"), "/w/b/build", "build", cores=8).exit(0),
+            watched(("ninja", "-j24", "app"), "/w/b/build", "build", cores=8).exit(0),
             report_of("build", Report(edges=(edge,))),
         )
         self.expect_outcome(SUCCESS, "built app, 8 edges at once at most")
@@ -179,7 +179,7 @@ class BuildTest(StepCase):
         self.use_build(directory=directory, targets="app", compiler_version="12.2.0", linker_version="2.40")
         self.expect_commands(
             handed_over(lambda data: brought.append(Peaks.from_text(data.decode()))),
-            watched(("ninja", "-j16", "app"), "/w/b/build", "build", cores=8).exit(0),
+            watched(("ninja", "-j24", "app"), "/w/b/build", "build", cores=8).exit(0),
             report_of("build"),
         )
         self.expect_outcome(SUCCESS, "built app, 8 edges at once at most")
@@ -193,7 +193,7 @@ class BuildTest(StepCase):
         self.use_build(directory=directory, targets="app", compiler_version="13.1.0", linker_version="2.40")
         self.expect_commands(
             handed_over(lambda data: brought.append(Peaks.from_text(data.decode()))),
-            watched(("ninja", "-j16", "app"), "/w/b/build", "build", cores=8).exit(0),
+            watched(("ninja", "-j24", "app"), "/w/b/build", "build", cores=8).exit(0),
             report_of("build"),
         )
         self.expect_outcome(SUCCESS, "built app, 8 edges at once at most")
@@ -206,7 +206,7 @@ class BuildTest(StepCase):
         brought = []
         settings = example.config(relief=(Configured("less", debug_info="none"),), relief_from_trials=True)
         self.use_build(example.recipe(settings), directory=directory, targets="app")
-        words = watched(("ninja", "-j16", "app"), "/w/b/build", "build", cores=8, relief=True)
+        words = watched(("ninja", "-j24", "app"), "/w/b/build", "build", cores=8, relief=True)
         self.expect_commands(
             handed_over(),
             download("relief-build.json", "/w/b/support")
@@ -228,7 +228,7 @@ class BuildTest(StepCase):
         self.expect_commands(
             handed_over(),
             download("relief-build.json", "/w/b/support").download_string(brought.append, 1 << 20).exit(0),
-            watched(("ninja", "-j16", "app"), "/w/b/build", "build", cores=8, relief=True).exit(0),
+            watched(("ninja", "-j24", "app"), "/w/b/build", "build", cores=8, relief=True).exit(0),
             report_of("build"),
         )
         self.expect_outcome(SUCCESS, "built app, 8 edges at once at most")
@@ -272,7 +272,7 @@ class BuildTest(StepCase):
         )
         self.expect_commands(
             handed_over(),
-            watched(("ninja", "-j16", "app"), "/w/b/build", "build", cores=8).exit(0),
+            watched(("ninja", "-j24", "app"), "/w/b/build", "build", cores=8).exit(0),
             report_of("build", Report(edges=(edge, less, least))),
         )
         self.expect_outcome(SUCCESS, "built app, 8 edges at once at most, 1 ran again, 1 built differently")
@@ -286,7 +286,7 @@ class BuildTest(StepCase):
         said = "[1/1] a\ng++: fatal error: Killed signal terminated program cc1plus\ncompilation terminated.\n"
         self.expect_commands(
             handed_over(),
-            watched(("ninja", "-j16", "app"), "/w/b/build", "build", cores=8).stdout(said).exit(0),
+            watched(("ninja", "-j24", "app"), "/w/b/build", "build", cores=8).stdout(said).exit(0),
             report_of("build", Report(edges=edges)),
         )
         self.expect_outcome(SUCCESS, "built app, 8 edges at once at most, 1 edge, 1 ran again")
