@@ -118,12 +118,15 @@ def limits(directory: str) -> Limits:
     )
 
 
+_COUNTERS = ("oom_kill", "pswpin", "pswpout", "workingset_refault", "workingset_refault_file")
+
+
 def counters() -> Dict[str, int]:
     """/proc/vmstat: counts since boot, in pages or events."""
     found = {}
     for line in (read_text("/proc/vmstat") or "").splitlines():
         name, _, value = line.partition(" ")
-        if name in ("oom_kill", "pswpin", "pswpout") and value.isdigit():
+        if name in _COUNTERS and value.isdigit():
             found[name] = int(value)
     return found
 

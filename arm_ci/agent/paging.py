@@ -21,8 +21,9 @@ _HOLD_AFTER_SECONDS = 4.0
 _RELEASE_AFTER_SECONDS = 4.0
 _GIVE_UP = 0.60
 _GIVE_UP_AFTER_SECONDS = 8.0
-# Without pressure information: waiting for the disk counts only while pages come back from swap.
-_SWAPPING_BYTES = 256 << 10
+# Without pressure information: what the kernel and the disk take of the time counts while so much comes back a second,
+# from swap or of files that were thrown out a moment ago.
+_COMES_BACK_BYTES = 1 << 20
 # What may be paged beyond RAM, as a part of it: more where that costs nothing, less at once where it does.
 MOST_OVER = 0.5
 _OVER_STEP = 0.03
@@ -35,7 +36,7 @@ class Stalls:
     def __init__(self) -> None:
         self._seconds = 0.0
         self._pressure = pressure_seconds()
-        self._swapped = counters().get("pswpin", 0)
+        self._came_back = _pages_that_came_back()
         self._times = _processor_times()
 
     def since(self, seconds: float) -> float:
@@ -46,18 +47,24 @@ class Stalls:
         self._seconds = seconds
         pressure, before = pressure_seconds(), self._pressure
         self._pressure = pressure
-        swapped = counters().get("pswpin", 0)
-        came_back, self._swapped = swapped - self._swapped, swapped
+        pages = _pages_that_came_back()
+        came_back, self._came_back = pages - self._came_back, pages
         times, times_before = _processor_times(), self._times
         self._times = times
         if pressure and before:
             return min(1.0, max(0.0, (pressure[0] - before[0]) / passed))
-        if came_back * PAGE_BYTES < _SWAPPING_BYTES * passed:
+        if came_back * PAGE_BYTES < _COMES_BACK_BYTES * passed:
             return 0.0
         spent = [now - then for now, then in zip(times, times_before)]
         total = sum(spent)
-        # Idle time while something waits for the disk (proc(5), /proc/stat: the fifth figure).
-        return min(1.0, spent[4] / total) if len(spent) > 4 and total > 0 else 0.0
+        # The kernel's time, and idle time while something waits for the disk (proc(5), /proc/stat: third and fifth).
+        return min(1.0, (spent[2] + spent[4]) / total) if len(spent) > 4 and total > 0 else 0.0
+
+
+def _pages_that_came_back() -> int:
+    found = counters()
+    # Before Linux 5.9 there is one count for both kinds of pages.
+    return found.get("pswpin", 0) + found.get("workingset_refault_file", found.get("workingset_refault", 0))
 
 
 def _processor_times() -> List[int]:

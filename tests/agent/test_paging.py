@@ -107,9 +107,9 @@ def test_nothing_more_is_paged_while_no_edge_waits_for_memory(edges):
 
 @pytest.fixture
 def kernel(monkeypatch) -> dict:
-    known: dict = {"pressure": None, "swapped": 0, "times": [0] * 8}
+    known: dict = {"pressure": None, "swapped": 0, "files": {}, "times": [0] * 8}
     monkeypatch.setattr(paging, "pressure_seconds", lambda: known["pressure"])
-    monkeypatch.setattr(paging, "counters", lambda: {"pswpin": known["swapped"]})
+    monkeypatch.setattr(paging, "counters", lambda: {"pswpin": known["swapped"], **known["files"]})
     monkeypatch.setattr(paging, "_processor_times", lambda: list(known["times"]))
     return known
 
@@ -121,8 +121,16 @@ def test_pressure_says_which_part_of_the_time_tasks_waited(kernel):
     assert stalls.since(2.0) == 0.25
 
 
-@pytest.mark.parametrize(("pages", "part"), [(1000, 0.5), (10, 0.0)])
-def test_without_pressure_waiting_for_the_disk_counts_while_pages_come_back(kernel, pages, part):
+@pytest.mark.parametrize(
+    ("came_back", "part"),
+    [
+        ({"swapped": 1000}, 0.6),
+        ({"files": {"workingset_refault_file": 1000, "workingset_refault": 0}}, 0.6),
+        ({"files": {"workingset_refault": 1000}}, 0.6),
+        ({"swapped": 10}, 0.0),
+    ],
+)
+def test_without_pressure_the_kernel_and_the_disk_count_while_pages_come_back(kernel, came_back, part):
     stalls = Stalls()
-    kernel.update(swapped=pages, times=[20, 0, 10, 20, 50, 0, 0, 0])
+    kernel.update(times=[20, 0, 10, 20, 50, 0, 0, 0], **came_back)
     assert stalls.since(1.0) == part

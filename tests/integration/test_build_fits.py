@@ -67,6 +67,8 @@ def tries(found):
     return [edge for edge in found.report.edges if edge.run_again]
 
 
+# Between the first kill and the second it reads its file pages again and again, for seconds or for many minutes.
+@pytest.mark.slow
 def test_four_edges_at_once_die_where_they_are_not_let_in_one_by_one(site):
     with scarcity.memory_cgroup(LIMIT_MB * MIB) as cgroup, worker(site, 0, cgroup.command()):
         found = build(site, "plain-local-gcc-bfd-ninja-full")
