@@ -85,6 +85,9 @@ def test_a_build_that_dies_of_its_jobs_fits_and_the_next_one_kills_nothing(agent
     plain.terminate()
     plain.communicate(timeout=PATIENCE_SECONDS)
     assert plain.returncode != 0
+    report = agent.report()
+    held = max(value or 0 for value in report.samples.column("edges_bytes"))
+    assert report.kernel.cgroup_oom_kills or held > 0.75 * int(LIMIT[1])
 
     clean(agent)
     first = agent.run(*command, options=(*LIMIT, "--cores", "4"))
