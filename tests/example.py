@@ -6,20 +6,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from arm_ci.config.model import (
-    Board,
-    BuildSystem,
-    Compiler,
-    Config,
-    Linker,
-    Matrix,
-    Project,
-    Site,
-    Test,
-    UpstreamVersion,
-    Variant,
-    Worker,
-)
+from arm_ci.config.model import Board, Compiler, Config, Linker, Site, Variant, Worker
+from arm_ci.config.project import BuildSystem, Matrix, Project, Test, UpstreamVersion
 from arm_ci.plan import Facts, Places, Recipe
 
 MEBIBYTE = 1024 * 1024

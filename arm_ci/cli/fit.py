@@ -17,7 +17,7 @@ from arm_ci.agent.peaks import Learned, Peaks, PeaksError
 from arm_ci.cli.options import DONE, FAILED, CommandError, add_config_option, find_variant, load_config
 from arm_ci.config import Config, Variant, variants
 from arm_ci.config.matrix import axes_of_variant, matcher
-from arm_ci.config.model import Relief as ConfiguredRelief
+from arm_ci.config.project import Relief as ConfiguredRelief
 from arm_ci.config.scalars import EXPECTED, parse_bytes
 from arm_ci.fit.changes import Change, Relief, Sibling, changes, untried
 from arm_ci.fit.prediction import Board, Prediction, predict

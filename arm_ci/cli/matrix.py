@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from arm_ci.cli.options import DONE, CommandError, add_config_option, aligned, load_config
 from arm_ci.config import Config, Variant, variants
-from arm_ci.config.model import AXES, Tier
+from arm_ci.config.keys import AXES, Tier
 from arm_ci.config.problems import count, suggestion
 from arm_ci.config.shapes import shape_of
 from arm_ci.config.why import UnknownCombination, axis_values, why

@@ -16,8 +16,9 @@ from typing import Any, get_args
 
 from arm_ci.cli.options import DONE, FAILED, OUTSIDE, USAGE, CommandError, add_config_option, find_variant, load_config
 from arm_ci.config import Config
-from arm_ci.config.model import Architecture, Generator, Project
+from arm_ci.config.keys import Architecture, Generator
 from arm_ci.config.problems import listing, suggestion
+from arm_ci.config.project import Project
 from arm_ci.patches import diffs, engine, series, transaction
 from arm_ci.plan import Recipe
 from arm_ci.plan.patching import context_of, state_table

@@ -6,8 +6,9 @@
 from arm_ci.config.host import Host
 from arm_ci.config.loader import load
 from arm_ci.config.matrix import variants
-from arm_ci.config.model import Board, Compiler, Config, Linker, Project, Site, Variant, Worker
+from arm_ci.config.model import Board, Compiler, Config, Linker, Site, Variant, Worker
 from arm_ci.config.problems import ConfigError, Problem
+from arm_ci.config.project import Project
 
 __all__ = [
     "Board",

@@ -19,8 +19,9 @@ from arm_ci.config.matrix import (
     matcher,
     product_of,
 )
-from arm_ci.config.model import Board, Compiler, Linker, Project, Selector
+from arm_ci.config.model import Board, Compiler, Linker
 from arm_ci.config.problems import count
+from arm_ci.config.project import Project, Selector
 from arm_ci.config.reader import Path
 from arm_ci.config.versions import may_be_in_range
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from arm_ci.config.host import Host
-from arm_ci.config.model import Board, Compiler, Linker, Project, Site, Worker
+from arm_ci.config.model import Board, Compiler, Linker, Site, Worker
+from arm_ci.config.project import Project
 from arm_ci.config.reader import Findings
 
 

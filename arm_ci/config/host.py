@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from arm_ci.config.model import Architecture
+from arm_ci.config.keys import Architecture
 
 _ARCHITECTURES: dict[tuple[str, int], Architecture] = {
     ("x86_64", 64): "amd64",

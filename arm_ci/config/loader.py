@@ -11,8 +11,9 @@ from arm_ci.config.checks import check_entries
 from arm_ci.config.combinations import check_combinations
 from arm_ci.config.draft import Draft
 from arm_ci.config.host import Host
-from arm_ci.config.model import Board, Compiler, Config, Linker, Project, Site, Worker
+from arm_ci.config.model import Board, Compiler, Config, Linker, Site, Worker
 from arm_ci.config.problems import ConfigError, Place, Problem, one_line, shorten, suggestion
+from arm_ci.config.project import Project
 from arm_ci.config.reader import Findings, Reader
 from arm_ci.config.relief_checks import check_reliefs
 from arm_ci.config.scalars import HOST

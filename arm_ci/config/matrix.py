@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 
-from arm_ci.config.model import Combination, Config, Matrix, Project, Selector, Tier, Variant
+from arm_ci.config.keys import Tier
+from arm_ci.config.model import Config, Variant
+from arm_ci.config.project import Combination, Matrix, Project, Selector
 
 Axes = tuple[str, str, str, str, str]
 """board, compiler, linker, generator, debug info."""

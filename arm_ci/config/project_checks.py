@@ -11,8 +11,8 @@ import re
 
 from arm_ci.config.draft import Draft
 from arm_ci.config.matrix import MATRIX_KEYS, SELECTOR_AXES
-from arm_ci.config.model import BuildSystem, Combination, Project, Selector, Test
 from arm_ci.config.problems import shorten, suggestion
+from arm_ci.config.project import BuildSystem, Combination, Project, Selector, Test
 from arm_ci.config.reader import Path
 from arm_ci.config.versions import satisfiable
 

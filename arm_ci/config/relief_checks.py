@@ -10,8 +10,8 @@ import re
 from arm_ci.config.combinations import Clash, Judge, check_chooses
 from arm_ci.config.draft import Draft
 from arm_ci.config.matrix import Axes, combinations, matcher
-from arm_ci.config.model import Project, Relief, Selector
 from arm_ci.config.problems import count, shorten
+from arm_ci.config.project import Project, Relief, Selector
 from arm_ci.config.project_checks import check_name, check_selector
 from arm_ci.config.reader import Path
 

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from arm_ci.config.model import Board, Compiler, Linker, Project, Site, Worker
+from arm_ci.config.model import Board, Compiler, Linker, Site, Worker
+from arm_ci.config.project import Project
 from arm_ci.config.scalars import (
     BYTES_PATTERN,
     HELPER_PATTERN,

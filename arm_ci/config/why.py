@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from arm_ci.config.keys import AXES, DebugInfo, Generator
 from arm_ci.config.matrix import (
     MATRIX_KEYS,
     SELECTOR_AXES,
@@ -21,8 +22,9 @@ from arm_ci.config.matrix import (
     tier_rules,
     variants,
 )
-from arm_ci.config.model import AXES, Config, DebugInfo, Generator, Project
+from arm_ci.config.model import Config
 from arm_ci.config.problems import count, nearest, shorten, suggestion
+from arm_ci.config.project import Project
 from arm_ci.config.shapes import shape_of
 
 MOST_NAMES = 20

@@ -10,7 +10,8 @@ from buildbot.config import BuilderConfig
 from buildbot.process.factory import BuildFactory
 from buildbot.process.project import Project as BuildbotProject
 
-from arm_ci.config.model import Config, Project, Variant
+from arm_ci.config.model import Config, Variant
+from arm_ci.config.project import Project
 from arm_ci.guests import git_service
 from arm_ci.master.building import VariantBuild
 

@@ -15,8 +15,9 @@ from buildbot.plugins import schedulers, util
 from buildbot.schedulers.forcesched import CollectedValidationError, ValidationError
 
 from arm_ci.config.matrix import MATRIX_KEYS, SELECTOR_AXES
-from arm_ci.config.model import Project, Variant
+from arm_ci.config.model import Variant
 from arm_ci.config.problems import count
+from arm_ci.config.project import Project
 from arm_ci.master.deferred import as_deferred
 
 T = TypeVar("T")

@@ -19,7 +19,8 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.python import log
 
-from arm_ci.config.model import Config, Project
+from arm_ci.config.model import Config
+from arm_ci.config.project import Project
 from arm_ci.master.deferred import as_deferred
 from arm_ci.master.triggers import TakesChanges
 

@@ -16,7 +16,8 @@ from buildbot.plugins import schedulers, util
 from buildbot.util.deferwaiter import DeferWaiter
 from twisted.python import log
 
-from arm_ci.config.model import Config, Project, Variant
+from arm_ci.config.model import Config, Variant
+from arm_ci.config.project import Project
 from arm_ci.master.deferred import as_deferred
 from arm_ci.master.superseding import Superseding
 

@@ -18,7 +18,8 @@ from buildbot.schedulers.trysched import RemoteBuildSetStatus, Try_Userpass, Try
 from twisted.python import log
 from twisted.spread import pb
 
-from arm_ci.config.model import Config, Project, Variant
+from arm_ci.config.model import Config, Variant
+from arm_ci.config.project import Project
 from arm_ci.master.deferred import as_deferred
 from arm_ci.master.workers import endpoint
 from arm_ci.plan.commands import parse_jobs, parse_reference, parse_targets

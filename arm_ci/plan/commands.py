@@ -13,7 +13,9 @@ from functools import cached_property
 from pathlib import PurePosixPath
 
 from arm_ci.agent.relief import Relief
-from arm_ci.config.model import BuildSystem, CompilerFamily, Config, Generator, Project, Test, Variant
+from arm_ci.config.keys import CompilerFamily, Generator
+from arm_ci.config.model import Config, Variant
+from arm_ci.config.project import BuildSystem, Project, Test
 from arm_ci.config.versions import in_range
 from arm_ci.plan import distcc
 from arm_ci.plan.relief import reliefs_of

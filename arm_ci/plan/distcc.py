@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from arm_ci.agent.commands import COMPILED_HERE
-from arm_ci.config.model import CompilerFamily
+from arm_ci.config.keys import CompilerFamily
 from arm_ci.plan.toolchain import Toolchain
 
 PACKAGES = {"distcc": "distcc"}

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from arm_ci.agent.relief import Relief as Resolved
 from arm_ci.config.matrix import axes_of_variant, matcher
-from arm_ci.config.model import Config, Relief, Variant
+from arm_ci.config.model import Config, Variant
+from arm_ci.config.project import Relief
 from arm_ci.plan.toolchain import toolchain_of
 
 _STRIPPED = "-Wl,-S"

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from arm_ci.config.model import Board, Compiler, Generator, Linker
+from arm_ci.config.keys import Generator
+from arm_ci.config.model import Board, Compiler, Linker
 from arm_ci.config.versions import in_range, version_key
 from arm_ci.plan import distcc
 from arm_ci.plan.commands import Places, Recipe

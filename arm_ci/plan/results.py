@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from arm_ci.config.model import TestKind
+from arm_ci.config.keys import TestKind
 
 Outcome = Literal["passed", "failed", "skipped"]
 

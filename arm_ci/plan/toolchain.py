@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from arm_ci.config.model import Board, BuildType, Compiler, CompilerFamily, Config, DebugInfo, Linker, Variant
+from arm_ci.config.keys import BuildType, CompilerFamily, DebugInfo
+from arm_ci.config.model import Board, Compiler, Config, Linker, Variant
 
 # Debian's multiarch triplets, https://wiki.debian.org/Multiarch/Tuples
 TRIPLETS: Mapping[str, str] = {

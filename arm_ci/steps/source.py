@@ -13,7 +13,7 @@ from buildbot.plugins import steps
 from buildbot.process.results import CANCELLED, RETRY, SUCCESS
 from twisted.internet import defer
 
-from arm_ci.config.model import Project
+from arm_ci.config.project import Project
 from arm_ci.steps.base import LONGEST_SENTENCE, LineObserver
 
 # Asking again does not make these appear.

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from running import ROOT, Site, free_port
 
 from arm_ci.config import load, variants
-from arm_ci.config.model import AXES
+from arm_ci.config.keys import AXES
 
 pytestmark = chromium.MARKS
 

@@ -12,7 +12,7 @@ import pytest
 from arm_ci import cli
 from arm_ci.cli import patches
 from arm_ci.config import load
-from arm_ci.config.model import UpstreamVersion
+from arm_ci.config.project import UpstreamVersion
 
 SHIPPED = Path(__file__).resolve().parents[2] / "config"
 HEADER = "Title of {name}\n\nWhat: x\nWhy: x\nUpstream: x\nNeeded for: x\n\n"

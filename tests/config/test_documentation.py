@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from arm_ci.config.model import Board, Compiler, Linker, Project, Site, Worker
+from arm_ci.config.model import Board, Compiler, Linker, Site, Worker
+from arm_ci.config.project import Project
 from arm_ci.config.shapes import Shape, fields_of
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")

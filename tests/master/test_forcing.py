@@ -14,7 +14,7 @@ from twisted.internet import defer
 from twisted.trial import unittest
 
 from arm_ci.config.matrix import project_variants
-from arm_ci.config.model import Exclusion, Matrix, Selector
+from arm_ci.config.project import Exclusion, Matrix, Selector
 from arm_ci.master.forcing import force_scheduler
 
 PROJECT = replace(

@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 import example
 import pytest
 
-from arm_ci.config.model import Board, Selector, Worker
+from arm_ci.config.model import Board, Worker
+from arm_ci.config.project import Selector
 from arm_ci.plan import distcc
 from arm_ci.plan.packages import package_table
 from arm_ci.plan.toolchain import toolchain_of

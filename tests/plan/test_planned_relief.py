@@ -9,7 +9,7 @@ import pytest
 
 from arm_ci.agent.relief import Relief as Resolved
 from arm_ci.agent.relief import reliefs_of_text, text_of_reliefs
-from arm_ci.config.model import Relief, Selector
+from arm_ci.config.project import Relief, Selector
 from arm_ci.plan import Choices
 from arm_ci.plan.watching import watched
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import example
 import pytest
 
-from arm_ci.config.model import Relief
+from arm_ci.config.project import Relief
 from arm_ci.plan.commands import Places
 from arm_ci.plan.requirements import THIS_MACHINE, missing, missing_packages, notes, probe_request
 

@@ -8,7 +8,7 @@ from step_case import AGENT, StepCase, VerdictOf, download, no_report_of, report
 from arm_ci.agent.peaks import Learned, Peaks
 from arm_ci.agent.relief import Relief, reliefs_of_text
 from arm_ci.agent.report import Edge, Report
-from arm_ci.config.model import Relief as Configured
+from arm_ci.config.project import Relief as Configured
 from arm_ci.learned_relief import learn_relief
 from arm_ci.learning import write
 from arm_ci.plan import Choices
