@@ -338,8 +338,9 @@ def measure(asked: argparse.Namespace, directory: Path) -> None:
 def main() -> int:
     """Measures what the command line says."""
     asked = parse()
-    if LEARNED in asked.ways and FIRST not in asked.ways:
-        raise SystemExit(f"`{LEARNED}` learns from `{FIRST}`: name both")
+    earlier = asked.directory and (asked.directory / f"report-{WAYS.index(FIRST)}.json").exists()
+    if LEARNED in asked.ways and FIRST not in asked.ways and not earlier:
+        raise SystemExit(f"`{LEARNED}` learns from `{FIRST}`: name both, or the --directory of a run that had it")
     directory = (asked.directory or Path(tempfile.mkdtemp(prefix="arm-ci-admission-", dir="/var/tmp"))).resolve()
     directory.mkdir(exist_ok=True)
     try:

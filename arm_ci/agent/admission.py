@@ -51,18 +51,23 @@ def choose(waiting: Sequence[Waiting], running: Sequence[Running], room: Room, n
     """The key of the edge that is to start now; None: none may. To be asked again after every start and every end."""
     if not waiting:
         return None
-    ranked = sorted(waiting, key=_rank)
+    order = ranked(waiting)
+    first = order[0]
     if not running:
-        return ranked[0].key
+        return first.key
     if room.is_shut or len(running) >= room.cores or any(each.alone for each in running):
         return None
-    first = ranked[0]
     if first.alone:
         return None  # it waits until the others have ended
     free = room.budget_bytes - sum(each.need_bytes for each in running)
     if first.need_bytes <= free:
         return first.key
-    return _behind(first, ranked[1:], running, room, free, now)
+    return _behind(first, order[1:], running, room, free, now)
+
+
+def ranked(waiting: Sequence[Waiting]) -> List[Waiting]:
+    """Who waits, in the order in which they are to start."""
+    return sorted(waiting, key=_rank)
 
 
 def _rank(edge: Waiting) -> "tuple[bool, float, int]":

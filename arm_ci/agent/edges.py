@@ -18,6 +18,8 @@ _NOTEWORTHY_BYTES = 20 << 20
 _PAUSES = (0.04, 0.05, 0.06, 0.08, 0.1, 0.15, 0.2)
 """Seconds before the first looks at an edge: a short one is to be seen too."""
 _PAUSE = 0.25
+WATCHED_PAUSE = 0.1
+"""Of an edge that may have to be stopped in time."""
 _KILLED = 9
 
 
@@ -34,12 +36,16 @@ class _Peaks:
         self.pids: List[int] = []
         self.file: Optional[int] = None
         self.now = 0
+        self.grew = 0
+        """By how much `now` is more than at the look before."""
         self.resident_now = 0
         self._largest = -1
 
     def take(self, processes: List[Held]) -> None:
         """The processes of the edge at one moment."""
+        before = self.now
         self.now = sum(each.anonymous_bytes + each.swap_bytes for each in processes)
+        self.grew = max(0, self.now - before)
         self.resident_now = sum(each.anonymous_bytes for each in processes)
         if not processes:
             return
@@ -70,13 +76,16 @@ class RunningEdge:
         self.is_passing = is_passing
         """Whether it is not worth a word."""
         self.held_seconds = 0.0
+        self.pause = _PAUSE
+        """Seconds between two looks once it runs for a while."""
         self.look_at = edge.start_seconds + _PAUSES[0]
         self._looks = 0
 
     def look(self, tree: ProcessTree, seconds: float) -> None:
         """Looks at its processes."""
         self._looks += 1
-        self.look_at = seconds + (_PAUSES[self._looks] if self._looks < len(_PAUSES) else _PAUSE)
+        pause = _PAUSES[self._looks] if self._looks < len(_PAUSES) else self.pause
+        self.look_at = seconds + min(pause, self.pause)
         self.peaks.take([found for found in map(held, tree.below(self.pid)) if found is not None])
 
     def begun(self) -> Dict[str, Any]:

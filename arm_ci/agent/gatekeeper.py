@@ -13,15 +13,16 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple
 from .admission import Room, Running, Waiting, choose
 from .budget import BudgetReader
 from .commands import Asked
-from .edges import Edges, RunningEdge
+from .edges import WATCHED_PAUSE, Edges
 from .expectation import Expectation, Expected
+from .holds import Holds
 from .kills import Kills
 from .paging import Stalls, Throttle
 from .peaks import learned
 from .process_tree import ProcessTree
 from .reliefs import Reliefs, Way
 from .report import Admission, Edge
-from .stopping import Stopper
+from .sharing import Share, choose_in_part
 
 GO = b"go"
 AGAIN = b"again"
@@ -86,8 +87,9 @@ class Gatekeeper:
         self._kills = Kills()
         self._budget: Optional[BudgetReader] = None
         self._stalls = Stalls()
-        self._stopper = Stopper()
-        self._throttle = Throttle(self._hold, self._go_on, self._give_up)
+        self._holds = Holds()
+        self._throttle = Throttle(self._hold, self._give_up)
+        self._seconds = 0.0
         self._is_ending = False
         self._say_at = _SAY_SECONDS
         self._admission = Admission(cores=cores, learned=len(expectation))
@@ -95,7 +97,10 @@ class Gatekeeper:
     @property
     def admission(self) -> Admission:
         """For the report."""
-        return self._admission._replace(holds=self._throttle.holds)
+        holds = self._holds
+        return self._admission._replace(
+            holds=self._throttle.holds, part_starts=holds.part_starts, part_holds=holds.part_holds
+        )
 
     def begin(self, budget: BudgetReader, kills: Kills) -> None:
         """The command is about to start, in its cgroup."""
@@ -110,8 +115,7 @@ class Gatekeeper:
         if self._is_ending:
             return
         self._is_ending = True
-        self._throttle.release_all()
-        self._stopper.close()
+        self._holds.close()
         for key in list(self._waiting):
             self._waiting.pop(key).answer([REFUSED])
 
@@ -139,7 +143,7 @@ class Gatekeeper:
 
     def ended(self, key: int, seconds: float, status: int, cpu_seconds: float, rss_bytes: int, answer: Answer) -> None:
         """A launcher says how its command ended; unless it ended well, it waits for an answer."""
-        request = self._running.pop(key, None)
+        request = self._leave(key, seconds)
         running = self._edges.running(key)
         again = ""
         if status and request is not None and running is not None and self._may_run_again(request):
@@ -166,14 +170,14 @@ class Gatekeeper:
     def gone(self, key: int, seconds: float) -> None:
         """A launcher has gone without a word: it was killed, or who waited for it does no more."""
         if self._waiting.pop(key, None) is None:
-            self._running.pop(key, None)
+            self._leave(key, seconds)
             self._company.pop(key, None)
             self._edges.lost(key, seconds)
         self.turn(seconds)
 
     def forget(self, key: int, seconds: float) -> None:
         """A launcher could not start its command: it was no edge."""
-        self._running.pop(key, None)
+        self._leave(key, seconds)
         self._company.pop(key, None)
         self._edges.forget(key)
         self.turn(seconds)
@@ -184,11 +188,11 @@ class Gatekeeper:
         """Once a second: how the machine takes it; then whoever may start now starts."""
         if not self._cores or self._is_ending:
             return
-        stalled = self._stalls.since(seconds)
-        before = dict(self._throttle.held)
-        keys = sorted(self._running, key=lambda key: self._running[key].order)
+        stalled = self._stalls.since(seconds, len(self._running) - len(self._holds.stopped))
+        self._seconds = seconds
+        # What is short stands still anyhow.
+        keys = [key for key in self._running if key not in self._holds.short or key in self._throttle.held]
         self._throttle.look(seconds, stalled, keys, bool(self._waiting))
-        self._account_holds(before, seconds)
         self.turn(seconds)
         if seconds >= self._say_at and self._waiting:
             self._say_at = seconds + _SAY_SECONDS
@@ -200,22 +204,72 @@ class Gatekeeper:
             return
         try:
             self._expect_anew()
+            self._share(seconds)
             while self._waiting:
-                key = choose(
-                    [self._as_waiting(each) for each in self._waiting.values()],
-                    [self._as_running(each, seconds) for each in self._running.values()],
-                    self._room(),
-                    seconds,
-                )
+                waiting = [self._as_waiting(each) for each in self._waiting.values()]
+                running = [self._as_running(each, seconds) for each in self._running.values()]
+                room = self._room()
+                key = choose(waiting, running, room, seconds)
+                in_part = key is None
+                if key is None and self._is_sure:
+                    key = choose_in_part(waiting, running, room, self._holds.in_part)
                 if key is None:
                     return
-                self._start(self._waiting.pop(key), seconds)
+                self._start(self._waiting.pop(key), seconds, in_part)
         except Exception:
-            # A fault of ours is to cost memory at worst, and never leaves anyone waiting.
-            self._cores = 0
-            for key in list(self._waiting):
-                self._start(self._waiting.pop(key), seconds)
+            self._let_all_start(seconds)
             raise
+
+    def share(self, seconds: float) -> None:
+        """After each look at edges: whoever started in part is stopped in time, and goes on when more is free."""
+        if not self._cores or self._budget is None or self._is_ending:
+            return
+        try:
+            self._share(seconds)
+        except Exception:
+            self._let_all_start(seconds)
+            raise
+
+    def _share(self, seconds: float) -> None:
+        if len(self._running) > 1 or self._holds.stopped:
+            shares = [self._as_share(each, seconds) for each in self._running.values()]
+            self._holds.judge(shares, self._room().budget_bytes)
+            launchers = {key: request.pid for key, request in self._running.items()}
+            self._holds.settle(launchers, self._throttle.held.keys(), seconds)
+
+    def _let_all_start(self, seconds: float) -> None:
+        """After a fault of ours: it is to cost memory at worst, and never leaves anyone waiting."""
+        self._cores = 0
+        self._holds.close()
+        for key in list(self._waiting):
+            self._start(self._waiting.pop(key), seconds)
+
+    @property
+    def _is_sure(self) -> bool:
+        """Whether it is known what the running edges will take: a guess that is too low would leave them too little."""
+        return all(each.expected.by == "history" for each in self._running.values())
+
+    def _leave(self, key: int, seconds: float) -> Optional[_Request]:
+        """It runs no more; what it was."""
+        request = self._running.pop(key, None)
+        running = self._edges.running(key)
+        if request is not None:
+            held = self._holds.leave(key, request.pid, seconds)
+            if running is not None:
+                running.held_seconds = held
+        return request
+
+    def _as_share(self, request: _Request, seconds: float) -> Share:
+        running = self._edges.running(request.key)
+        peaks = running.peaks if running is not None else None
+        return Share(
+            request.key,
+            self._as_running(request, seconds).need_bytes,
+            peaks.now if peaks else 0,
+            peaks.grew if peaks else 0,
+            # With swap nothing is lost when one that was let in whole takes more than was expected.
+            request.key in self._holds.in_part or not self._expectation.has_swap,
+        )
 
     def _expect_anew(self) -> None:
         """What was only guessed is asked again when kin have shown more."""
@@ -252,7 +306,7 @@ class Gatekeeper:
 
     # -- edges ------------------------------------------------------------------------------------------------
 
-    def _start(self, request: _Request, seconds: float) -> None:
+    def _start(self, request: _Request, seconds: float, in_part: bool = False) -> None:
         terms: Dict[str, Any] = {}
         if self._cores and not request.asked.is_passing:
             terms = {
@@ -261,6 +315,7 @@ class Gatekeeper:
                 "expected_by": request.expected.by,
                 "attempts": request.attempt,
                 "alone": request.alone,
+                "in_part": in_part,
             }
             for key in self._running:
                 self._company[key] = True
@@ -270,6 +325,10 @@ class Gatekeeper:
             terms["relief"] = request.relief
             self._say("{} is built with {}".format(_name(request), request.relief))
         self._edges.begin(request.key, request.pid, request.asked, seconds, **terms)
+        running = self._edges.running(request.key)
+        if in_part and running is not None:
+            running.pause = WATCHED_PAUSE
+            self._holds.started_in_part(request.key)
         request.answer([GO, *map(str.encode, request.asked.argv)] if request.relief else [GO])
 
     def _may_run_again(self, request: _Request) -> bool:
@@ -314,15 +373,10 @@ class Gatekeeper:
 
     def _hold(self, key: int) -> bool:
         request = self._running[key]
-        if not self._stopper.stop(request.pid):
+        if not self._holds.stop(key, request.pid, self._seconds):
             return False
         self._say("{}: stopped for a while, the machine pages too much".format(request.asked.output))
         return True
-
-    def _go_on(self, key: int) -> None:
-        request = self._running.get(key)
-        if request is not None:
-            self._stopper.go_on(request.pid)
 
     def _give_up(self, key: int) -> None:
         request = self._running[key]
@@ -334,12 +388,6 @@ class Gatekeeper:
                 os.kill(pid, signal.SIGKILL)
             except OSError:
                 continue
-
-    def _account_holds(self, before: Dict[int, float], seconds: float) -> None:
-        for key, since in before.items():
-            running: Optional[RunningEdge] = self._edges.running(key)
-            if key not in self._throttle.held and running is not None:
-                running.held_seconds += seconds - since
 
     # -- words ------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import json
 import os
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
+from .peaks import way
 from .report import SAMPLE_COLUMNS, Kernel, Outcome, Report, ReportError, Samples, plain
 
 JOURNAL = ".journal"
@@ -171,4 +172,4 @@ def _shortened(edge: Dict[str, Any]) -> Dict[str, Any]:
             kept.append("...")
             break
         kept.append(word)
-    return dict(edge, argv=kept)
+    return dict(edge, argv=kept, way=way(edge["argv"], edge["kind"]))

@@ -8,6 +8,7 @@ edge would give nothing back, so the newest is ended, to run again alone.
 
 from __future__ import annotations
 
+import os
 from typing import Callable, Dict, List, Optional
 
 from .host import PAGE_BYTES, counters, pressure_seconds, read_text
@@ -39,8 +40,8 @@ class Stalls:
         self._came_back = _pages_that_came_back()
         self._times = _processor_times()
 
-    def since(self, seconds: float) -> float:
-        """From 0 to 1, since the last call, by a clock in seconds."""
+    def since(self, seconds: float, running: int) -> float:
+        """From 0 to 1, since the last call, by a clock in seconds; `running`: edges that are not stopped."""
         passed = seconds - self._seconds
         if passed <= 0:
             return 0.0
@@ -57,8 +58,12 @@ class Stalls:
             return 0.0
         spent = [now - then for now, then in zip(times, times_before)]
         total = sum(spent)
+        if len(spent) <= 4 or total <= 0:
+            return 0.0
         # The kernel's time, and idle time while something waits for the disk (proc(5), /proc/stat: third and fifth).
-        return min(1.0, (spent[2] + spent[4]) / total) if len(spent) > 4 and total > 0 else 0.0
+        # One edge that stalls leaves the other processors idle.
+        cores = os.cpu_count() or 1
+        return min(1.0, (spent[2] + spent[4]) / total * cores / min(cores, max(1, running)))
 
 
 def _pages_that_came_back() -> int:
@@ -75,12 +80,9 @@ def _processor_times() -> List[int]:
 class Throttle:
     """Decides by how tasks stall. Pure but for what it is given to do with an edge, by its key."""
 
-    def __init__(
-        self, stop: Callable[[int], bool], go_on: Callable[[int], None], give_up: Callable[[int], None]
-    ) -> None:
-        """`stop` says whether it could; `give_up` ends an edge that is to run again."""
+    def __init__(self, stop: Callable[[int], bool], give_up: Callable[[int], None]) -> None:
+        """`stop` says whether it could; `give_up` ends an edge that is to run again. Who leaves `held` goes on."""
         self._stop = stop
-        self._go_on = go_on
         self._give_up = give_up
         self.has_swap = True
         self.is_shut = False
@@ -109,7 +111,7 @@ class Throttle:
         self._good_since = (self._good_since if self._good_since is not None else now) if stalled < _OPEN else None
         free = [key for key in running if key not in self.held]
         if not free and running:
-            self._release(running[0])  # all that were free have ended
+            del self.held[running[0]]  # all that were free have ended
         elif self._bad_since is not None and now - self._bad_since >= _HOLD_AFTER_SECONDS and len(free) > 1:
             # The newest has the least to lose; the oldest is never stopped.
             if self._stop(free[-1]):
@@ -117,7 +119,7 @@ class Throttle:
                 self.holds += 1
             self._bad_since = now
         elif self.held and self._good_since is not None and now - self._good_since >= _RELEASE_AFTER_SECONDS:
-            self._release(min(self.held, key=running.index))
+            del self.held[min(self.held, key=running.index)]
             self._good_since = now
 
     def _look_without_swap(self, now: float, running: List[int]) -> None:
@@ -125,12 +127,3 @@ class Throttle:
         if lasts and len(running) > 1:
             self._give_up(running[-1])
             self._bad_since = now
-
-    def _release(self, key: int) -> None:
-        self.held.pop(key, None)
-        self._go_on(key)
-
-    def release_all(self) -> None:
-        """Everything goes on: the build is to end."""
-        for key in list(self.held):
-            self._release(key)

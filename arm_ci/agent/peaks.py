@@ -205,7 +205,7 @@ def learned(edge: Edge, root: str, admission: Admission) -> Optional[Learned]:
         need = int(need * _GROWS_ON)
     return Learned(
         output=in_tree(edge.output, edge.directory, root),
-        way=way(edge.argv, edge.kind),
+        way=edge.way or way(edge.argv, edge.kind),
         kind=edge.kind,
         need_bytes=need,
         seconds=edge.cpu_seconds if edge.cpu_seconds is not None else round(edge.wall_seconds or 0.0, 3),

@@ -130,13 +130,15 @@ class Edge(NamedTuple):
     waited_seconds: float = 0.0
     """How long it was held back before `start_seconds`."""
     held_seconds: float = 0.0
-    """How long it was stopped while it ran, because the machine paged too much."""
+    """How long it was stopped while it ran: the machine paged too much, or what it would take next was not free yet."""
     expected_bytes: Optional[int] = None
     """What admission expected as its peak of anonymous memory and swap; None: nothing asked."""
     expected_by: str = ""
     """What that rests on: `history`, `kin`, `inputs`, `default`."""
     alone: bool = False
     """Whether nothing else was let in beside it."""
+    in_part: bool = False
+    """Whether it started before all was free that it was expected to need."""
     relief: str = ""
     """How it was built differently from what the build asked for, in words: `-g0 instead of -g`; empty: as asked."""
     inputs: Tuple[str, ...] = ()
@@ -145,6 +147,8 @@ class Edge(NamedTuple):
     """Their size when it began."""
     peak_file_bytes: Optional[int] = None
     """File pages in the resident set of its largest process, at most, as sampled."""
+    way: str = ""
+    """Program and options that decide about memory, as peaks.way has them, where `argv` was shortened."""
 
     @property
     def wall_seconds(self) -> Optional[float]:
@@ -231,7 +235,11 @@ class Admission(NamedTuple):
     """Edges of earlier builds whose peaks were known."""
     most_waiting: int = 0
     holds: int = 0
-    """How often running edges were stopped for a while."""
+    """How often running edges were stopped for a while because the machine paged too much."""
+    part_starts: int = 0
+    """How many edges started before all was free that they were expected to need."""
+    part_holds: int = 0
+    """How often those were stopped for a while, until it was."""
     does_not_fit: str = ""
     """Output of the edge that did not fit alone and for which the build was stopped; empty: there was none."""
 

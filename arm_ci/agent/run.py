@@ -222,6 +222,7 @@ class Run:
         before = time.process_time()
         tree = ProcessTree()
         self._edges.look(tree, self._now())
+        self._gatekeeper.share(self._now())
         if at_others:
             self._edges.look_at_others(tree, os.getpid(), self._now())
         self._allowance.pay(time.process_time() - before)

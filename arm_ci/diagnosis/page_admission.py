@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from arm_ci.agent.peaks import need_bytes
-from arm_ci.agent.report import Edge, Report
+from arm_ci.agent.report import Admission, Edge, Report
 from arm_ci.diagnosis.differently import built_differently
 from arm_ci.diagnosis.figures import count, usable
 from arm_ci.diagnosis.markup import escaped
@@ -54,7 +54,8 @@ def _fitted(report: Report) -> str:
         ("known from earlier builds", known),
         ("waited at once at most", count(admission.most_waiting, "edge")),
         ("ran again", count(again, "edge") if again else ""),
-        ("stopped for a while", count(admission.holds, "time") if admission.holds else ""),
+        ("started before all was free that they need", _started_in_part(admission)),
+        ("stopped because the machine paged", count(admission.holds, "time") if admission.holds else ""),
         ("does not fit alone", escaped(admission.does_not_fit, LONGEST_PATH)),
     ]
     waited = [edge for edge in report.edges if edge.waited_seconds >= _NOTICED_SECONDS]
@@ -67,6 +68,13 @@ def _fitted(report: Report) -> str:
     return section(
         "How the build was fitted into memory", definitions(facts) + (table(head, rows) if rows else ""), note
     )
+
+
+def _started_in_part(admission: Admission) -> str:
+    if not admission.part_starts:
+        return ""
+    stops = f", stopped {count(admission.part_holds, 'time')} until it was" if admission.part_holds else ""
+    return count(admission.part_starts, "edge") + stops
 
 
 def _waited(edge: Edge) -> float:
@@ -126,12 +134,22 @@ def _held(report: Report) -> str:
     rows = [
         f'<td>{_name(edge)}</td><td class="number">{seconds_cell(edge.held_seconds)}</td>'
         f'<td class="number">{seconds_cell(edge.wall_seconds)}</td>'
+        f"<td>{_why_held(edge, report)}</td>"
         f'<td class="number">{size_cell(need_bytes(edge))}</td>'
         for edge in held[:_HELD]
     ]
-    head = '<th>output</th><th class="number">stopped</th><th class="number">of</th><th class="number">took</th>'
-    note = f"the machine paged too much; {_of(len(rows), len(held), 'edge')}"
+    head = (
+        '<th>output</th><th class="number">stopped</th><th class="number">of</th><th>because</th>'
+        '<th class="number">took</th>'
+    )
+    note = _of(len(rows), len(held), "edge")
     return section("Edges that were stopped for a while", table(head, rows), note)
+
+
+def _why_held(edge: Edge, report: Report) -> str:
+    # Without swap nothing is stopped because of paging: that would give nothing back.
+    is_short = edge.in_part or not report.admission.swap_bytes
+    return "what it would take next was not free" if is_short else "the machine paged too much"
 
 
 def _differently(report: Report) -> str:

@@ -77,7 +77,7 @@ class Machine:
 
 
 def test_edges_start_while_their_peaks_fit_the_budget(monkeypatch):
-    machine = Machine(monkeypatch, a=400, b=400, c=400, d=150)
+    machine = Machine(monkeypatch, a=400, b=450, c=400, d=150)
     machine.ask(*"abcd")
     assert machine.running == "abd"  # d fits beside a and c as well, when b has ended
     machine.now = 7.0
@@ -216,7 +216,7 @@ def test_a_guess_is_made_anew_when_kin_have_shown_more(monkeypatch):
 
 
 def test_once_a_minute_it_says_who_runs_and_who_waits(monkeypatch):
-    machine = Machine(monkeypatch, a=600, b=600)
+    machine = Machine(monkeypatch, a=600, b=1100)
     machine.ask(*"ab")
     machine.keeper.look(59.0)
     machine.keeper.look(61.0)
@@ -229,7 +229,7 @@ def test_without_swap_the_newest_is_given_up_for_file_pages_and_runs_again_alone
     killed: list[int] = []
     monkeypatch.setattr("arm_ci.agent.gatekeeper.ProcessTree.below", lambda self, pid: [pid + 1, pid + 2])
     monkeypatch.setattr("arm_ci.agent.gatekeeper.os.kill", lambda pid, number: killed.append(pid))
-    monkeypatch.setattr("arm_ci.agent.paging.Stalls.since", lambda self, seconds: 0.9)
+    monkeypatch.setattr("arm_ci.agent.paging.Stalls.since", lambda self, seconds, running: 0.9)
     machine.ask(*"ab")
     for second in range(10):
         machine.keeper.look(float(second))
@@ -328,3 +328,80 @@ def test_what_is_always_wanted_needs_no_admission(monkeypatch):
     machine.ask("a", more=("-g",))
     assert machine.told("a") == ["go g++ -c a.cpp -o a.o -g0"]
     assert machine.said == ["a.o is built with less: -g0 instead of -g"]
+
+
+class Stopped:
+    """In the place of a Stopper: remembers who is stopped."""
+
+    def __init__(self) -> None:
+        self.now: set[int] = set()
+        self.is_closed = False
+
+    def stop(self, launcher: int) -> bool:
+        self.now.add(launcher)
+        return True
+
+    def go_on(self, launcher: int) -> None:
+        self.now.discard(launcher)
+
+    def close(self) -> None:
+        self.now.clear()
+        self.is_closed = True
+
+
+@pytest.fixture
+def stopper(monkeypatch) -> Stopped:
+    found = Stopped()
+    monkeypatch.setattr("arm_ci.agent.holds.Stopper", lambda: found)
+    return found
+
+
+def hold(machine: Machine, **held_mb: int) -> None:
+    """What running edges hold at a look."""
+    for name, held in held_mb.items():
+        running = machine.keeper._edges.running(ord(name))
+        running.peaks.now = held * MB
+    machine.keeper.share(machine.now)
+
+
+def test_an_edge_whose_need_is_half_free_starts_and_is_stopped_until_the_older_has_ended(monkeypatch, stopper):
+    machine = Machine(monkeypatch, a=600, b=600)
+    machine.ask(*"ab")
+    assert machine.running == "ab"
+    hold(machine, a=100, b=300)
+    assert stopper.now == set()
+    hold(machine, a=200, b=380)
+    assert stopper.now == {1000 + ord("b")}
+    machine.now = 4.0
+    machine.end("a")
+    assert stopper.now == set()
+    machine.end("b")
+    (noted,) = machine.noted("b")
+    assert (noted["in_part"], noted["held_seconds"]) == (True, 4.0)
+    assert machine.noted("a")[0]["in_part"] is False
+    assert (machine.keeper.admission.part_starts, machine.keeper.admission.part_holds) == (1, 1)
+
+
+def test_beside_an_edge_whose_need_is_a_guess_none_starts_in_part(monkeypatch, stopper):
+    machine = Machine(monkeypatch, ram_mb=900, b=600)
+    machine.ask(*"xb")
+    assert machine.running == "x"
+
+
+def test_when_the_build_ends_whoever_was_short_goes_on(monkeypatch, stopper):
+    machine = Machine(monkeypatch, a=600, b=600)
+    machine.ask(*"ab")
+    hold(machine, a=200, b=390)
+    machine.keeper.close()
+    assert stopper.is_closed
+
+
+def test_after_a_fault_in_sharing_everybody_goes_on(monkeypatch, stopper):
+    machine = Machine(monkeypatch, a=600, b=600, c=600)
+    machine.ask(*"abc")
+    hold(machine, a=200, b=390)
+    monkeypatch.setattr("arm_ci.agent.holds.stopped", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        machine.keeper.share(1.0)
+    assert stopper.is_closed
+    assert machine.running == "abc"

@@ -11,6 +11,7 @@ import pytest
 
 from arm_ci.agent import journal
 from arm_ci.agent.journal import JournalWriter, SampleKeeper, assemble, read
+from arm_ci.agent.peaks import Peaks
 from arm_ci.agent.report import SAMPLE_COLUMNS, Report, ReportError
 
 
@@ -135,6 +136,16 @@ def test_long_commands_are_kept_of_links_and_failures_only(path):
     assert lengths[0] < 50
     assert lengths[1:] == [101, 101]
     assert assemble(path).edges[0].argv[-1] == "..."
+
+
+def test_of_a_shortened_command_the_report_still_says_by_what_its_peak_is_known(path):
+    command = ["g++", *[f"-DNAME_{number}=1" for number in range(100)], "-std=c++11", "-g", "-c", "a.cpp", "-o", "a.o"]
+    ended = {"number": 1, "end_seconds": 2.0, "exit_status": 0, "peak_rss_bytes": 5}
+    written(path, BEGIN, ("edge", edge(1, argv=command)), ("end", ended))
+    report = assemble(path)
+    assert report.edges[0].argv[-1] == "..."
+    (learned,) = Peaks().with_report(report).edges
+    assert learned.way == "g++ -std=c++11 -g"
 
 
 def test_a_journal_without_its_beginning_is_no_report(path):

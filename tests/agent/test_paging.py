@@ -14,9 +14,7 @@ class Edges:
     def __init__(self) -> None:
         self.done: list[tuple[str, int]] = []
         self.can_stop = True
-        self.throttle = Throttle(
-            self.stop, lambda key: self.done.append(("on", key)), lambda key: self.done.append(("give up", key))
-        )
+        self.throttle = Throttle(self.stop, lambda key: self.done.append(("give up", key)))
 
     def stop(self, key: int) -> bool:
         self.done.append(("stop", key))
@@ -24,7 +22,9 @@ class Edges:
 
     def look(self, stalled: float, *seconds: int, running: tuple[int, ...] = (1, 2, 3), wanted: bool = True) -> None:
         for now in seconds:
+            before = set(self.throttle.held)
             self.throttle.look(float(now), stalled, list(running), wanted)
+            self.done += [("on", key) for key in sorted(before - set(self.throttle.held)) if key in running]
 
 
 @pytest.fixture
@@ -85,12 +85,6 @@ def test_an_edge_that_cannot_be_stopped_is_not_counted(edges):
     assert (edges.throttle.holds, edges.throttle.held) == (0, {})
 
 
-def test_at_the_end_all_go_on(edges):
-    edges.look(0.9, *range(10))
-    edges.throttle.release_all()
-    assert sorted(edges.done[2:]) == [("on", 2), ("on", 3)]
-
-
 def test_more_is_paged_while_that_costs_nothing_and_less_at_once_when_it_does(edges):
     edges.look(0.0, *range(10))
     assert edges.throttle.over == pytest.approx(0.30)
@@ -110,6 +104,7 @@ def kernel(monkeypatch) -> dict:
     known: dict = {"pressure": None, "swapped": 0, "files": {}, "times": [0] * 8}
     monkeypatch.setattr(paging, "pressure_seconds", lambda: known["pressure"])
     monkeypatch.setattr(paging, "counters", lambda: {"pswpin": known["swapped"], **known["files"]})
+    monkeypatch.setattr(paging.os, "cpu_count", lambda: 2)
     monkeypatch.setattr(paging, "_processor_times", lambda: list(known["times"]))
     return known
 
@@ -118,7 +113,7 @@ def test_pressure_says_which_part_of_the_time_tasks_waited(kernel):
     kernel["pressure"] = [10.0, 1.0]
     stalls = Stalls()
     kernel["pressure"] = [10.5, 1.0]
-    assert stalls.since(2.0) == 0.25
+    assert stalls.since(2.0, 2) == 0.25
 
 
 @pytest.mark.parametrize(
@@ -133,4 +128,10 @@ def test_pressure_says_which_part_of_the_time_tasks_waited(kernel):
 def test_without_pressure_the_kernel_and_the_disk_count_while_pages_come_back(kernel, came_back, part):
     stalls = Stalls()
     kernel.update(times=[20, 0, 10, 20, 50, 0, 0, 0], **came_back)
-    assert stalls.since(1.0) == part
+    assert stalls.since(1.0, 2) == part
+
+
+def test_one_edge_that_stalls_is_told_from_the_idle_processors_beside_it(kernel):
+    stalls = Stalls()
+    kernel.update(times=[0, 0, 18, 50, 32, 0, 0, 0], swapped=1000)
+    assert stalls.since(1.0, 1) == 1.0

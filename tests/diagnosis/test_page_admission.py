@@ -9,7 +9,7 @@ from arm_ci.agent.report import Admission
 from arm_ci.diagnosis.page import page
 from arm_ci.diagnosis.page_admission import LONGEST_WAITS
 
-ADMISSION = Admission(4, 800 * MB, 512 * MB, learned=460, most_waiting=6, holds=1)
+ADMISSION = Admission(4, 800 * MB, 512 * MB, learned=460, most_waiting=6, holds=1, part_starts=5, part_holds=3)
 
 
 def text_of(*edges, admission=ADMISSION, kind="ok"):
@@ -31,7 +31,8 @@ def test_what_there_was_and_what_was_known_is_listed_for_a_good_build_too():
     assert facts["swap for them"] == "512 MB"
     assert facts["known from earlier builds"] == "460 edges"
     assert facts["waited at once at most"] == "6 edges"
-    assert facts["stopped for a while"] == "1 time"
+    assert facts["stopped because the machine paged"] == "1 time"
+    assert facts["started before all was free that they need"] == "5 edges, stopped 3 times until it was"
     assert "ran again" not in facts
 
 
@@ -104,9 +105,12 @@ def test_of_many_that_ran_again_the_page_says_how_many_it_shows():
 def test_what_was_stopped_for_a_while_says_for_how_long():
     stopped = edge(0, "a.o", 0.0, 100.0, 300 * MB, held_seconds=40.0)
     text = text_of(stopped)
-    assert "Edges that were stopped for a while the machine paged too much; 1 edge" in text
-    assert "a.o|40 s|1 min 40 s|300 MB|" in text
-    assert "stopped for a while the" not in text_of(stopped._replace(held_seconds=0.0))
+    assert "Edges that were stopped for a while 1 edge" in text
+    assert "a.o|40 s|1 min 40 s|the machine paged too much|300 MB|" in text
+    assert "Edges that were stopped" not in text_of(stopped._replace(held_seconds=0.0))
+    short = "a.o|40 s|1 min 40 s|what it would take next was not free|300 MB|"
+    assert short in text_of(stopped._replace(in_part=True))
+    assert short in text_of(stopped, admission=ADMISSION._replace(swap_bytes=0))
 
 
 def test_what_does_not_fit_is_named():
