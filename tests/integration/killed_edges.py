@@ -23,6 +23,7 @@ from pathlib import Path
 
 from arm_ci import shipping
 from arm_ci.agent.leftovers import MARK
+from arm_ci.agent.peaks import Peaks
 from arm_ci.agent.report import Report
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "hungry"
@@ -43,6 +44,8 @@ class Ended:
     findings: list[str] = field(default_factory=list)
     tries: int = 0
     """How many edges ran again."""
+    stops: int = 0
+    """How often edges were stopped for a while."""
 
 
 class Builds:
@@ -52,6 +55,7 @@ class Builds:
         self.directory = directory
         self.tree = directory / "build"
         self.report = directory / "report.json"
+        self.peaks = directory / "peaks.json"
         self.agent = directory / shipping.agent().name
         directory.mkdir(parents=True, exist_ok=True)
         self.agent.write_bytes(shipping.agent().data)
@@ -79,11 +83,12 @@ class Builds:
             subprocess.run(self.words() + command, cwd=self.tree, check=True, capture_output=True)
 
     def clean(self) -> dict[str, str]:
-        """Builds without any kill; what it made."""
+        """Builds without any kill; what it made. What its edges took the killed builds know."""
         self.prepare()
         began = time.monotonic()
         subprocess.run(self.words("--cores", "2") + self.tool, cwd=self.tree, check=True, capture_output=True)
         self.clean_seconds = time.monotonic() - began
+        self.peaks.write_text(Peaks().with_report(Report.from_text(self.report.read_text())).to_text())
         self.outputs = self.made()
         assert "hungry" in self.outputs
         return self.outputs
@@ -101,7 +106,7 @@ class Builds:
         """One build from nothing, with some kills at random moments of random victims."""
         self.prepare()
         mark = f"killed-edges-{os.getpid()}-{chance.randrange(1 << 30)}"
-        limits = ("--memory", str(MEMORY_BYTES), "--swap", "0", "--cores", "2")
+        limits = ("--memory", str(MEMORY_BYTES), "--swap", "0", "--cores", "2", "--peaks", str(self.peaks))
         began = time.monotonic()
         process = subprocess.Popen(
             self.words(*limits) + self.tool,
@@ -167,6 +172,7 @@ class Builds:
         if self.report.exists() and ended.status >= 0:
             report = Report.from_text(self.report.read_text())
             ended.tries = sum(bool(edge.run_again) for edge in report.edges)
+            ended.stops = report.admission.part_holds
 
 
 def below(pid: int) -> Iterator[tuple[int, list[str]]]:
@@ -209,14 +215,15 @@ def main() -> int:
     builds = Builds(asked.directory.resolve(), asked.generator)
     builds.clean()
     chance = random.Random(asked.seed)
-    findings = 0
+    findings = stops = 0
     for number in range(asked.builds):
         ended = builds.killed(chance)
         findings += len(ended.findings)
+        stops += ended.stops
         words = "; ".join(ended.findings) or "as it must be"
         killed = ", ".join(ended.killed) or "nothing"
         print(f"{number:>3} status {ended.status:>4} {ended.seconds:5.1f} s, killed: {killed}: {words}", flush=True)
-    print(f"{asked.builds} builds, {findings} findings")
+    print(f"{asked.builds} builds, {findings} findings; edges were stopped for a while {stops} times")
     return 1 if findings else 0
 
 
