@@ -188,10 +188,12 @@ class Gatekeeper:
         """Once a second: how the machine takes it; then whoever may start now starts."""
         if not self._cores or self._is_ending:
             return
-        stalled = self._stalls.since(seconds, len(self._running) - len(self._holds.stopped))
+        free = len(self._running) - len(self._holds.stopped)
+        stalled = self._stalls.since(seconds, free, self._throttle.has_swap)
         self._seconds = seconds
-        # What is short stands still anyhow.
-        keys = [key for key in self._running if key not in self._holds.short or key in self._throttle.held]
+        keys = list(self._running)
+        if self._throttle.has_swap:  # what is short stands still anyhow, and without swap it still holds its memory
+            keys = [key for key in keys if key not in self._holds.short or key in self._throttle.held]
         self._throttle.look(seconds, stalled, keys, bool(self._waiting))
         self.turn(seconds)
         if seconds >= self._say_at and self._waiting:

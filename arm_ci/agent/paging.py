@@ -22,8 +22,8 @@ _HOLD_AFTER_SECONDS = 4.0
 _RELEASE_AFTER_SECONDS = 4.0
 _GIVE_UP = 0.60
 _GIVE_UP_AFTER_SECONDS = 8.0
-# Without pressure information: what the kernel and the disk take of the time counts while so much comes back a second,
-# from swap or of files that were thrown out a moment ago.
+# Where pressure does not tell: what the kernel and the disk take of the time counts while so much comes back
+# a second, from swap or of files that were thrown out a moment ago.
 _COMES_BACK_BYTES = 1 << 20
 # What may be paged beyond RAM, as a part of it: more where that costs nothing, less at once where it does.
 MOST_OVER = 0.5
@@ -40,8 +40,12 @@ class Stalls:
         self._came_back = _pages_that_came_back()
         self._times = _processor_times()
 
-    def since(self, seconds: float, running: int) -> float:
-        """From 0 to 1, since the last call, by a clock in seconds; `running`: edges that are not stopped."""
+    def since(self, seconds: float, running: int, has_swap: bool) -> float:
+        """From 0 to 1, since the last call, by a clock in seconds; `running`: edges that are not stopped.
+
+        Pressure information counts only those file pages that had been in use for long, so without swap a program whose
+        pages never stay so long stands still at a pressure of 0.2; there what it took of the time counts as well.
+        """
         passed = seconds - self._seconds
         if passed <= 0:
             return 0.0
@@ -52,18 +56,23 @@ class Stalls:
         came_back, self._came_back = pages - self._came_back, pages
         times, times_before = _processor_times(), self._times
         self._times = times
-        if pressure and before:
-            return min(1.0, max(0.0, (pressure[0] - before[0]) / passed))
+        waited = min(1.0, max(0.0, (pressure[0] - before[0]) / passed)) if pressure and before else None
+        if waited is not None and has_swap:
+            return waited
         if came_back * PAGE_BYTES < _COMES_BACK_BYTES * passed:
-            return 0.0
+            return waited or 0.0
         spent = [now - then for now, then in zip(times, times_before)]
-        total = sum(spent)
-        if len(spent) <= 4 or total <= 0:
-            return 0.0
-        # The kernel's time, and idle time while something waits for the disk (proc(5), /proc/stat: third and fifth).
-        # One edge that stalls leaves the other processors idle.
-        cores = os.cpu_count() or 1
-        return min(1.0, (spent[2] + spent[4]) / total * cores / min(cores, max(1, running)))
+        return max(waited or 0.0, _lost(spent, running))
+
+
+def _lost(spent: List[int], running: int) -> float:
+    """The part of the time that went to the kernel, and was idle while something waited for the disk (proc(5),
+    /proc/stat: third and fifth); of as many processors as edges run, for one that stalls leaves the others idle."""
+    total = sum(spent)
+    if len(spent) <= 4 or total <= 0:
+        return 0.0
+    cores = os.cpu_count() or 1
+    return min(1.0, (spent[2] + spent[4]) / total * cores / min(cores, max(1, running)))
 
 
 def _pages_that_came_back() -> int:

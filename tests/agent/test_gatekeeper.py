@@ -229,7 +229,7 @@ def test_without_swap_the_newest_is_given_up_for_file_pages_and_runs_again_alone
     killed: list[int] = []
     monkeypatch.setattr("arm_ci.agent.gatekeeper.ProcessTree.below", lambda self, pid: [pid + 1, pid + 2])
     monkeypatch.setattr("arm_ci.agent.gatekeeper.os.kill", lambda pid, number: killed.append(pid))
-    monkeypatch.setattr("arm_ci.agent.paging.Stalls.since", lambda self, seconds, running: 0.9)
+    monkeypatch.setattr("arm_ci.agent.paging.Stalls.since", lambda *_: 0.9)
     machine.ask(*"ab")
     for second in range(10):
         machine.keeper.look(float(second))
@@ -386,6 +386,20 @@ def test_beside_an_edge_whose_need_is_a_guess_none_starts_in_part(monkeypatch, s
     machine = Machine(monkeypatch, ram_mb=900, b=600)
     machine.ask(*"xb")
     assert machine.running == "x"
+
+
+def test_without_swap_the_newest_is_given_up_though_it_is_stopped_for_it_holds_its_memory(monkeypatch, stopper):
+    machine = Machine(monkeypatch, a=600, b=600)
+    killed: list[int] = []
+    monkeypatch.setattr("arm_ci.agent.gatekeeper.ProcessTree.below", lambda self, pid: [pid + 1])
+    monkeypatch.setattr("arm_ci.agent.gatekeeper.os.kill", lambda pid, number: killed.append(pid))
+    monkeypatch.setattr("arm_ci.agent.paging.Stalls.since", lambda *_: 0.9)
+    machine.ask(*"ab")
+    hold(machine, a=300, b=390)
+    assert stopper.now == {1000 + ord("b")}
+    for second in range(10):
+        machine.keeper.look(float(second))
+    assert killed == [1000 + ord("b") + 1]
 
 
 def test_when_the_build_ends_whoever_was_short_goes_on(monkeypatch, stopper):

@@ -113,7 +113,7 @@ def test_pressure_says_which_part_of_the_time_tasks_waited(kernel):
     kernel["pressure"] = [10.0, 1.0]
     stalls = Stalls()
     kernel["pressure"] = [10.5, 1.0]
-    assert stalls.since(2.0, 2) == 0.25
+    assert stalls.since(2.0, 2, True) == 0.25
 
 
 @pytest.mark.parametrize(
@@ -128,10 +128,26 @@ def test_pressure_says_which_part_of_the_time_tasks_waited(kernel):
 def test_without_pressure_the_kernel_and_the_disk_count_while_pages_come_back(kernel, came_back, part):
     stalls = Stalls()
     kernel.update(times=[20, 0, 10, 20, 50, 0, 0, 0], **came_back)
-    assert stalls.since(1.0, 2) == part
+    assert stalls.since(1.0, 2, True) == part
 
 
 def test_one_edge_that_stalls_is_told_from_the_idle_processors_beside_it(kernel):
     stalls = Stalls()
     kernel.update(times=[0, 0, 18, 50, 32, 0, 0, 0], swapped=1000)
-    assert stalls.since(1.0, 1) == 1.0
+    assert stalls.since(1.0, 1, True) == 1.0
+
+
+# Measured with one edge that stood still beside stopped ones: some 800 MB of file pages came back each second.
+@pytest.mark.parametrize(("has_swap", "part"), [(False, 0.98), (True, 0.2)])
+def test_without_swap_what_pressure_does_not_tell_of_file_pages_counts_as_well(kernel, has_swap, part):
+    kernel["pressure"] = [10.0, 1.0]
+    stalls = Stalls()
+    kernel.update(times=[2, 0, 31, 100, 67, 0, 0, 0], files={"workingset_refault_file": 200_000}, pressure=[10.2, 1.2])
+    assert stalls.since(1.0, 1, has_swap) == pytest.approx(part)
+
+
+def test_without_swap_pressure_counts_though_little_comes_back(kernel):
+    kernel["pressure"] = [10.0, 1.0]
+    stalls = Stalls()
+    kernel.update(times=[2, 0, 31, 100, 67, 0, 0, 0], pressure=[10.3, 1.2])
+    assert stalls.since(1.0, 1, False) == pytest.approx(0.3)
