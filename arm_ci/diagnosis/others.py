@@ -89,9 +89,11 @@ def succeeded(facts: Facts, known: list[Cause]) -> Draft:
     ]
     text = "ok: the command ended with exit status 0"
     if facts.again:
-        outputs = {edge.output for edge in facts.again}
-        named = f"{count(len(outputs), 'edge')} that memory had killed ran again alone"
-        text += f"; {named}"
+        killed = {edge.output for edge in facts.again if edge.run_again == "oom-kill"}
+        ended = {edge.output for edge in facts.again} - killed
+        hows = ((killed, "that memory had killed"), (ended, "that had left no room for file pages"))
+        named = [f"{count(len(outputs), 'edge')} {how}" for outputs, how in hows if outputs]
+        text += f"; {' and '.join(named)} ran again alone"
         evidence += [_killed_once(edge) for edge in facts.again[:3]]
     if known:
         first = known[0]
@@ -101,7 +103,10 @@ def succeeded(facts: Facts, known: list[Cause]) -> Draft:
 
 def _killed_once(edge: Edge) -> Evidence:
     held = f" when it held {size(edge.peak_anonymous_swap_bytes)}" if edge.peak_anonymous_swap_bytes else ""
-    return from_report(f"memory killed {edge.output or edge.program}{held}", "it ran again, and the build went on")
+    name, why = edge.output or edge.program, "it ran again, and the build went on"
+    if edge.run_again == "oom-kill":
+        return from_report(f"memory killed {name}{held}", why)
+    return from_report(f"the agent ended {name} to make room for file pages{held}", why)
 
 
 def nothing_known(facts: Facts, failed: list[Failure]) -> Draft:

@@ -22,6 +22,11 @@ def tries(report: Report | None) -> list[Edge]:
     return [edge for edge in report.edges if edge.run_again] if report is not None else []
 
 
+def killed(report: Report | None) -> list[Edge]:
+    """Those of them that memory killed; others the agent has ended itself."""
+    return [edge for edge in tries(report) if edge.run_again == "oom-kill"]
+
+
 def ran_again(report: Report | None) -> int:
     """How many edges ran more than once."""
     # A later try may have another command (Edge.relief).
@@ -30,15 +35,14 @@ def ran_again(report: Report | None) -> int:
 
 def settled(report: Report) -> Report:
     """The report as if the tries that were repeated had not been, nor their kills."""
-    again = tries(report)
-    if not again:
+    if not tries(report):
         return report
-    kernel = report.kernel
+    kernel, kills = report.kernel, len(killed(report))
     return report._replace(
         edges=tuple(edge for edge in report.edges if not edge.run_again),
         kernel=kernel._replace(
-            oom_kills=_less(kernel.oom_kills, len(again)),
-            cgroup_oom_kills=_less(kernel.cgroup_oom_kills, len(again)),
+            oom_kills=_less(kernel.oom_kills, kills),
+            cgroup_oom_kills=_less(kernel.cgroup_oom_kills, kills),
             records=settled_records(kernel.records, report),
         ),
     )
@@ -51,7 +55,7 @@ def _less(number: int | None, by: int) -> int | None:
 def settled_records(records: Sequence[OomRecord], report: Report | None) -> tuple[OomRecord, ...]:
     """The kernel's records without those of tries that were repeated: by process id, else by name."""
     left = list(records)
-    for edge in tries(report):
+    for edge in killed(report):
         own = next((record for record in left if record.pid in edge.pids), None)
         if own is None and not any(record.pid in edge.pids for record in records):
             own = next((record for record in left if same_program(record.program, edge.heaviest or edge.program)), None)

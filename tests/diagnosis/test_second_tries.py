@@ -7,7 +7,7 @@ from arm_ci.agent.gatekeeper import PREFIX
 from arm_ci.agent.report import Admission, Kernel, Limits, OomRecord, Outcome
 from arm_ci.diagnosis.judge import Ended
 from arm_ci.diagnosis.log import AGENT_PREFIX
-from arm_ci.diagnosis.second_tries import ran_again
+from arm_ci.diagnosis.second_tries import ran_again, settled
 
 TOOL = "g++: fatal error: Killed signal terminated program cc1plus\ncompilation terminated.\n"
 AGAIN = "arm_ci: a.o: memory killed it when it held 300 MB; it runs again alone\n"
@@ -49,6 +49,29 @@ def test_a_build_whose_edge_ran_again_and_ended_well_is_ok():
     assert verdict.sentence == "ok: the command ended with exit status 0; 1 edge that memory had killed ran again alone"
     assert texts(verdict) == ["memory killed a.o when it held 300 MB"]
     assert verdict.evidence[0].why == "it ran again, and the build went on"
+
+
+def test_an_edge_that_was_ended_for_file_pages_is_not_said_to_have_been_killed_by_memory():
+    ended = FIRST._replace(exit_status=None, signal=9, run_again="file pages")
+    verdict = judged("[1/2] a\n[2/2] b\n", built(ended, SECOND, kills=0, records=()), ended=Ended(0))
+    assert (
+        verdict.sentence
+        == "ok: the command ended with exit status 0; 1 edge that had left no room for file pages ran again alone"
+    )
+    assert texts(verdict) == ["the agent ended a.o to make room for file pages when it held 300 MB"]
+    other = FIRST._replace(number=3, output="c.o", pids=(30,))
+    again = SECOND._replace(number=4, output="c.o", pids=(40,))
+    both = built(ended, other, SECOND, again, kills=0, records=())
+    assert judged("", both, ended=Ended(0)).sentence == (
+        "ok: the command ended with exit status 0; 1 edge that memory had killed and 1 edge that had left no room for "
+        "file pages ran again alone"
+    )
+
+
+def test_a_kill_is_not_forgiven_for_an_edge_that_was_ended_for_file_pages():
+    ended = FIRST._replace(exit_status=None, signal=9, run_again="file pages")
+    assert settled(built(ended, SECOND)).kernel == Kernel(1, 1, 1, (RECORD,))
+    assert settled(built(FIRST, SECOND)).kernel == Kernel(0, 0, 1, ())
 
 
 def test_with_ninja_a_later_compile_error_of_another_edge_is_the_verdict():
