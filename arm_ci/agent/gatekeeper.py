@@ -21,15 +21,13 @@ from .paging import Stalls, Throttle
 from .peaks import learned
 from .process_tree import ProcessTree
 from .reliefs import Reliefs, Way
-from .report import Admission, Edge
+from .report import FILE_PAGES, OOM_KILL, Admission, Edge
 from .sharing import Share, choose_in_part
 
 GO = b"go"
 AGAIN = b"again"
 DONE = b"done"
 REFUSED = b"refused"
-FILE_PAGES = "file pages"
-"""Why an edge runs again that the agent itself has ended."""
 PREFIX = "arm_ci: "
 """Before each line that the agent says in the build's output."""
 # A running edge goes on growing, but for one whose peak is known and not yet reached.
@@ -83,7 +81,7 @@ class Gatekeeper:
         self._running: Dict[int, _Request] = {}
         self._company: Dict[int, bool] = {}
         self._given_up: Set[int] = set()
-        """Those that were ended because the machine paged too much."""
+        """Those that were ended for file pages."""
         self._kills = Kills()
         self._budget: Optional[BudgetReader] = None
         self._stalls = Stalls()
@@ -147,7 +145,7 @@ class Gatekeeper:
         running = self._edges.running(key)
         again = ""
         if status and request is not None and running is not None and self._may_run_again(request):
-            again = "oom-kill" if self._kills.took([running.pid, *running.peaks.pids]) else ""
+            again = OOM_KILL if self._kills.took([running.pid, *running.peaks.pids]) else ""
             if not again and key in self._given_up:
                 again = FILE_PAGES
         self._given_up.discard(key)
@@ -164,7 +162,7 @@ class Gatekeeper:
         elif status:
             answer([DONE])
             if again and request is not None:
-                self._end_build(request)
+                self._end_build(request, again)
         self.turn(seconds)
 
     def gone(self, key: int, seconds: float) -> None:
@@ -194,7 +192,7 @@ class Gatekeeper:
         keys = list(self._running)
         if self._throttle.has_swap:  # what is short stands still anyhow, and without swap it still holds its memory
             keys = [key for key in keys if key not in self._holds.short or key in self._throttle.held]
-        self._throttle.look(seconds, stalled, keys, bool(self._waiting))
+        self._throttle.look(seconds, stalled, keys, bool(self._waiting), self._stalls.are_still)
         self.turn(seconds)
         if seconds >= self._say_at and self._waiting:
             self._say_at = seconds + _SAY_SECONDS
@@ -359,10 +357,11 @@ class Gatekeeper:
             expected=expected._replace(need_bytes=need), since=seconds, attempt=request.attempt + 1, alone=True
         )
 
-    def _end_build(self, request: _Request) -> None:
-        output = _name(request)
-        self._admission = self._admission._replace(does_not_fit=output)
-        self._say("{}: memory killed it though it ran alone; the build ends here".format(output))
+    def _end_build(self, request: _Request, again: str) -> None:
+        output, stood_still = _name(request), again == FILE_PAGES
+        self._admission = self._admission._replace(does_not_fit=output, stood_still=stood_still)
+        how = "it was ended, for it stood still for want of memory" if stood_still else "memory killed it"
+        self._say("{}: {} though it ran alone; the build ends here".format(output, how))
         self.close()
         self._stop_build(output)
 

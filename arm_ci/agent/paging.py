@@ -3,7 +3,7 @@
 A machine with swap takes more than its RAM as long as what is paged out is not needed; when tasks begin to wait for
 pages, fewer edges finish sooner: the newest is stopped for a while. Without swap memory is full of what edges hold, and
 file pages (programs, headers) are read again and again, for minutes before the kernel kills anything: there a stopped
-edge would give nothing back, so the newest is ended, to run again alone.
+edge would give nothing back, so the newest is ended, to run again alone. One that stands still alone does not fit.
 """
 
 from __future__ import annotations
@@ -22,9 +22,12 @@ _HOLD_AFTER_SECONDS = 4.0
 _RELEASE_AFTER_SECONDS = 4.0
 _GIVE_UP = 0.60
 _GIVE_UP_AFTER_SECONDS = 8.0
+_ALONE_AFTER_SECONDS = 60.0
 # Where pressure does not tell: what the kernel and the disk take of the time counts while so much comes back
 # a second, from swap or of files that were thrown out a moment ago.
 _COMES_BACK_BYTES = 1 << 20
+# A program that gets on takes more than this of the time that is not idle.
+_STILL = 0.1
 # What may be paged beyond RAM, as a part of it: more where that costs nothing, less at once where it does.
 MOST_OVER = 0.5
 _OVER_STEP = 0.03
@@ -35,6 +38,8 @@ class Stalls:
     """Which part of the time since the last look tasks waited for memory."""
 
     def __init__(self) -> None:
+        self.are_still = False
+        """Whether then hardly any program got on, for pages that were to come back."""
         self._seconds = 0.0
         self._pressure = pressure_seconds()
         self._came_back = _pages_that_came_back()
@@ -56,12 +61,17 @@ class Stalls:
         came_back, self._came_back = pages - self._came_back, pages
         times, times_before = _processor_times(), self._times
         self._times = times
+        self.are_still = False
         waited = min(1.0, max(0.0, (pressure[0] - before[0]) / passed)) if pressure and before else None
         if waited is not None and has_swap:
             return waited
         if came_back * PAGE_BYTES < _COMES_BACK_BYTES * passed:
             return waited or 0.0
         spent = [now - then for now, then in zip(times, times_before)]
+        if len(spent) <= 4:
+            return waited or 0.0
+        lost = spent[2] + spent[4]
+        self.are_still = lost > 0 and sum(spent[:2]) <= _STILL * (sum(spent[:2]) + lost)
         return max(waited or 0.0, _lost(spent, running))
 
 
@@ -69,10 +79,8 @@ def _lost(spent: List[int], running: int) -> float:
     """The part of the time that went to the kernel, and was idle while something waited for the disk (proc(5),
     /proc/stat: third and fifth); of as many processors as edges run, for one that stalls leaves the others idle."""
     total = sum(spent)
-    if len(spent) <= 4 or total <= 0:
-        return 0.0
     cores = os.cpu_count() or 1
-    return min(1.0, (spent[2] + spent[4]) / total * cores / min(cores, max(1, running)))
+    return min(1.0, (spent[2] + spent[4]) / total * cores / min(cores, max(1, running))) if total > 0 else 0.0
 
 
 def _pages_that_came_back() -> int:
@@ -101,10 +109,12 @@ class Throttle:
         self.held: Dict[int, float] = {}
         """The edges that are stopped: key -> since when."""
         self._bad_since: Optional[float] = None
+        self._still_since: Optional[float] = None
         self._good_since: Optional[float] = None
 
-    def look(self, now: float, stalled: float, running: List[int], is_wanted: bool) -> None:
-        """Once a second: `running` are keys, the oldest first; `is_wanted`: an edge waits for memory."""
+    def look(self, now: float, stalled: float, running: List[int], is_wanted: bool, are_still: bool = False) -> None:
+        """Once a second: `running` are keys, the oldest first; `is_wanted`: an edge waits for memory; `are_still`:
+        they do not get on at all."""
         for key in [key for key in self.held if key not in running]:
             del self.held[key]
         self.is_shut = stalled >= (_OPEN if self.is_shut else _SHUT)
@@ -115,7 +125,7 @@ class Throttle:
         bad = _HOLD if self.has_swap else _GIVE_UP
         self._bad_since = (self._bad_since if self._bad_since is not None else now) if stalled >= bad else None
         if not self.has_swap:
-            self._look_without_swap(now, running)
+            self._look_without_swap(now, running, are_still)
             return
         self._good_since = (self._good_since if self._good_since is not None else now) if stalled < _OPEN else None
         free = [key for key in running if key not in self.held]
@@ -131,8 +141,12 @@ class Throttle:
             del self.held[min(self.held, key=running.index)]
             self._good_since = now
 
-    def _look_without_swap(self, now: float, running: List[int]) -> None:
+    def _look_without_swap(self, now: float, running: List[int], are_still: bool) -> None:
+        is_alone = len(running) == 1
+        still = self._still_since if self._still_since is not None else now
+        self._still_since = still if is_alone and are_still else None
         lasts = self._bad_since is not None and now - self._bad_since >= _GIVE_UP_AFTER_SECONDS
-        if lasts and len(running) > 1:
+        if (lasts and len(running) > 1) or (self._still_since is not None and now - still >= _ALONE_AFTER_SECONDS):
             self._give_up(running[-1])
             self._bad_since = now
+            self._still_since = None

@@ -52,6 +52,9 @@ machine since that start; `edges_bytes` is what the running edges hold in RAM an
 free space of TMPDIR. A value that cannot be read on this machine is None in every row."""
 
 EDGE_KINDS = ("compile", "archive", "link", "other")
+OOM_KILL = "oom-kill"
+FILE_PAGES = "file pages"
+"""Why an edge runs again: memory killed it, or the agent has ended it to make room for those."""
 
 
 class ReportError(ValueError):
@@ -125,8 +128,7 @@ class Edge(NamedTuple):
     attempts: int = 1
     """Which try of its command this was, from 1; every try is an edge of its own here."""
     run_again: str = ""
-    """Why its command was run again after this try: `oom-kill`; `file pages`: the agent ended it, to make room for
-    those; empty: it was not."""
+    """Why its command was run again after this try: `OOM_KILL` or `FILE_PAGES`; empty: it was not."""
     waited_seconds: float = 0.0
     """How long it was held back before `start_seconds`."""
     held_seconds: float = 0.0
@@ -242,6 +244,8 @@ class Admission(NamedTuple):
     """How often those were stopped for a while, until it was."""
     does_not_fit: str = ""
     """Output of the edge that did not fit alone and for which the build was stopped; empty: there was none."""
+    stood_still: bool = False
+    """Whether the agent ended it, for it only read its file pages again and again; else memory killed it."""
 
 
 class Report(NamedTuple):

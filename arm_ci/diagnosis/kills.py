@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from arm_ci.agent.report import OomRecord, Report
+from arm_ci.agent.report import FILE_PAGES, OOM_KILL, OomRecord, Report
 from arm_ci.diagnosis.cause import Cause
 from arm_ci.diagnosis.culprit import Culprit, failed_edges, record_of, same_file
 from arm_ci.diagnosis.draft import Draft, Facts, from_kernel, from_log, from_report, joined
@@ -15,6 +15,7 @@ from arm_ci.diagnosis.verdict import Confidence, Evidence, Scope
 _SPARE = 0.25
 """So much of the memory free in the last sample before the kill is memory to spare: it does not go in a second."""
 _SCARCE = 0.10
+_ENDED = {OOM_KILL: "memory killed", FILE_PAGES: "the agent ended"}
 
 
 def judge_kill(culprit: Culprit, facts: Facts) -> Draft:
@@ -28,11 +29,12 @@ def judge_kill(culprit: Culprit, facts: Facts) -> Draft:
     report = facts.report
     if report is None:
         return _by_words(culprit, evidence)
-    return _by_counters(culprit, report, evidence, len(facts.again))
+    return _by_counters(culprit, report, evidence, sum(edge.run_again == OOM_KILL for edge in facts.again))
 
 
 def does_not_fit(facts: Facts, known: list[Cause]) -> Draft | None:
-    """The edge that memory killed though it ran alone, for which the agent ended the build; None: there was none."""
+    """The edge that memory killed, or that stood still, though it ran alone, for which the agent ended the build; None:
+    there was none."""
     report = facts.report
     output = report.admission.does_not_fit if report else ""
     if report is None or not output:
@@ -40,9 +42,10 @@ def does_not_fit(facts: Facts, known: list[Cause]) -> Draft | None:
     named = [edge for edge in failed_edges(report) if output in (edge.output, *edge.argv[:1])]
     told = [each for each in known if each.finding.means == "killed" and same_file(each.output, output)]
     culprit = Culprit(told[-1] if told else None, named[-1] if named else None)
+    stood_still = report.admission.stood_still
     draft = judge_kill(culprit, facts)
-    if draft.kind != "oom-kill":
-        # The agent saw the kernel's counter move, whoever else was killed beside it.
+    if stood_still or draft.kind != "oom-kill":
+        # The agent ended it, or saw the kernel's counter move, whoever else was killed beside it.
         had = report.admission.budget_bytes + report.admission.swap_bytes
         draft = _memory(culprit, report, "likely", "", _said(culprit))
         draft = replace(draft, output=culprit.output or output, had_bytes=had or None)
@@ -50,7 +53,7 @@ def does_not_fit(facts: Facts, known: list[Cause]) -> Draft | None:
         f"nothing else was let in beside {draft.output or output}", "fewer edges at once would not have helped"
     )
     earlier = [
-        from_report(f"it held {size(held)} when memory killed it before", f"try {edge.attempts} of it")
+        from_report(f"it held {size(held)} when {_ENDED[edge.run_again]} it before", f"try {edge.attempts} of it")
         for edge in facts.again
         if same_file(edge.output, output) and (held := edge.peak_anonymous_swap_bytes)
     ]
@@ -62,6 +65,7 @@ def does_not_fit(facts: Facts, known: list[Cause]) -> Draft | None:
         draft.had_bytes,
         "memory had run out",
         "though it ran alone",
+        "stood still for want of memory and was ended" if stood_still else "was killed",
     )
     return replace(
         draft,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from arm_ci.agent.report import Edge
+from arm_ci.agent.report import OOM_KILL, Edge
 from arm_ci.diagnosis.cause import Cause
 from arm_ci.diagnosis.culprit import Culprit, failed_edges
 from arm_ci.diagnosis.draft import Draft, Facts, from_log, from_report, joined
@@ -89,7 +89,7 @@ def succeeded(facts: Facts, known: list[Cause]) -> Draft:
     ]
     text = "ok: the command ended with exit status 0"
     if facts.again:
-        killed = {edge.output for edge in facts.again if edge.run_again == "oom-kill"}
+        killed = {edge.output for edge in facts.again if edge.run_again == OOM_KILL}
         ended = {edge.output for edge in facts.again} - killed
         hows = ((killed, "that memory had killed"), (ended, "that had left no room for file pages"))
         named = [f"{count(len(outputs), 'edge')} {how}" for outputs, how in hows if outputs]
@@ -104,7 +104,7 @@ def succeeded(facts: Facts, known: list[Cause]) -> Draft:
 def _killed_once(edge: Edge) -> Evidence:
     held = f" when it held {size(edge.peak_anonymous_swap_bytes)}" if edge.peak_anonymous_swap_bytes else ""
     name, why = edge.output or edge.program, "it ran again, and the build went on"
-    if edge.run_again == "oom-kill":
+    if edge.run_again == OOM_KILL:
         return from_report(f"memory killed {name}{held}", why)
     return from_report(f"the agent ended {name} to make room for file pages{held}", why)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from arm_ci.agent.peaks import need_bytes
-from arm_ci.agent.report import Admission, Edge, Report
+from arm_ci.agent.report import FILE_PAGES, OOM_KILL, Admission, Edge, Report
 from arm_ci.diagnosis.differently import built_differently
 from arm_ci.diagnosis.figures import count, usable
 from arm_ci.diagnosis.markup import escaped
@@ -33,7 +33,7 @@ _BY = {
     "inputs": "the size of its inputs",
     "default": "nothing known",
 }
-_WHY = {"oom-kill": "memory killed it", "file pages": "it left no room for file pages and was ended"}
+_WHY = {OOM_KILL: "memory killed it", FILE_PAGES: "it left no room for file pages and was ended"}
 
 
 def admission_sections(report: Report) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from arm_ci.agent.report import Edge, OomRecord, Report
+from arm_ci.agent.report import OOM_KILL, Edge, OomRecord, Report
 from arm_ci.diagnosis.culprit import same_file, same_program
 from arm_ci.diagnosis.findings import Finding, LogFindings
 
@@ -24,7 +24,7 @@ def tries(report: Report | None) -> list[Edge]:
 
 def killed(report: Report | None) -> list[Edge]:
     """Those of them that memory killed; others the agent has ended itself."""
-    return [edge for edge in tries(report) if edge.run_again == "oom-kill"]
+    return [edge for edge in tries(report) if edge.run_again == OOM_KILL]
 
 
 def ran_again(report: Report | None) -> int:

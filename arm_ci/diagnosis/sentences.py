@@ -33,10 +33,17 @@ def who(program: str) -> str:
 
 
 def killed(
-    program: str, output: str, scope: str, held: int | None, had: int | None, asked: str = "", how: str = ""
+    program: str,
+    output: str,
+    scope: str,
+    held: int | None,
+    had: int | None,
+    asked: str = "",
+    how: str = "",
+    ended: str = "was killed",
 ) -> str:
     """An OOM kill; `how` are words about the killed one, such as `though it ran alone`."""
-    text = f"oom-kill: {who(program)} was killed{doing(program, output)}{f' {how}' if how else ''}"
+    text = f"oom-kill: {who(program)} {ended}{doing(program, output)}{f' {how}' if how else ''}"
     figures = []
     if held:
         figures.append(f"it held {size(held)}")

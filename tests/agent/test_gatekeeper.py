@@ -243,6 +243,29 @@ def test_without_swap_the_newest_is_given_up_for_file_pages_and_runs_again_alone
     assert machine.told("b") == ["go", "again", "go"]
 
 
+def test_without_swap_what_stands_still_alone_does_not_fit_and_ends_the_build(monkeypatch):
+    machine = Machine(monkeypatch, a=300)
+    killed: list[int] = []
+    monkeypatch.setattr("arm_ci.agent.gatekeeper.ProcessTree.below", lambda self, pid: [pid + 1])
+    monkeypatch.setattr("arm_ci.agent.gatekeeper.os.kill", lambda pid, number: killed.append(pid))
+
+    def still(stalls, *_: object) -> float:
+        stalls.are_still = True
+        return 0.98
+
+    monkeypatch.setattr("arm_ci.agent.paging.Stalls.since", still)
+    machine.ask("a")
+    for second in range(62):
+        machine.keeper.look(float(second))
+    assert killed == [1000 + ord("a") + 1]
+    machine.end("a", KILLED)
+    assert (machine.told("a"), machine.ended) == (["go", "done"], ["a.o"])
+    assert machine.said[-1] == (
+        "a.o: it was ended, for it stood still for want of memory though it ran alone; the build ends here"
+    )
+    assert (machine.keeper.admission.does_not_fit, machine.keeper.admission.stood_still) == ("a.o", True)
+
+
 def test_when_the_build_ends_whoever_waits_is_refused(monkeypatch):
     machine = Machine(monkeypatch, cores=1)
     machine.ask(*"ab")

@@ -20,10 +20,10 @@ class Edges:
         self.done.append(("stop", key))
         return self.can_stop
 
-    def look(self, stalled: float, *seconds: int, running: tuple[int, ...] = (1, 2, 3), wanted: bool = True) -> None:
+    def look(self, stalled: float, *seconds: int, running=(1, 2, 3), wanted=True, still=False) -> None:
         for now in seconds:
             before = set(self.throttle.held)
-            self.throttle.look(float(now), stalled, list(running), wanted)
+            self.throttle.look(float(now), stalled, list(running), wanted, still)
             self.done += [("on", key) for key in sorted(before - set(self.throttle.held)) if key in running]
 
 
@@ -77,6 +77,21 @@ def test_without_swap_a_stopped_edge_would_give_nothing_back_so_the_newest_is_gi
     edges.look(0.9, 68)
     edges.look(0.9, *range(69, 200), running=(1,))
     assert edges.done == [("give up", 3)]
+
+
+def test_without_swap_one_that_does_not_get_on_alone_for_a_minute_is_given_up(edges):
+    edges.throttle.has_swap = False
+    edges.look(0.98, *range(59), running=(1,), still=True)
+    edges.look(0.98, 59, running=(1,), still=False)
+    edges.look(0.98, *range(60, 120), running=(1,), still=True)
+    assert edges.done == []
+    edges.look(0.98, 120, running=(1,), still=True)
+    assert edges.done == [("give up", 1)]
+
+
+def test_with_swap_one_that_does_not_get_on_alone_has_all_the_time_that_it_takes(edges):
+    edges.look(0.98, *range(300), running=(1,), still=True)
+    assert edges.done == []
 
 
 def test_an_edge_that_cannot_be_stopped_is_not_counted(edges):
@@ -144,6 +159,15 @@ def test_without_swap_what_pressure_does_not_tell_of_file_pages_counts_as_well(k
     stalls = Stalls()
     kernel.update(times=[2, 0, 31, 100, 67, 0, 0, 0], files={"workingset_refault_file": 200_000}, pressure=[10.2, 1.2])
     assert stalls.since(1.0, 1, has_swap) == pytest.approx(part)
+    assert stalls.are_still is not has_swap
+
+
+@pytest.mark.parametrize("times", [[12, 0, 40, 100, 58, 0, 0, 0], [0, 0, 0, 200, 0, 0, 0, 0]])
+def test_a_program_that_gets_on_is_not_still_nor_is_a_machine_that_only_waits(kernel, times):
+    stalls = Stalls()
+    kernel.update(times=times, files={"workingset_refault_file": 200_000})
+    stalls.since(1.0, 1, False)
+    assert not stalls.are_still
 
 
 def test_without_swap_pressure_counts_though_little_comes_back(kernel):

@@ -167,6 +167,19 @@ def test_an_edge_that_was_killed_alone_is_the_culprit_and_the_build_was_ended_fo
     assert not [each.text for each in verdict.advice if "at once" in each.text or "at a time" in each.text]
 
 
+def test_an_edge_that_stood_still_alone_is_the_culprit_though_no_kernel_killed_it():
+    last = LAST._replace(exit_status=None, signal=9)
+    ended = built(last, kills=0, records=(), does_not_fit="a.o", outcome=STOPPED)
+    ended = ended._replace(admission=ended.admission._replace(stood_still=True))
+    verdict = judged("", ended, ended=Ended(143, 15))
+    assert verdict.sentence == (
+        "oom-kill: cc1plus stood still for want of memory and was ended while compiling a.o though it ran alone: it "
+        "held 560 MB, there were 580 MB; the build was ended for it at once"
+    )
+    assert (verdict.kind, verdict.scope, verdict.confidence) == ("oom-kill", "", "likely")
+    assert "nothing else was let in beside a.o" in texts(verdict)
+
+
 def test_without_the_kernels_log_it_is_likely():
     killed = built(LAST, kills=1, records=(), does_not_fit="a.o", outcome=STOPPED)
     verdict = judged("", killed, ended=Ended(143, 15))
