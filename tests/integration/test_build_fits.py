@@ -100,7 +100,7 @@ def test_with_admission_it_is_built_and_the_next_time_nothing_is_killed(site, nu
     # What the first build has shown was handed over, and nothing is killed any more.
     assert second.report.admission.learned > 0
     assert {edge.expected_by for edge in second.report.edges if "feed_" in edge.output} == {"history"}
-    assert tries(second) == []
+    assert tries(second.report) == []
 
 
 def test_sources_that_have_grown_since_are_killed_once_and_run_again_alone(site):
