@@ -42,7 +42,8 @@ def known(path: Path, toolchain: str) -> Known:
 
 def learn(path: Path, toolchain: str, report: Report) -> int:
     """Adds what a build has shown; of how many edges it has shown something. Raises OSError."""
-    shown = sum(learned(edge, report.directory, report.admission) is not None for edge in report.edges)
+    found = (learned(edge, report.directory, report.admission) for edge in report.edges)
+    shown = len({each.output for each in found if each is not None})  # one that ran again is one edge
     if shown:
         with _LOCK:
             write(path, known(path, toolchain).peaks.with_report(report))

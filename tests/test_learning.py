@@ -31,7 +31,7 @@ def test_nothing_is_known_where_there_is_no_file(tmp_path: Path) -> None:
 def test_what_a_build_has_shown_is_known_to_the_next_and_added_to(tmp_path: Path) -> None:
     file = tmp_path / "peaks" / "v.json"
     assert learn(file, GCC, report("a.o", "b.o")) == 2
-    assert learn(file, GCC, report("c.o")) == 1
+    assert learn(file, GCC, report("c.o", "c.o")) == 1
     found = known(file, GCC)
     assert (outputs(found.peaks), found.remark) == (["a.o", "b.o", "c.o"], "")
     assert {each.need_bytes for each in found.peaks.edges} == {300 << 20}
