@@ -53,7 +53,10 @@ def does_not_fit(facts: Facts, known: list[Cause]) -> Draft | None:
         f"nothing else was let in beside {draft.output or output}", "fewer edges at once would not have helped"
     )
     earlier = [
-        from_report(f"it held {size(held)} when {_ENDED[edge.run_again]} it before", f"try {edge.attempts} of it")
+        from_report(
+            f"it held {size(held)} when {_ENDED.get(edge.run_again, 'memory killed')} it before",
+            f"try {edge.attempts} of it",
+        )
         for edge in facts.again
         if same_file(edge.output, output) and (held := edge.peak_anonymous_swap_bytes)
     ]
