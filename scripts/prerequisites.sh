@@ -39,6 +39,9 @@ shellcheck shellcheck
 qemu-img qemu-utils
 ignition-validate ignition
 distcc distcc
+cpio cpio
+mcopy mtools
+/usr/sbin/mkfs.vfat dosfstools
 aarch64-linux-gnu-g++ g++-aarch64-linux-gnu
 chromium chromium'
 fi
