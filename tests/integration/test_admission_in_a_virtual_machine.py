@@ -14,13 +14,12 @@ from pathlib import Path
 
 import pytest
 import virtual_machine
+from agent_in_a_machine import PLACE, AgentInAMachine
 
-from arm_ci import shipping
 from arm_ci.agent.report import Report
 
 pytestmark = [pytest.mark.integration, pytest.mark.guest]
 
-PLACE = "/var/tmp/agent"
 MIB = 1 << 20
 NAMES = "abcdef"
 COMPILER = f"""#!{{python}} -IS
@@ -35,34 +34,12 @@ OBJECTS = " ".join(f"{name}.o" for name in NAMES)
 MAKEFILE = f".PHONY: all\nall: {OBJECTS}\n%.o:\n\tg++ -c $*.cpp -o $@\n"
 
 
-@pytest.fixture(scope="module")
-def kernel(tmp_path_factory) -> virtual_machine.GuestKernel:
-    if why := virtual_machine.missing():
-        pytest.skip(why)
-    return virtual_machine.GuestKernel.fetch(tmp_path_factory.mktemp("kernel"))
+class Guest(AgentInAMachine):
+    """One with a build of six compiles."""
 
-
-class Guest:
-    """The machine with the agent, and a build of six compiles in it."""
-
-    def __init__(self, machine: virtual_machine.VirtualMachine, directory: Path) -> None:
-        self.machine = machine
-        self.python = os.path.realpath(sys.executable)
-        name = shipping.agent().name
-        (directory / name).write_bytes(shipping.agent().data)
-        self.archive = f"{PLACE}/{name}"
-        self.sh(
-            f"""mkdir -p {PLACE}/bin {PLACE}/built
-            cp {directory / name} {self.archive}
-            printf %s {shlex.quote(COMPILER.format(python=self.python))} > {PLACE}/bin/g++
-            chmod 755 {PLACE}/bin/g++
-            printf %s {shlex.quote(MAKEFILE)} > {PLACE}/built/Makefile"""
-        )
-
-    def sh(self, script: str) -> str:
-        done = self.machine.run(f"set -e\n{script}", 300)
-        assert done.exit_status == 0, done.output
-        return done.output
+    def __init__(self, machine: virtual_machine.VirtualMachine, shared: Path) -> None:
+        compiler = COMPILER.format(python=os.path.realpath(sys.executable))
+        super().__init__(machine, shared, {"bin/g++": compiler}, MAKEFILE)
 
     def know(self, need_bytes: int) -> None:
         """What earlier builds are said to have shown of each edge."""
@@ -71,10 +48,8 @@ class Guest:
         self.sh(f"printf %s {shlex.quote(json.dumps(learned))} > {PLACE}/peaks.json; rm -f {PLACE}/built/*.o")
 
     def build(self, *options: str) -> tuple[Report, str]:
-        words = [self.python, self.archive, "run", "--report", f"{PLACE}/report.json", *options]
-        words += ["--cores", "6", "--peaks", f"{PLACE}/peaks.json", "--", "make", "-j6"]
-        done = self.machine.run(f"cd {PLACE}/built; PATH={PLACE}/bin:$PATH {shlex.join(words)}", 300)
-        report = Report.from_text(self.sh(f"cat {PLACE}/report.json; rm {PLACE}/report.json"))
+        """All of it, with what is known; the report and what was said."""
+        report, done = self.run((*options, "--cores", "6", "--peaks", f"{PLACE}/peaks.json"), "make", "-j6")
         assert done.exit_status == 0, done.output
         assert self.sh(f"cd {PLACE}/built; ls *.o").split() == OBJECTS.split()
         return report, done.output

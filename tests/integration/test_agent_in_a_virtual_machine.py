@@ -4,19 +4,17 @@ systemd does not run in it; a program of ours stands for `systemd-run`, and make
 """
 
 import os
-import shlex
 import sys
 from pathlib import Path
 
 import pytest
 import virtual_machine
+from agent_in_a_machine import PLACE, AgentInAMachine
 
-from arm_ci import shipping
 from arm_ci.agent.report import Report
 
 pytestmark = [pytest.mark.integration, pytest.mark.guest]
 
-PLACE = "/var/tmp/agent"
 EAT = 'x = b"x" * (200 << 20)'
 # As systemd does it for a scope with Delegate=yes: a cgroup of the caller's own, and the mark of it.
 SYSTEMD_RUN = """#!/bin/sh
@@ -32,46 +30,19 @@ exec "$@"
 """
 
 
-@pytest.fixture(scope="module")
-def kernel(tmp_path_factory):
-    if why := virtual_machine.missing():
-        pytest.skip(why)
-    return virtual_machine.GuestKernel.fetch(tmp_path_factory.mktemp("kernel"))
+class Guest(AgentInAMachine):
+    """One whose compiler eats memory, where an ordinary user may build."""
 
-
-class Guest:
-    """The machine, with the agent's archive in it."""
-
-    def __init__(self, machine: virtual_machine.VirtualMachine, directory: Path) -> None:
-        self.machine = machine
-        self.python = os.path.realpath(sys.executable)
-        name = shipping.agent().name
-        (directory / name).write_bytes(shipping.agent().data)
-        self.archive = f"{PLACE}/{name}"
-        eater = f"#!/bin/sh\nexec {self.python} -c '{EAT}'\n"
-        readable = " ".join(map(str, Path(self.python).parents))
-        self.sh(
-            f"""mkdir -p {PLACE}/bin {PLACE}/built
-            cp {directory / name} {self.archive}
-            printf %s {shlex.quote(eater)} > {PLACE}/bin/g++
-            printf %s {shlex.quote(SYSTEMD_RUN)} > {PLACE}/systemd-run
-            chmod 755 {PLACE}/bin/g++ {PLACE}/systemd-run
-            printf 'a.o:\\n\\tg++ -c a.cpp -o a.o\\n' > {PLACE}/built/Makefile
-            chmod o+x {readable}
-            chown -R nobody: {PLACE}"""
-        )
-
-    def sh(self, script: str) -> str:
-        done = self.machine.run(f"set -e\n{script}", 300)
-        assert done.exit_status == 0, done.output
-        return done.output
+    def __init__(self, machine: virtual_machine.VirtualMachine, shared: Path) -> None:
+        python = os.path.realpath(sys.executable)
+        eater = f"#!/bin/sh\nexec {python} -c '{EAT}'\n"
+        programs = {"bin/g++": eater, "systemd-run": SYSTEMD_RUN}
+        super().__init__(machine, shared, programs, "a.o:\n\tg++ -c a.cpp -o a.o\n")
+        self.sh(f"chmod o+x {' '.join(map(str, Path(python).parents))}; chown -R nobody: {PLACE}")
 
     def make(self, *options: str, before: str = "", path: str = "") -> Report:
         """Runs make under the agent; `before` are shell words in front of it."""
-        words = [self.python, self.archive, "run", "--report", f"{PLACE}/report.json", *options, "--", "make"]
-        output = self.machine.run(f"cd {PLACE}/built; PATH={path}{PLACE}/bin:$PATH {before} {shlex.join(words)}", 300)
-        assert self.machine.run(f"test -s {PLACE}/report.json").exit_status == 0, output.output
-        return Report.from_text(self.sh(f"cat {PLACE}/report.json; rm {PLACE}/report.json"))
+        return self.run(options, "make", before=before, path=path)[0]
 
 
 @pytest.fixture(scope="module")

@@ -24,13 +24,6 @@ KILLED = r"Out of memory: Killed process \d+ \(cc1plus\) .*"
 
 
 @pytest.fixture(scope="module")
-def kernel(tmp_path_factory):
-    if why := virtual_machine.missing():
-        pytest.skip(why)
-    return virtual_machine.GuestKernel.fetch(tmp_path_factory.mktemp("kernel"))
-
-
-@pytest.fixture(scope="module")
 def site(tmp_path_factory, kernel):
     site = make_site(tmp_path_factory.mktemp("site"))
     yield site
