@@ -7,6 +7,10 @@ from dataclasses import dataclass, replace
 
 SLOWDOWN = 10.0
 """Of all that runs, for each budget that is held beyond the budget: measured with Mesos sources in 925 MB (docs)."""
+ALONE_SLOWDOWN = 2.6
+"""The same of an edge that runs alone: 13 compiles and links of Mesos 1.1.0 (gcc 12 -g, ld.bfd; 1.0 to 2.5 GB each)
+together, in 925 MB with swap on a fast disk, against their processor seconds where memory is plentiful; 1.2 to 4.6 for
+each that needs more than 1.2 GB, less for the others."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +28,9 @@ class Edge:
     """As in a report: `compile`, `archive`, `link`."""
 
 
-def slowdown(held_bytes: int, budget_bytes: int) -> float:
+def slowdown(held_bytes: int, budget_bytes: int, slope: float = SLOWDOWN) -> float:
     """By which factor everything is slower when so much is held and the rest is in swap."""
-    return 1.0 + SLOWDOWN * max(0.0, held_bytes / budget_bytes - 1.0)
+    return 1.0 + slope * max(0.0, held_bytes / budget_bytes - 1.0)
 
 
 def users_of(edges: Sequence[Edge]) -> Mapping[int, list[int]]:

@@ -15,7 +15,7 @@ from arm_ci.agent.budget import reserve_bytes
 from arm_ci.agent.expectation import HISTORY_MARGIN
 from arm_ci.agent.peaks import Learned, Peaks
 from arm_ci.fit.choosers import Admission, Guess, plain
-from arm_ci.fit.graph import Edge, rest_seconds
+from arm_ci.fit.graph import ALONE_SLOWDOWN, Edge, rest_seconds
 from arm_ci.fit.simulation import Course, Machine, Simulation
 
 _PLENTY = Machine(1 << 60)
@@ -42,7 +42,8 @@ class Board:
     @property
     def machine(self) -> Machine:
         """For a simulation. What edges take beyond the budget costs file pages, and counts as paged too."""
-        return Machine(self.budget_bytes, self.memory_bytes - self.budget_bytes + self.swap_bytes)
+        swap_bytes = self.memory_bytes - self.budget_bytes + self.swap_bytes
+        return Machine(self.budget_bytes, swap_bytes, ALONE_SLOWDOWN)
 
     def fits(self, edge: Learned) -> bool:
         """Whether an edge fits alone, and no build has shown otherwise."""

@@ -3,9 +3,10 @@
 The model. An edge holds its peak from its start to its end, and takes its seconds on one core. The build tool offers
 at most so many edges at once, those that run included, of those whose inputs are there, in its own order; a chooser
 says which of the offered start. When the running edges hold more than the RAM together, all of them are slower by
-1 + 10 x (held / RAM - 1), as swapping was measured to cost. When they hold more than RAM and swap, the kernel kills
-the largest at once, and its work is lost. Where killed edges run again, it does so alone and from its beginning;
-otherwise the simulation goes on as if it had been made, so that all that would be killed is counted.
+1 + 10 x (held / RAM - 1), as swapping was measured to cost; the machine may have another factor for an edge that runs
+alone. When they hold more than RAM and swap, the kernel kills the largest at once, and its work is lost. Where killed
+edges run again, it does so alone and from its beginning; otherwise the simulation goes on as if it had been made, so
+that all that would be killed is counted.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from arm_ci.fit.graph import Edge, slowdown, users_of
+from arm_ci.fit.graph import SLOWDOWN, Edge, slowdown, users_of
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Machine:
     """For edges."""
     swap_bytes: int | None = None
     """None: as much as anything may want."""
+    alone_slowdown: float = SLOWDOWN
+    """What paging costs an edge that runs alone (graph.py)."""
 
     def holds(self, held_bytes: int) -> bool:
         """Whether so much has a place in RAM and swap."""
@@ -140,7 +143,8 @@ class Simulation:
     def _until_one_ends(self, ended: Callable[[Edge], None] | None) -> None:
         held = self._held_bytes
         step = min(run.left for run in self._running)
-        passed = step * slowdown(held, self._machine.ram_bytes)
+        slope = SLOWDOWN if len(self._running) > 1 else self._machine.alone_slowdown
+        passed = step * slowdown(held, self._machine.ram_bytes, slope)
         self._now += passed
         self.course.most_bytes = max(self.course.most_bytes, held)
         if len(self._running) > 1:

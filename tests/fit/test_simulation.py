@@ -75,6 +75,14 @@ def test_what_is_held_beyond_the_ram_slows_all_that_runs_by_ten_times_its_part()
     assert (course.most_together_bytes, course.over_together_seconds) == (150, pytest.approx(60.0))
 
 
+def test_paging_may_cost_an_edge_that_runs_alone_less_than_several() -> None:
+    machine = Machine(1000, alone_slowdown=2.0)
+    alone, *both = edge(0, 1500, 10.0), edge(1, 800, 10.0), edge(2, 700, 10.0)
+    assert Simulation([alone], machine, 1, plain(1)).run().seconds == pytest.approx(20.0)
+    assert Simulation(both, machine, 2, plain(2)).run().seconds == pytest.approx(60.0)
+    assert Simulation([alone], Machine(1000), 1, plain(1)).run().seconds == pytest.approx(60.0)
+
+
 def test_memory_kills_the_largest_when_neither_ram_nor_swap_holds_them() -> None:
     edges = [edge(0, 100, 10.0), edge(1, 60, 10.0), edge(2, 210, 10.0, 1)]
     course = Simulation(edges, Machine(100, 50), 2, plain(2)).run()
