@@ -13,11 +13,12 @@ run | test) purpose=$1 ;;
 esac
 
 # has PROGRAM: is it there? Beside programs it knows python-venv: a Python >= 3.11 that can make virtual environments.
+# What is in /usr/sbin counts as well, which an ordinary user's PATH lacks.
 has() {
     if [ "$1" = python-venv ]; then
         sh "$(dirname -- "$0")/find_python.sh" >/dev/null 2>&1
     else
-        command -v "$1" >/dev/null 2>&1
+        command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]
     fi
 }
 
@@ -41,7 +42,7 @@ ignition-validate ignition
 distcc distcc
 cpio cpio
 mcopy mtools
-/usr/sbin/mkfs.vfat dosfstools
+mkfs.vfat dosfstools
 aarch64-linux-gnu-g++ g++-aarch64-linux-gnu
 chromium chromium'
 fi

@@ -30,6 +30,9 @@ PROGRAMS = (
     "ignition-validate",
     "qemu-img",
     "distcc",
+    "cpio",
+    "mcopy",
+    "mkfs.vfat",
     "aarch64-linux-gnu-g++",
     "chromium",
 )
