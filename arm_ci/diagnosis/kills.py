@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from arm_ci.agent.report import FILE_PAGES, OOM_KILL, OomRecord, Report
+from arm_ci.agent.report import FILE_PAGES, OOM_KILL, Edge, OomRecord, Report
 from arm_ci.diagnosis.cause import Cause
 from arm_ci.diagnosis.culprit import Culprit, failed_edges, record_of, same_file
 from arm_ci.diagnosis.draft import Draft, Facts, from_kernel, from_log, from_report, joined
@@ -15,7 +15,6 @@ from arm_ci.diagnosis.verdict import Confidence, Evidence, Scope
 _SPARE = 0.25
 """So much of the memory free in the last sample before the kill is memory to spare: it does not go in a second."""
 _SCARCE = 0.10
-_ENDED = {OOM_KILL: "memory killed", FILE_PAGES: "the agent ended"}
 
 
 def judge_kill(culprit: Culprit, facts: Facts) -> Draft:
@@ -30,6 +29,10 @@ def judge_kill(culprit: Culprit, facts: Facts) -> Draft:
     if report is None:
         return _by_words(culprit, evidence)
     return _by_counters(culprit, report, evidence, sum(edge.run_again == OOM_KILL for edge in facts.again))
+
+
+def _who_ended(edge: Edge) -> str:
+    return "the agent ended" if edge.run_again == FILE_PAGES else "memory killed"
 
 
 def does_not_fit(facts: Facts, known: list[Cause]) -> Draft | None:
@@ -54,7 +57,7 @@ def does_not_fit(facts: Facts, known: list[Cause]) -> Draft | None:
     )
     earlier = [
         from_report(
-            f"it held {size(held)} when {_ENDED.get(edge.run_again, 'memory killed')} it before",
+            f"it held {size(held)} when {_who_ended(edge)} it before",
             f"try {edge.attempts} of it",
         )
         for edge in facts.again
