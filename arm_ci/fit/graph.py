@@ -73,7 +73,8 @@ def rest_seconds(edges: Sequence[Edge]) -> dict[int, float]:
 def lower_bound(edges: Sequence[Edge], budget_bytes: int, cores: int) -> float:
     """Seconds that no schedule within the budget beats: the longest way, the work on all cores, memory times time.
 
-    An edge that needs the whole budget runs alone, slowed by what it needs beyond: its time is nobody else's.
+    An edge that needs the whole budget runs alone, slowed by what it needs beyond, by SLOWDOWN: its time is
+    nobody else's.
     """
     slowed = [replace(edge, seconds=edge.seconds * slowdown(edge.need_bytes, budget_bytes)) for edge in edges]
     alone_seconds = sum(edge.seconds for edge in slowed if edge.need_bytes >= budget_bytes)

@@ -37,6 +37,24 @@ def link(held: int, heaviest: str = "ld", **more: Any) -> Edge:
     return edge(9, "bin/app", 10.0, 60.0, held, **(fields | more))
 
 
+def flat(seconds: int, **columns: Any) -> Samples:
+    """Samples that do not change, but for columns given as (first, last)."""
+    names = Samples().columns
+    rows = []
+    for at in range(seconds + 1):
+        row = []
+        for name in names:
+            value = columns.get(name)
+            if name == "seconds":
+                row.append(float(at))
+            elif isinstance(value, tuple):
+                row.append(value[0] + (value[1] - value[0]) * at / seconds)
+            else:
+                row.append(value)
+        rows.append(tuple(row))
+    return Samples(rows=tuple(rows))
+
+
 def samples(seconds: int, ram: int = 925 * MB, swap: int = 0, step: int = 1) -> Samples:
     """A machine that fills evenly: a tenth in use at the start, all of RAM and swap at the end."""
     rows = []
