@@ -38,11 +38,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from arm_ci import shipping
-from arm_ci.agent.cgroup import Cgroup, CgroupError, make
+from arm_ci.agent.machine.cgroup import Cgroup, CgroupError, make
 from arm_ci.agent.peaks import Peaks
 from arm_ci.agent.report import Report
 from arm_ci.config.scalars import parse_bytes
+from arm_ci.plan import archives
 
 PLAIN_JOBS = (4, 2, 1)
 OFFERED_JOBS = 8
@@ -145,8 +145,8 @@ class Ours:
 
 def pack(directory: Path, python: str) -> Ours:
     """Writes the agent's archive."""
-    archive = directory / shipping.agent().name
-    archive.write_bytes(shipping.agent().data)
+    archive = directory / archives.agent().name
+    archive.write_bytes(archives.agent().data)
     return Ours(archive, directory, python)
 
 

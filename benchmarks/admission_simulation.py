@@ -32,13 +32,13 @@ from pathlib import Path
 
 from schedule_search import Search
 
-from arm_ci.agent.commands import Asked
-from arm_ci.agent.expectation import HISTORY_MARGIN, Expectation
+from arm_ci.agent.admission.expectation import HISTORY_MARGIN, Expectation
+from arm_ci.agent.edges.command_line import Asked
 from arm_ci.agent.peaks import Learned, Peaks, way
 from arm_ci.fit.choosers import Admission, Believed, Guess, plain, pools
 from arm_ci.fit.graph import Edge, lower_bound, rest_seconds
 from arm_ci.fit.simulation import Chooser, Machine, Simulation
-from arm_ci.plan.commands import offered
+from arm_ci.plan.recipe import offered
 
 CORES = 4
 BUDGETS_MB = (825, 1536, 3072, 8192)

@@ -26,8 +26,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from arm_ci import shipping
 from arm_ci.agent.report import Report
+from arm_ci.plan import archives
 
 ROOT = Path(__file__).resolve().parent.parent
 HUNGRY = ROOT / "samples" / "hungry"
@@ -96,8 +96,8 @@ class Project:
 
 def agent_command(directory: Path, python: str, cores: int) -> tuple[list[str], Path]:
     """The agent's command line up to the watched command, and where its report goes; `cores` 0: no admission."""
-    archive = directory / shipping.agent().name
-    archive.write_bytes(shipping.agent().data)
+    archive = directory / archives.agent().name
+    archive.write_bytes(archives.agent().data)
     report = directory / "report.json"
     admission = ["--cores", str(cores)] if cores else []
     return [python, str(archive), "run", "--report", str(report), *admission, "--"], report

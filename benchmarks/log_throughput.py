@@ -14,8 +14,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from arm_ci.diagnosis.judge import judge
-from arm_ci.diagnosis.log import LogScanner
+from arm_ci.diagnosis.judging.judge import judge
+from arm_ci.diagnosis.reading.log_scanner import LogScanner
 
 LEAST_MEGABYTES_PER_SECOND = 50.0
 MOST_MEGABYTES = 40.0

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arm_ci.agent.report import Edge, Kernel, Limits, Outcome, Report
-from arm_ci.diagnosis.judge import judge
-from arm_ci.diagnosis.log import LogScanner
+from arm_ci.diagnosis.judging.judge import judge
+from arm_ci.diagnosis.reading.log_scanner import LogScanner
 from arm_ci.diagnosis.verdict import Verdict
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -252,9 +252,3 @@ def test_no_file_names_a_package_index_or_a_directory_of_the_machine_it_was_writ
             f"{path.relative_to(ROOT)}: {match.group().decode()}" for match in unwanted.finditer(path.read_bytes())
         ]
     assert found == []
-
-
-def test_no_two_files_of_tests_have_one_name() -> None:
-    """pytest imports them by their names alone: the second would not be collected."""
-    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
-    assert sorted(names) == sorted(set(names))

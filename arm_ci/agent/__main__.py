@@ -1,6 +1,6 @@
 """The agent's commands: `probe`, `leftovers`, `run`, `finish`, `link-trial`.
 
-`python3 agent.pyz run --report FILE [--memory BYTES] [--swap BYTES] [--cores N [--peaks FILE]] [--relief FILE] --
+`python3 agent.pyz run --report FILE [--memory BYTES] [--swap BYTES] [--cores N [--peaks FILE]] [--fallback FILE] --
 COMMAND...` runs and watches a command and ends with its exit status; `finish --report FILE` prints the report, also
 after the agent was killed.
 """
@@ -36,7 +36,7 @@ def _run(words: List[str]) -> int:
     from .run import Options, main
 
     split = words.index("--")
-    found = _options(words[:split], ("--report", "--memory", "--swap", "--cores", "--peaks", "--relief"))
+    found = _options(words[:split], ("--report", "--memory", "--swap", "--cores", "--peaks", "--fallback"))
     if "--report" not in found:
         raise UsageError("run: --report FILE was expected")
     memory, swap = (_bytes(name, found[name]) if name in found else None for name in ("--memory", "--swap"))
@@ -44,8 +44,8 @@ def _run(words: List[str]) -> int:
     if not cores.isdigit():
         raise UsageError("--cores: a number was expected, not `{}`".format(cores))
     command = tuple(words[split + 1 :])
-    peaks, relief = found.get("--peaks", ""), found.get("--relief", "")
-    return main(Options(command, found["--report"], memory, swap, int(cores), peaks, relief))
+    peaks, fallback = found.get("--peaks", ""), found.get("--fallback", "")
+    return main(Options(command, found["--report"], memory, swap, int(cores), peaks, fallback))
 
 
 def _options(words: List[str], known: Tuple[str, ...]) -> Dict[str, str]:
@@ -65,7 +65,7 @@ def _finish(words: List[str]) -> int:
         raise UsageError("finish: --report FILE was expected")
     import json
 
-    from .finish import finish
+    from .collect_report import finish
     from .report import ReportError
 
     try:
@@ -88,15 +88,15 @@ def main(argv: Optional[List[str]] = None) -> int:
         if words[:1] == ["finish"]:
             return _finish(words[1:])
         if words[:1] == ["link-trial"]:
-            from .trial_command import main as link_trial
+            from .link_trial.trial_options import main as link_trial
 
             return link_trial(words[1:])
         if words == ["probe"]:
-            from .probe import main as probe
+            from .machine.probe import main as probe
 
             return probe()
         if words == ["leftovers"]:
-            from .leftovers import main as leftovers
+            from .machine.leftovers import main as leftovers
 
             return leftovers()
     except UsageError as error:

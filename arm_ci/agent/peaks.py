@@ -72,7 +72,7 @@ class Learned(NamedTuple):
     """Their size."""
     does_not_fit_bytes: Optional[int] = None
     """The budget with which memory killed it though it ran alone; None: that has not been seen."""
-    relief: str = ""
+    fallback: str = ""
     """How it was built differently from what the build asked for; empty: as asked."""
     killed: bool = False
     """Memory killed it before its peak: `need_bytes` is a guess."""
@@ -130,7 +130,7 @@ class Peaks(NamedTuple):
 def _learned(document: Any) -> Learned:
     values = dict(document)
     edge = Learned(**dict(values, inputs=tuple(values.get("inputs", ()))))
-    texts = (edge.output, edge.way, edge.kind, edge.relief, *edge.inputs)
+    texts = (edge.output, edge.way, edge.kind, edge.fallback, *edge.inputs)
     numbers = [edge.need_bytes, edge.seconds]
     numbers += [each for each in (edge.inputs_bytes, edge.does_not_fit_bytes) if each is not None]
     if not all(isinstance(each, str) for each in texts):
@@ -212,7 +212,7 @@ def learned(edge: Edge, root: str, admission: Admission) -> Optional[Learned]:
         inputs=tuple(in_tree(each, edge.directory, root) for each in edge.inputs),
         inputs_bytes=edge.inputs_bytes,
         does_not_fit_bytes=admission.budget_bytes + admission.swap_bytes if does_not_fit else None,
-        relief=edge.relief,
+        fallback=edge.fallback,
         killed=killed,
     )
 

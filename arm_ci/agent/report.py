@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Type, TypeVar
 
-from .oom_records import OomRecord, parse_oom_records
+from .machine.oom_records import OomRecord, parse_oom_records
 
 __all__ = [
     "SAMPLE_COLUMNS",
@@ -141,7 +141,7 @@ class Edge(NamedTuple):
     """Whether nothing else was let in beside it."""
     in_part: bool = False
     """Whether it started before all was free that it was expected to need."""
-    relief: str = ""
+    fallback: str = ""
     """How it was built differently from what the build asked for, in words: `-g0 instead of -g`; empty: as asked."""
     inputs: Tuple[str, ...] = ()
     """Of an archive or a link: the files that it is made of, as the command names them."""

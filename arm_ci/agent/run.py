@@ -10,27 +10,30 @@ import time
 from functools import partial
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from . import cgroup, host, kernel_counts, masquerade, reliefs, scope, unpack
-from .allowance import Allowance
-from .budget import BudgetReader
-from .edges import Edges
-from .expectation import Expectation
-from .gatekeeper import PREFIX, Gatekeeper
+from . import unpack
+from .admission.budget import BudgetReader
+from .admission.controller import PREFIX, Gatekeeper
+from .admission.expectation import Expectation
+from .admission.oom_kills import Kills
+from .edges import masquerade
+from .edges.launcher import AGENT
+from .edges.launcher_socket import Launchers
+from .edges.look_allowance import Allowance
+from .edges.running import Edges
+from .fallback import candidates
 from .journal import JOURNAL, JournalWriter, assemble
-from .kernel_log import KernelLog
-from .kills import Kills
-from .launcher import AGENT
-from .launchers import Launchers
-from .leftovers import MARK, end_this_build
-from .locale_given import restore_locale
-from .oom_records import OomRecord, parse_oom_records
+from .machine import cgroup, facts, kernel_counts, systemd_scope
+from .machine.child_process import end_with_the_agent as _end_with_the_agent
+from .machine.child_process import start
+from .machine.given_locale import restore_locale
+from .machine.kernel_log import KernelLog
+from .machine.leftovers import MARK, end_this_build
+from .machine.oom_records import OomRecord, parse_oom_records
+from .machine.process_tree import ProcessTree
+from .machine.sampling import Sampler
+from .machine.visibility import how, limits_here
 from .peaks import Peaks, PeaksError
-from .process_tree import ProcessTree
 from .report import How, Outcome, Report, ReportError, Unseen, plain
-from .sampling import Sampler
-from .starting import end_with_the_agent as _end_with_the_agent
-from .starting import start
-from .watching import how, limits_here
 from .write import write_report
 
 __all__ = ["Options", "Run", "_end_with_the_agent", "main", "run"]
@@ -38,7 +41,7 @@ __all__ = ["Options", "Run", "_end_with_the_agent", "main", "run"]
 _SAMPLE_SECONDS = 1.0
 _NOTE_SECONDS = 5.0
 _GRACE_SECONDS = 8.0
-_RELIEF_LINKERS = "relief-linkers"
+_FALLBACK_LINKERS = "fallback-linkers"
 _STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -55,7 +58,7 @@ class Options(NamedTuple):
     """How many edges may run at once, as memory allows; 0: all that are started."""
     peaks: str = ""
     """Path of the file with what earlier builds have shown; empty: nothing is known."""
-    relief: str = ""
+    fallback: str = ""
     """Path of the file with the ways to build edges differently; empty: there are none."""
 
     def words(self) -> List[str]:
@@ -65,7 +68,7 @@ class Options(NamedTuple):
             found += [] if value is None else [option, str(value)]
         found += ["--cores", str(self.cores)] if self.cores else []
         found += ["--peaks", self.peaks] if self.peaks else []
-        found += ["--relief", self.relief] if self.relief else []
+        found += ["--fallback", self.fallback] if self.fallback else []
         return [*found, "--", *self.command]
 
 
@@ -89,8 +92,8 @@ class Run:
         self._edges = Edges(self._journal.write, self.directory)
         self._poll = select.poll()
         expectation = Expectation(_known(options.peaks), self.directory)
-        place = os.path.join(os.path.dirname(os.path.abspath(options.report)), _RELIEF_LINKERS)
-        wanted = reliefs.read(options.relief, place, _say)
+        place = os.path.join(os.path.dirname(os.path.abspath(options.report)), _FALLBACK_LINKERS)
+        wanted = candidates.read(options.fallback, place, _say)
         self._gatekeeper = Gatekeeper(self._edges, expectation, options.cores, self._does_not_fit, _say, wanted)
         self._launchers = Launchers(self._gatekeeper, self._poll, self._now)
         self._wakeup, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -134,7 +137,7 @@ class Run:
             command=self.options.command,
             directory=self.directory,
             started=time.time(),
-            host=host.describe(),
+            host=facts.describe(),
             limits=limits_here(self.directory, self._cgroup.found if self._cgroup else None),
             how=self._how,
         )
@@ -280,7 +283,7 @@ class Run:
     def _kill_count(self) -> Optional[int]:
         """OOM kills so far, of our cgroup where there is one."""
         own = self._cgroup.events()[0] if self._cgroup else None
-        return own if own is not None else host.counters().get("oom_kill")
+        return own if own is not None else facts.counters().get("oom_kill")
 
     def _kill_records(self) -> List[OomRecord]:
         self._kernel_log.read_new()
@@ -347,14 +350,14 @@ def _known(path: str) -> Peaks:
 def run(options: Options) -> int:
     """Runs a command; returns the exit status that a shell would give. Raises OSError and CgroupError."""
     restore_locale()
-    in_scope = scope.arrive()
+    in_scope = systemd_scope.arrive()
     made, refusal = cgroup.make()
     if made and in_scope:
         made = cgroup.Cgroup(made.found, "systemd scope (v{})".format(made.found.version))
     if made is None and not in_scope and cgroup.could_be_delegated():
         again = unpack.again(options.words())
         if again:
-            refusal = "{}; {}".format(refusal, scope.enter(again))
+            refusal = "{}; {}".format(refusal, systemd_scope.enter(again))
     for old in (options.report, options.report + JOURNAL):
         try:
             os.unlink(old)

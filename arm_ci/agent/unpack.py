@@ -6,7 +6,7 @@ import os
 import sys
 from typing import List, Optional
 
-from .locale_given import restore_locale
+from .machine.given_locale import restore_locale
 
 START = "start.py"
 _START = "import sys\nsys.path[0:0] = [{!r}]\nfrom {}.__main__ import main\nsys.exit(main())\n"

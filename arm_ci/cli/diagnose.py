@@ -14,15 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from arm_ci.agent.oom_records import OomRecord, parse_oom_records
+from arm_ci.agent.machine.oom_records import OomRecord, parse_oom_records
 from arm_ci.agent.report import Report, ReportError
 from arm_ci.cli.options import DONE, CommandError
 from arm_ci.diagnosis.figures import size
-from arm_ci.diagnosis.findings import LogFindings
-from arm_ci.diagnosis.judge import Ended, judge
-from arm_ci.diagnosis.log import LogScanner
-from arm_ci.diagnosis.markup import harmless
-from arm_ci.diagnosis.page import page
+from arm_ci.diagnosis.judging.judge import Ended, judge
+from arm_ci.diagnosis.page.markup import harmless
+from arm_ci.diagnosis.page.verdict_page import page
+from arm_ci.diagnosis.reading.findings import LogFindings
+from arm_ci.diagnosis.reading.log_scanner import LogScanner
 from arm_ci.diagnosis.verdict import Verdict
 
 _CHUNK_BYTES = 1 << 20

@@ -17,12 +17,12 @@ from arm_ci.agent.peaks import Learned, Peaks, PeaksError
 from arm_ci.cli.options import DONE, FAILED, CommandError, add_config_option, find_variant, load_config
 from arm_ci.config import Config, Variant, variants
 from arm_ci.config.matrix import axes_of_variant, matcher
-from arm_ci.config.project import Relief as ConfiguredRelief
+from arm_ci.config.project import Fallback as ConfiguredFallback
 from arm_ci.config.scalars import EXPECTED, parse_bytes
-from arm_ci.fit.changes import Change, Relief, Sibling, changes, untried
+from arm_ci.fit.changes import Change, Fallback, Sibling, changes, untried
 from arm_ci.fit.prediction import Board, Prediction, predict
 from arm_ci.fit.words import in_words
-from arm_ci.plan.commands import offered
+from arm_ci.plan.recipe import offered
 
 _MOST_CORES = 1000
 
@@ -90,12 +90,12 @@ def run(arguments: argparse.Namespace) -> int:
     jobs = offered(board.cores)
     found = predict(peaks, board, jobs)
     others, unknown = _siblings(config, variant)
-    reliefs = _reliefs(config, variant, others)
-    better = changes(variant, found, peaks, others, reliefs, jobs)
+    fallbacks = _fallbacks(config, variant, others)
+    better = changes(variant, found, peaks, others, fallbacks, jobs)
     if arguments.json:
-        print(json.dumps(as_json(variant, found, better, untried(found, reliefs), str(path)), indent=1))
+        print(json.dumps(as_json(variant, found, better, untried(found, fallbacks), str(path)), indent=1))
     else:
-        print("\n".join(in_words(variant.name, found, better, _notes(found, reliefs, unknown))))
+        print("\n".join(in_words(variant.name, found, better, _notes(found, fallbacks, unknown))))
     return FAILED if found.too_large else DONE
 
 
@@ -130,40 +130,40 @@ def _siblings(config: Config, variant: Variant) -> tuple[list[Sibling], int]:
     return found, unknown
 
 
-def _reliefs(config: Config, variant: Variant, siblings: Sequence[Sibling]) -> list[Relief]:
+def _fallbacks(config: Config, variant: Variant, siblings: Sequence[Sibling]) -> list[Fallback]:
     """Those that are configured for the variant, in the order of trial."""
     known = {each.variant.name: each for each in siblings}
     axes = axes_of_variant(variant)
     found = []
-    for each in config.projects[variant.project].relief:
+    for each in config.projects[variant.project].fallback:
         if not matcher(each.match)(axes):
             continue
         # Options change needs in ways that no sibling shows.
         instead = {} if each.add or each.remove else _instead(each, variant)
         learned = {kind: known[name] for kind, name in instead.items() if name in known}
-        found.append(Relief(each.name, partial(_covers, each), learned))
+        found.append(Fallback(each.name, partial(_covers, each), learned))
     return found
 
 
-def _instead(relief: ConfiguredRelief, variant: Variant) -> dict[str, str]:
-    """By kind the variant that makes an edge as a relief does; debug info left out of a link makes it smaller still."""
-    compiler, debug_info = relief.compiler or variant.compiler, relief.debug_info or variant.debug_info
+def _instead(fallback: ConfiguredFallback, variant: Variant) -> dict[str, str]:
+    """By kind the variant that makes an edge as a fallback does; debug info left out of a link makes it smaller."""
+    compiler, debug_info = fallback.compiler or variant.compiler, fallback.debug_info or variant.debug_info
     return {
         "compile": replace(variant, compiler=compiler, debug_info=debug_info).name,
-        "link": replace(variant, linker=relief.linker or variant.linker).name,
+        "link": replace(variant, linker=fallback.linker or variant.linker).name,
     }
 
 
-def _covers(relief: ConfiguredRelief, edge: Learned) -> bool:
-    of_output = not relief.edges or any(fnmatchcase(edge.output, pattern) for pattern in relief.edges)
-    is_for_links = not (relief.compiler or relief.debug_info or relief.add or relief.remove)
-    return of_output and edge.kind in relief.kinds and (edge.kind == "link" or not is_for_links)
+def _covers(fallback: ConfiguredFallback, edge: Learned) -> bool:
+    of_output = not fallback.edges or any(fnmatchcase(edge.output, pattern) for pattern in fallback.edges)
+    is_for_links = not (fallback.compiler or fallback.debug_info or fallback.add or fallback.remove)
+    return of_output and edge.kind in fallback.kinds and (edge.kind == "link" or not is_for_links)
 
 
-def _notes(found: Prediction, reliefs: Sequence[Relief], unknown: int) -> list[str]:
+def _notes(found: Prediction, fallbacks: Sequence[Fallback], unknown: int) -> list[str]:
     lines = [
-        f"relief `{each.name}` is configured for some of these edges: the next build shows what it brings."
-        for each in untried(found, reliefs)
+        f"fallback `{each.name}` is configured for some of these edges: the next build shows what it brings."
+        for each in untried(found, fallbacks)
     ]
     if found.too_large and unknown:
         are = "1 sibling variant has" if unknown == 1 else f"{unknown} sibling variants have"
@@ -172,7 +172,7 @@ def _notes(found: Prediction, reliefs: Sequence[Relief], unknown: int) -> list[s
 
 
 def as_json(
-    variant: Variant, found: Prediction, better: Sequence[Change], open_reliefs: Sequence[Relief], source: str
+    variant: Variant, found: Prediction, better: Sequence[Change], open_fallbacks: Sequence[Fallback], source: str
 ) -> dict[str, object]:
     """The figures as docs/will-it-fit.md has them."""
     board = found.board
@@ -199,10 +199,10 @@ def as_json(
         ],
         "guessed": [each.learned.output for each in found.guessed],
         "built_differently": [
-            {"output": each.learned.output, "relief": each.learned.relief} for each in found.relieved
+            {"output": each.learned.output, "fallback": each.learned.fallback} for each in found.relieved
         ],
         "beyond_budget": [each.learned.output for each in found.paged],
         "ways": [way.to_json() for way in found.ways],
-        "untried_reliefs": [each.name for each in open_reliefs],
+        "untried_fallbacks": [each.name for each in open_fallbacks],
         "changes": [each.to_json() for each in better],
     }

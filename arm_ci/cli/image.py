@@ -14,7 +14,7 @@ from pathlib import Path
 from arm_ci.cli import image_import
 from arm_ci.cli.instance import state_of
 from arm_ci.cli.options import DONE, FAILED, OUTSIDE, USAGE, CommandError, add_config_option, aligned, config_directory
-from arm_ci.guests import making, prerequisites, recipe
+from arm_ci.guests import image_recipe, making, prerequisites
 from arm_ci.guests.errors import ImageError
 from arm_ci.guests.image import Image, ImageStore
 
@@ -32,7 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="make an image from a recipe",
         description="Make an image from a recipe, unless there is one that was made from the very same.",
     )
-    build.add_argument("name", metavar="NAME", help=f"recipe: {', '.join(recipe.names(WORKERS / 'images'))}")
+    build.add_argument("name", metavar="NAME", help=f"recipe: {', '.join(image_recipe.names(WORKERS / 'images'))}")
     build.add_argument("--recipes", type=Path, default=WORKERS / "images", metavar="DIR", help="directory of recipes")
     build.add_argument(
         "--again", action="store_true", help="make it even if the recipe is the same: Debian's packages may be newer"
@@ -58,7 +58,7 @@ def run_build(arguments: argparse.Namespace) -> int:
     """Makes an image from a recipe; a line for each step."""
     store = _store(arguments)
     try:
-        chosen = recipe.read(arguments.recipes, arguments.name)
+        chosen = image_recipe.read(arguments.recipes, arguments.name)
     except ImageError as error:
         raise CommandError(str(error), USAGE) from None
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -109,7 +109,7 @@ def _from(image: Image) -> str:
         return f"{image.origin}: {image.about.get('file', '')}"
     said = f"recipe: {image.about.get('suite', '')}, Linux {image.about.get('kernel', '')}"
     try:
-        changed = making.key_of(recipe.read(WORKERS / "images", image.name), WORKERS / "guest") != image.key
+        changed = making.key_of(image_recipe.read(WORKERS / "images", image.name), WORKERS / "guest") != image.key
     except ImageError:
         # Of another directory of recipes.
         return said

@@ -11,13 +11,19 @@ import sys
 import textwrap
 from pathlib import Path
 
-from arm_ci.agent.link_command import LinkError
-from arm_ci.agent.link_trial import Trial
+from arm_ci.agent.edges.link_command import LinkError
+from arm_ci.agent.link_trial.trial import Trial
+from arm_ci.agent.link_trial.trial_options import add_options, options_of, read_report, status_of
+from arm_ci.agent.link_trial.trial_result import TrialResult
 from arm_ci.agent.report import ReportError
-from arm_ci.agent.trial_command import add_options, options_of, read_report, status_of
-from arm_ci.agent.trial_result import TrialResult
 from arm_ci.cli.options import CommandError
-from arm_ci.diagnosis.trial import best_rows, linker_flags, toolchain_entry, trial_advice, trial_table
+from arm_ci.diagnosis.advice.link_trial_advice import (
+    best_rows,
+    linker_flags,
+    toolchain_entry,
+    trial_advice,
+    trial_table,
+)
 
 _WIDTH = 110
 

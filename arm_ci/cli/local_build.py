@@ -12,24 +12,24 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from arm_ci.agent.probe import probe
-from arm_ci.agent.relief import text_of_reliefs
+from arm_ci.agent.fallback.fallback import text_of_fallbacks
+from arm_ci.agent.machine.probe import probe
 from arm_ci.cli import place
 from arm_ci.cli.options import DONE, FAILED
 from arm_ci.cli.patch_option import GivenPatch
 from arm_ci.cli.watched_build import report_of, run_watched
 from arm_ci.diagnosis.figures import count
-from arm_ci.diagnosis.helped import where_compiled
+from arm_ci.diagnosis.judging.distcc_helpers import where_compiled
 from arm_ci.diagnosis.verdict import EXHAUSTED
-from arm_ci.learning import known, learn, write
+from arm_ci.history.learned_peaks import known, learn, write
 from arm_ci.patches import diffs, engine, forced, transaction
 from arm_ci.patches.series import SeriesError
 from arm_ci.plan import Choices, Command, Facts, Places, Recipe, TestRun, missing, probe_request
-from arm_ci.plan.commands import is_foreign
+from arm_ci.plan.agent_command import fallback_path, peaks_path
 from arm_ci.plan.patching import bundle_of, context_of, state_table
+from arm_ci.plan.recipe import is_foreign
 from arm_ci.plan.requirements import THIS_MACHINE, missing_packages, notes, size_text, wanted_packages
-from arm_ci.plan.results import judge, parser_for
-from arm_ci.plan.watching import peaks_path, relief_path
+from arm_ci.plan.test_results import judge, parser_for
 
 
 class LocalBuild:
@@ -123,9 +123,9 @@ class LocalBuild:
 
     def build(self) -> str:
         commands = self.recipe.build(self.places, self.choices)
-        if commands[-1].has_relief:
-            text = text_of_reliefs(self.recipe.reliefs(self.places))
-            Path(relief_path(self.places, "build")).write_text(text, encoding="utf-8")
+        if commands[-1].has_fallback:
+            text = text_of_fallbacks(self.recipe.fallbacks(self.places))
+            Path(fallback_path(self.places, "build")).write_text(text, encoding="utf-8")
         problem = (
             self._run_learning(commands, "build") if self.recipe.project.admission else self._run_all(commands, "build")
         )

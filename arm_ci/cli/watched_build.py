@@ -6,15 +6,14 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from arm_ci import shipping
 from arm_ci.agent.report import Report, ReportError
 from arm_ci.cli.execute import End, execute
-from arm_ci.diagnosis.judge import Ended, judge
-from arm_ci.diagnosis.log import LogScanner
-from arm_ci.diagnosis.page import page
+from arm_ci.diagnosis.judging.judge import Ended, judge
+from arm_ci.diagnosis.page.verdict_page import page
+from arm_ci.diagnosis.reading.log_scanner import LogScanner
 from arm_ci.diagnosis.verdict import Verdict
-from arm_ci.plan import Command, Places
-from arm_ci.plan.watching import agent_path, finish, report_path, watched
+from arm_ci.plan import Command, Places, archives
+from arm_ci.plan.agent_command import agent_path, finish, report_path, watched
 
 
 def run_watched(
@@ -31,7 +30,7 @@ def run_watched(
     """
     archive = Path(agent_path(places))
     if not archive.is_file():
-        archive.write_bytes(shipping.agent().data)
+        archive.write_bytes(archives.agent().data)
     for command in commands:
         scanner = LogScanner()
 

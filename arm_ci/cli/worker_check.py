@@ -22,8 +22,8 @@ from arm_ci.cli.worker_facts import Known, known_workers
 from arm_ci.config import Config, Worker, variants
 from arm_ci.config.problems import count
 from arm_ci.plan import Facts, Places, Recipe, missing, probe_request
+from arm_ci.plan.archives import agent
 from arm_ci.plan.requirements import missing_packages, notes, size_text
-from arm_ci.shipping import agent
 
 WORKER_DIRECTORY = "/var/lib/arm-ci-worker"
 """Where bootstrap.sh has the worker build."""

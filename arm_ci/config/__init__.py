@@ -3,12 +3,12 @@
 `load()` reads and checks, `variants()` multiplies out, why.py explains; schema.py writes the JSON schemas.
 """
 
-from arm_ci.config.host import Host
 from arm_ci.config.loader import load
 from arm_ci.config.matrix import variants
 from arm_ci.config.model import Board, Compiler, Config, Linker, Site, Variant, Worker
 from arm_ci.config.problems import ConfigError, Problem
 from arm_ci.config.project import Project
+from arm_ci.config.this_machine import Host
 
 __all__ = [
     "Board",

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import re
 
-from arm_ci.config.draft import Draft
 from arm_ci.config.guest_checks import check_guest, check_guest_worker
 from arm_ci.config.model import Compiler, Linker, Worker
 from arm_ci.config.problems import shorten, suggestion
 from arm_ci.config.project_checks import PACKAGE, check_project
+from arm_ci.config.read_tables import Draft
 from arm_ci.config.reader import Path
 from arm_ci.config.secret_checks import check_secret
 from arm_ci.config.site_checks import check_site

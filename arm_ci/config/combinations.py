@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from arm_ci.config.draft import Draft
 from arm_ci.config.matrix import (
     MATRIX_KEYS,
     SELECTOR_AXES,
@@ -22,6 +21,7 @@ from arm_ci.config.matrix import (
 from arm_ci.config.model import Board, Compiler, Linker
 from arm_ci.config.problems import count
 from arm_ci.config.project import Project, Selector
+from arm_ci.config.read_tables import Draft
 from arm_ci.config.reader import Path
 from arm_ci.config.versions import may_be_in_range
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from arm_ci.config.draft import Draft
 from arm_ci.config.model import Board, Worker
 from arm_ci.config.problems import shorten
+from arm_ci.config.read_tables import Draft
 from arm_ci.config.reader import Path
 
 _IMAGE = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")

@@ -15,8 +15,8 @@ BuildType = Literal["Debug", "Release", "RelWithDebInfo", "MinSizeRel"]
 TestKind = Literal["ctest", "gtest"]
 GuestMachine = Literal["virt", "raspi3b"]
 LinkerSelection = Literal["fuse-ld", "directory"]
-ReliefKind = Literal["compile", "link"]
-ReliefTime = Literal["too-large", "always"]
+FallbackKind = Literal["compile", "link"]
+FallbackTime = Literal["too-large", "always"]
 LessDebugInfo = Literal["line-tables", "none"]
 
 # Scalars with a meaning of their own. The text beside each type is what a mistake says was expected.

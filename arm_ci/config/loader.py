@@ -9,15 +9,15 @@ from typing import Any
 
 from arm_ci.config.checks import check_entries
 from arm_ci.config.combinations import check_combinations
-from arm_ci.config.draft import Draft
-from arm_ci.config.host import Host
+from arm_ci.config.fallback_checks import check_fallbacks
 from arm_ci.config.model import Board, Compiler, Config, Linker, Site, Worker
 from arm_ci.config.problems import ConfigError, Place, Problem, one_line, shorten, suggestion
 from arm_ci.config.project import Project
+from arm_ci.config.read_tables import Draft
 from arm_ci.config.reader import Findings, Reader
-from arm_ci.config.relief_checks import check_reliefs
 from arm_ci.config.scalars import HOST
 from arm_ci.config.source import Node, compose, read_text
+from arm_ci.config.this_machine import Host
 
 FILES = {
     "site.yaml": "this master: where it listens, where it keeps its state",
@@ -49,7 +49,7 @@ def load(directory: Path, host: Host | None = None) -> Config:
     _resolve_host(draft)
     check_entries(draft)
     check_combinations(draft)
-    check_reliefs(draft)
+    check_fallbacks(draft)
     if findings.problems:
         raise ConfigError(_in_order(draft))
     return Config(

@@ -9,13 +9,13 @@ from .keys import (
     BuildType,
     Bytes,
     DebugInfo,
+    FallbackKind,
+    FallbackTime,
     Generator,
     Interval,
     LessDebugInfo,
     Name,
     Pattern,
-    ReliefKind,
-    ReliefTime,
     Seconds,
     TestKind,
     TimeOfDay,
@@ -82,7 +82,7 @@ class Combination:
 
 
 @dataclass(frozen=True)
-class Relief:
+class Fallback:
     """One way to build edges differently when they do not fit."""
 
     name: Name = key("Name shown to people.")
@@ -91,9 +91,9 @@ class Relief:
         "every edge.",
         (),
     )
-    kinds: tuple[ReliefKind, ...] = key("Which edges: compiles, links.", ("compile", "link"))
-    when: ReliefTime = key(
-        "`too-large`: when the edge does not fit alone, as it is or with the reliefs before this one; `always`: from "
+    kinds: tuple[FallbackKind, ...] = key("Which edges: compiles, links.", ("compile", "link"))
+    when: FallbackTime = key(
+        "`too-large`: when the edge does not fit alone, as it is or with the fallbacks before this one; `always`: from "
         "its first try.",
         "too-large",
     )
@@ -186,10 +186,11 @@ class Project:
         "killed; `false`: the board's number of edges at once, whatever they need.",
         True,
     )
-    relief: tuple[Relief, ...] = key(
+    fallback: tuple[Fallback, ...] = key(
         "How edges may be built differently when they do not fit, in the order of trial.", ()
     )
-    relief_from_trials: bool = key(
-        "What a link trial found to fit is used for that link in the next builds of the variant, after `relief`.", False
+    fallback_from_trials: bool = key(
+        "What a link trial found to fit is used for that link in the next builds of the variant, after `fallback`.",
+        False,
     )
     matrix: Matrix = key("Which variants the project has.")

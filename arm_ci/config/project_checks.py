@@ -9,10 +9,10 @@ import os
 import posixpath
 import re
 
-from arm_ci.config.draft import Draft
 from arm_ci.config.matrix import MATRIX_KEYS, SELECTOR_AXES
 from arm_ci.config.problems import shorten, suggestion
 from arm_ci.config.project import BuildSystem, Combination, Project, Selector, Test
+from arm_ci.config.read_tables import Draft
 from arm_ci.config.reader import Path
 from arm_ci.config.versions import satisfiable
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import stat
 
-from arm_ci.config.draft import Draft
 from arm_ci.config.problems import shorten
+from arm_ci.config.read_tables import Draft
 from arm_ci.config.reader import Path
 
 PRIVATE_KEY = "private key"

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import re
 
-from arm_ci.config.draft import Draft
 from arm_ci.config.model import TERMINAL
 from arm_ci.config.problems import shorten
 from arm_ci.config.project_checks import names_user
+from arm_ci.config.read_tables import Draft
 from arm_ci.config.reader import Path
 from arm_ci.config.secret_checks import PRIVATE_KEY, check_secret
 

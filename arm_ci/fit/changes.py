@@ -1,8 +1,8 @@
 """What would make a build fit that does not, or spare it the paging: the cheapest first, with figures and their source.
 
-In this order: configured reliefs, another linker, another compiler, both, less debug info, with each of these, swap,
+In this order: configured fallbacks, another linker, another compiler, both, less debug info, with each of these, swap,
 RAM. Linkers, compilers and debug info are known from the learned peaks of sibling variants: same project, board and
-generator. So are reliefs that take what such a sibling has; of others nothing is known before a build has tried them.
+generator. So are fallbacks that take what such a sibling has; of others nothing is known before a build has tried them.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from arm_ci.agent.budget import reserve_bytes
-from arm_ci.agent.expectation import HISTORY_MARGIN
+from arm_ci.agent.admission.budget import reserve_bytes
+from arm_ci.agent.admission.expectation import HISTORY_MARGIN
 from arm_ci.agent.peaks import Learned, Peaks
 from arm_ci.config.model import Variant
 from arm_ci.diagnosis.figures import round_up
 from arm_ci.fit.prediction import Board, Prediction, predict
 
-Kind = Literal["relief", "linker", "compiler", "debug info", "several", "swap", "memory"]
+Kind = Literal["fallback", "linker", "compiler", "debug info", "several", "swap", "memory"]
 _MORE_DEBUG_INFO = ("none", "line-tables", "split", "full")
 _COSTS: dict[Kind, int] = {"linker": 1, "compiler": 2, "debug info": 4}
 
@@ -35,14 +35,14 @@ class Sibling:
 
 
 @dataclass(frozen=True)
-class Relief:
-    """A relief that is configured for the variant."""
+class Fallback:
+    """A fallback that is configured for the variant."""
 
     name: str
     covers: Callable[[Learned], bool]
     """Whether it is for an edge."""
     siblings: Mapping[str, Sibling]
-    """For a kind of edge the learned sibling that has what the relief takes instead, or at least no less."""
+    """For a kind of edge the learned sibling that has what the fallback takes instead, or at least no less."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def changes(
     found: Prediction,
     peaks: Peaks,
     siblings: Sequence[Sibling],
-    reliefs: Sequence[Relief],
+    fallbacks: Sequence[Fallback],
     offered: int,
 ) -> list[Change]:
     """The cheapest first, also those that do not suffice; none where the build fits and pages little.
@@ -94,31 +94,31 @@ def changes(
     tried = [_of_sibling(variant, each, found.board, offered) for cost, _, each in ordered if cost]
     need = HISTORY_MARGIN * max(each.learned.need_bytes for each in found.too_large or found.paged or found.edges)
     if found.too_large:
-        tried = [*_by_relief(found, peaks, reliefs, offered), *tried]
+        tried = [*_by_fallback(found, peaks, fallbacks, offered), *tried]
         return [*tried, _swap(found, peaks, need, offered), _memory(found, peaks, need, offered)]
     tried.append(_memory(found, peaks, need, offered))
     return [each for each in tried if _is_faster(each.prediction, found)]
 
 
-def untried(found: Prediction, reliefs: Sequence[Relief]) -> list[Relief]:
+def untried(found: Prediction, fallbacks: Sequence[Fallback]) -> list[Fallback]:
     """Those for edges that do not fit, of which nothing is known before a build has tried them."""
     return [
-        relief
-        for relief in reliefs
-        if any(relief.covers(each.asked) and each.asked.kind not in relief.siblings for each in found.too_large)
+        fallback
+        for fallback in fallbacks
+        if any(fallback.covers(each.asked) and each.asked.kind not in fallback.siblings for each in found.too_large)
     ]
 
 
-def _by_relief(found: Prediction, peaks: Peaks, reliefs: Sequence[Relief], offered: int) -> list[Change]:
+def _by_fallback(found: Prediction, peaks: Peaks, fallbacks: Sequence[Fallback], offered: int) -> list[Change]:
     instead: dict[str, Learned] = {}
     used: list[tuple[str, str]] = []
     for each in found.too_large:
-        for relief in reliefs:
-            sibling = relief.siblings.get(each.asked.kind) if relief.covers(each.asked) else None
+        for fallback in fallbacks:
+            sibling = fallback.siblings.get(each.asked.kind) if fallback.covers(each.asked) else None
             known = _of_output(sibling, each.asked.output) if sibling else None
             if sibling and known and found.board.fits(known):
-                instead[known.output] = known._replace(relief=relief.name)
-                used.append((relief.name, sibling.variant.name))
+                instead[known.output] = known._replace(fallback=fallback.name)
+                used.append((fallback.name, sibling.variant.name))
                 break
     if not instead:
         return []
@@ -126,7 +126,7 @@ def _by_relief(found: Prediction, peaks: Peaks, reliefs: Sequence[Relief], offer
     prediction = predict(peaks._replace(edges=(*edges, *instead.values())), found.board, offered)
     names = ", ".join(dict.fromkeys(name for name, _ in used))
     variants = ", ".join(dict.fromkeys(variant for _, variant in used))
-    return [Change("relief", f"relief {names}, as configured", prediction, variants)]
+    return [Change("fallback", f"fallback {names}, as configured", prediction, variants)]
 
 
 def _of_output(sibling: Sibling, output: str) -> Learned | None:

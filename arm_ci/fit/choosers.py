@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from arm_ci.agent.admission import Room, Running, Waiting, choose
+from arm_ci.agent.admission.policy import Room, Running, Waiting, choose
 from arm_ci.fit.graph import Edge
 from arm_ci.fit.simulation import Chooser, View
 

@@ -2,7 +2,7 @@
 
 Known are compiles, archives and links, and of the last two what they are made of; a compile starts any time. Other
 commands are not learned, and not counted. An edge that does not fit as the build asks for it counts as built
-differently where a relief of it was learned that fits.
+differently where a fallback of it was learned that fits.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from arm_ci.agent.budget import reserve_bytes
-from arm_ci.agent.expectation import HISTORY_MARGIN
+from arm_ci.agent.admission.budget import reserve_bytes
+from arm_ci.agent.admission.expectation import HISTORY_MARGIN
 from arm_ci.agent.peaks import Learned, Peaks
 from arm_ci.fit.choosers import Admission, Guess, plain
 from arm_ci.fit.graph import ALONE_SLOWDOWN, Edge, rest_seconds
@@ -60,12 +60,12 @@ class Built:
     learned: Learned
     fits: bool
     asked: Learned
-    """As the build asks for it; the same unless a relief makes it fit."""
+    """As the build asks for it; the same unless a fallback makes it fit."""
 
     @property
     def is_relieved(self) -> bool:
         """Whether it is built differently."""
-        return bool(self.learned.relief)
+        return bool(self.learned.fallback)
 
 
 @dataclass(frozen=True)
@@ -163,8 +163,8 @@ def _by_output(edges: Sequence[Learned]) -> list[list[Learned]]:
 def _built(ways: Sequence[Learned], board: Board) -> Built:
     """Of all ways in which an output was made."""
     # Options of the project may have changed: what was learned last is what is asked for now.
-    asked = next((each for each in reversed(ways) if not each.relief), ways[-1])
-    for each in (asked, *(each for each in ways if each.relief)):
+    asked = next((each for each in reversed(ways) if not each.fallback), ways[-1])
+    for each in (asked, *(each for each in ways if each.fallback)):
         if board.fits(each):
             return Built(each, True, asked)
     return Built(asked, False, asked)

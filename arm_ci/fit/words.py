@@ -76,7 +76,7 @@ def _others(found: Prediction) -> list[str]:
     lines = []
     if found.relieved:
         lines += ["", "built differently, as learned"]
-        lines += [f"  {each.learned.output}: {each.learned.relief}" for each in found.relieved[:_SHOWN]]
+        lines += [f"  {each.learned.output}: {each.learned.fallback}" for each in found.relieved[:_SHOWN]]
         lines += _and_more(found.relieved)
     if found.guessed:
         lines += ["", "memory killed these before their peak: what they need is a guess"]
@@ -130,6 +130,6 @@ def _most(change: Change) -> str:
 
 def _source(change: Change) -> str:
     if change.variant:
-        toolchain = "" if change.kind == "relief" else f", {change.prediction.toolchain or 'toolchain unknown'}"
+        toolchain = "" if change.kind == "fallback" else f", {change.prediction.toolchain or 'toolchain unknown'}"
         return f"learned of {change.variant}{toolchain}"
     return "reckoned from this variant's own peaks"

@@ -19,7 +19,7 @@ from pathlib import Path
 from arm_ci.guests import debian, namespace, second_stage, tree
 from arm_ci.guests.errors import ImageError
 from arm_ci.guests.image import Image, ImageStore
-from arm_ci.guests.recipe import Recipe
+from arm_ci.guests.image_recipe import Recipe
 
 Say = Callable[[str], None]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from arm_ci.guests import initrd
 from arm_ci.guests.errors import ImageError
-from arm_ci.guests.recipe import Recipe
+from arm_ci.guests.image_recipe import Recipe
 
 PACKAGES = (
     "base-files",

@@ -15,7 +15,7 @@ from buildbot.process.results import CANCELLED, EXCEPTION, FAILURE, RETRY
 from twisted.internet.defer import Deferred
 from twisted.python import log
 
-from arm_ci.agent.leftovers import MARK
+from arm_ci.agent.machine.leftovers import MARK
 from arm_ci.master.deferred import as_deferred
 from arm_ci.master.guest_log import keep_console, keep_failure, say_how
 from arm_ci.master.loss import CLOSED, MASTER_STOPPED, PROPERTY, Loss, again, verdict

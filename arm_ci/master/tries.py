@@ -35,7 +35,7 @@ async def found_after(master: Any, tries: Tries, build_id: int) -> dict[int, str
     `build_id` is the newest build of the request.
     """
     # Imported late: most masters never lose a worker.
-    from arm_ci.plan.watching import LOST_BUILD_PROPERTY
+    from arm_ci.plan.agent_command import LOST_BUILD_PROPERTY
 
     request_id = (await master.data.get(("builds", build_id)))["buildrequestid"]
     found = {}

@@ -22,7 +22,7 @@ from arm_ci.config.model import Config, Variant
 from arm_ci.config.project import Project
 from arm_ci.master.deferred import as_deferred
 from arm_ci.master.workers import endpoint
-from arm_ci.plan.commands import parse_jobs, parse_reference, parse_targets
+from arm_ci.plan.recipe import parse_jobs, parse_reference, parse_targets
 
 _LONGEST_COMMENT = 200
 _REVISION = re.compile(r"[0-9a-f]{7,64}", re.ASCII)

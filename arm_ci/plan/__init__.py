@@ -4,10 +4,10 @@ Pure: it reads the checked configuration and returns commands, files and sentenc
 of `arm_ci.steps` (through Buildbot) and of `arm_ci.cli.build` (on this machine).
 """
 
-from arm_ci.plan.commands import Choices, Command, File, Places, Recipe, TestRun
 from arm_ci.plan.progress import Progress
+from arm_ci.plan.recipe import Choices, Command, File, Places, Recipe, TestRun
 from arm_ci.plan.requirements import Facts, missing, probe_request
-from arm_ci.plan.results import CtestParser, GtestParser, TestResult, TestSummary
+from arm_ci.plan.test_results import CtestParser, GtestParser, TestResult, TestSummary
 from arm_ci.plan.toolchain import Toolchain, toolchain_of
 
 __all__ = [

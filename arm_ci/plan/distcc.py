@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from arm_ci.agent.commands import COMPILED_HERE
+from arm_ci.agent.edges.command_line import COMPILED_HERE
 from arm_ci.config.keys import CompilerFamily
 from arm_ci.plan.toolchain import Toolchain
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from arm_ci.config import Config, Variant, load, variants
-from arm_ci.plan.commands import Places, Recipe
+from arm_ci.plan.recipe import Places, Recipe
 from arm_ci.plan.requirements import compiler_packages, linker_packages, wanted_programs
 
 BOOTSTRAP = Path(__file__).resolve().parents[2] / "workers" / "bootstrap.sh"

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from arm_ci.config.model import Config
-from arm_ci.plan.commands import Recipe
+from arm_ci.plan.recipe import Recipe
 
 if TYPE_CHECKING:
     from arm_ci.patches import engine

@@ -10,7 +10,7 @@ _NINJA = re.compile(r"^\[(\d+)/(\d+)\] ")
 _CMAKE = re.compile(r"^\[ *(\d+)%\] ")
 
 
-# What the agent says in between (arm_ci.agent.gatekeeper).
+# What the agent says in between (arm_ci.agent.admission.controller).
 _RUNS_AGAIN = re.compile(r"^arm_ci: (.+): (?:memory killed it|it was ended) .*; it runs again\b")
 _WAIT = re.compile(r"^arm_ci: \d+ of \d+ edges run and .*; (\d+) wait$")
 

@@ -13,8 +13,8 @@ from arm_ci.config.keys import Generator
 from arm_ci.config.model import Board, Compiler, Linker
 from arm_ci.config.versions import in_range, version_key
 from arm_ci.plan import distcc
-from arm_ci.plan.commands import Places, Recipe
-from arm_ci.plan.relief import reliefs_of
+from arm_ci.plan.fallbacks import fallbacks_of
+from arm_ci.plan.recipe import Places, Recipe
 from arm_ci.plan.toolchain import Toolchain, triplet
 
 # Program -> Debian package, for what the generators need.
@@ -39,7 +39,7 @@ THIS_MACHINE = "this machine"
 
 @dataclass(frozen=True)
 class Facts:
-    """What the probe found on a worker (arm_ci/agent/probe.py says what each means)."""
+    """What the probe found on a worker (arm_ci/agent/machine/probe.py says what each means)."""
 
     architecture: str
     os: str
@@ -145,7 +145,7 @@ def probe_request(recipe: Recipe, places: Places) -> dict[str, Any]:
     ]
     # What else could compile and link here is worth knowing when memory ends a build.
     others = [linker.program for linker in recipe.config.linkers.values()]
-    others += [name for names in _relief_programs(recipe).values() for name in names]
+    others += [name for names in _fallback_programs(recipe).values() for name in names]
     every_package = {name for names in recipe.project.prerequisites.values() for name in names}
     return {
         "directory": str(places.build),
@@ -156,10 +156,10 @@ def probe_request(recipe: Recipe, places: Places) -> dict[str, Any]:
     }
 
 
-def _relief_programs(recipe: Recipe) -> dict[str, tuple[str, ...]]:
+def _fallback_programs(recipe: Recipe) -> dict[str, tuple[str, ...]]:
     """What each way to build edges differently needs."""
-    reliefs = reliefs_of(recipe.config, recipe.variant, "")
-    return {each.name: tuple(filter(None, (*each.programs, each.linker_program))) for each in reliefs}
+    fallbacks = fallbacks_of(recipe.config, recipe.variant, "")
+    return {each.name: tuple(filter(None, (*each.programs, each.linker_program))) for each in fallbacks}
 
 
 def missing(recipe: Recipe, places: Places, facts: Facts, where: str) -> tuple[str, ...]:
@@ -206,8 +206,8 @@ def notes(recipe: Recipe, facts: Facts, where: str) -> tuple[str, ...]:
         if (reason := facts.helpers.get(helper))
     ]
     found += [
-        f"relief `{relief}` is left out on {where}: `{name}` is not there"
-        for relief, names in _relief_programs(recipe).items()
+        f"fallback `{fallback}` is left out on {where}: `{name}` is not there"
+        for fallback, names in _fallback_programs(recipe).items()
         for name in names
         if facts.programs.get(name) is None
     ]

@@ -9,17 +9,17 @@ from typing import Any
 from twisted.internet.threads import deferToThread
 from twisted.python import log
 
-from arm_ci.agent.relief import ReliefError, text_of_reliefs
-from arm_ci.diagnosis.differently import built_differently
+from arm_ci.agent.fallback.fallback import FallbackError, text_of_fallbacks
 from arm_ci.diagnosis.figures import count
-from arm_ci.diagnosis.helped import where_compiled
-from arm_ci.diagnosis.second_tries import ran_again
-from arm_ci.learned_relief import known_reliefs, relief_file
-from arm_ci.learning import known
+from arm_ci.diagnosis.judging.distcc_helpers import where_compiled
+from arm_ci.diagnosis.judging.fallback_edges import built_differently
+from arm_ci.diagnosis.judging.second_tries import ran_again
+from arm_ci.history.learned_fallbacks import fallback_file, known_fallbacks
+from arm_ci.history.learned_peaks import known
 from arm_ci.plan import Progress, Recipe
+from arm_ci.plan.agent_command import fallback_path, peaks_path
 from arm_ci.plan.progress import runs_again, waiting
-from arm_ci.plan.watching import peaks_path, relief_path
-from arm_ci.steps.watched import WatchedStep
+from arm_ci.steps.agent_step import WatchedStep
 
 # The agent says once a minute how many wait, and nothing when none does.
 _WAITING_SECONDS = 90.0
@@ -94,8 +94,8 @@ class Build(ProgressStep):
         if admits:
             await self._hand_over()
         commands = self.recipe.build(self.places, choices)
-        if commands[-1].has_relief:
-            await self._hand_over_reliefs()
+        if commands[-1].has_fallback:
+            await self._hand_over_fallbacks()
         verdict = await self.run_watched(commands, self.name, self.take)
         how = f", {count(choices.jobs, 'edge')} at once at most" if admits else f" with -j{choices.jobs}"
         done = f", {count(self.position.total, 'edge')}" if self.position and self.position.unit == "edges" else ""
@@ -115,14 +115,14 @@ class Build(ProgressStep):
         place = peaks_path(self.places, self.name)
         await self.write(str(place.parent), place.name, found.peaks.to_text())
 
-    async def _hand_over_reliefs(self) -> None:
+    async def _hand_over_fallbacks(self) -> None:
         """Brings to the worker how edges may be built differently: as configured, then as link trials found."""
-        reliefs = self.recipe.reliefs(self.places)
-        if self.recipe.project.relief_from_trials:
-            file = relief_file(self.peaks_file)
+        fallbacks = self.recipe.fallbacks(self.places)
+        if self.recipe.project.fallback_from_trials:
+            file = fallback_file(self.peaks_file)
             try:
-                reliefs += await deferToThread(known_reliefs, file)
-            except (OSError, ReliefError) as error:
-                log.msg(f"reliefs of link trials: {file}: {error}")
-        place = relief_path(self.places, self.name)
-        await self.write(str(place.parent), place.name, text_of_reliefs(reliefs))
+                fallbacks += await deferToThread(known_fallbacks, file)
+            except (OSError, FallbackError) as error:
+                log.msg(f"fallbacks of link trials: {file}: {error}")
+        place = fallback_path(self.places, self.name)
+        await self.write(str(place.parent), place.name, text_of_fallbacks(fallbacks))

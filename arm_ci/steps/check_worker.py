@@ -8,17 +8,17 @@ from typing import Any
 from buildbot.process.results import SUCCESS
 from twisted.internet.threads import deferToThread
 
-from arm_ci.diagnosis.judge import Ended, judge
-from arm_ci.diagnosis.lost import lost_sentence
-from arm_ci.diagnosis.page import page
+from arm_ci.diagnosis.judging.judge import Ended, judge
+from arm_ci.diagnosis.judging.lost_worker import lost_sentence
+from arm_ci.diagnosis.page.verdict_page import page
 from arm_ci.plan import Facts, Recipe, missing, probe_request
-from arm_ci.plan.commands import Command
+from arm_ci.plan.agent_command import LOST_BUILD_PROPERTY
+from arm_ci.plan.archives import agent
+from arm_ci.plan.recipe import Command
 from arm_ci.plan.requirements import PROBE, notes
-from arm_ci.plan.watching import LOST_BUILD_PROPERTY
-from arm_ci.shipping import agent
+from arm_ci.steps.agent_step import WatchedStep
 from arm_ci.steps.base import how_it_ended
 from arm_ci.steps.build import Build
-from arm_ci.steps.watched import WatchedStep
 
 _PROBE_TIMEOUT_SECONDS = 300
 _LEFTOVERS_TIMEOUT_SECONDS = 300

@@ -13,7 +13,7 @@ from buildbot.process.results import FAILURE, SKIPPED, SUCCESS
 from buildbot.util.lineboundaries import LineBoundaryFinder
 
 from arm_ci.plan import Recipe
-from arm_ci.steps.patching import PatchingStep
+from arm_ci.steps.patch_step import PatchingStep
 
 STRIP_PROPERTY = "patch_strip"
 """Strip level of the forced patch, for the command that repeats the build; not set without a patch."""

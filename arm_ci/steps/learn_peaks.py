@@ -11,10 +11,10 @@ from buildbot.process.results import SKIPPED, SUCCESS, WARNINGS
 from twisted.internet.threads import deferToThread
 
 from arm_ci.diagnosis.figures import count
-from arm_ci.learning import learn
+from arm_ci.history.learned_peaks import learn
 from arm_ci.plan import Recipe
+from arm_ci.steps.agent_step import WatchedStep
 from arm_ci.steps.build import Build
-from arm_ci.steps.watched import WatchedStep
 
 
 class LearnPeaks(WatchedStep):

@@ -1,7 +1,7 @@
 """After a link that memory ended: repeats it on the worker with every linker and memory option, and shows what fits.
 
 Runs where the project says `link_trial: true`, and changes nothing about how the build ended. What fits is kept for the
-next builds where the project says `relief_from_trials: true`.
+next builds where the project says `fallback_from_trials: true`.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Any
 from buildbot.process.results import SKIPPED, SUCCESS, WARNINGS
 from twisted.internet.threads import deferToThread
 
+from arm_ci.agent.link_trial.trial_result import TrialResult
 from arm_ci.agent.report import ReportError
-from arm_ci.agent.trial_result import TrialResult
-from arm_ci.diagnosis.trial import trial_advice, trial_table
+from arm_ci.diagnosis.advice.link_trial_advice import trial_advice, trial_table
 from arm_ci.diagnosis.verdict import MEMORY_KINDS
-from arm_ci.learned_relief import learn_relief, relief_file, relief_of
+from arm_ci.history.learned_fallbacks import fallback_file, fallback_of, learn_fallback
 from arm_ci.plan import Recipe
-from arm_ci.plan.watching import trial, trial_path
+from arm_ci.plan.agent_command import trial, trial_path
+from arm_ci.steps.agent_step import FAILED_LINK_PROPERTY, VERDICT_PROPERTY
 from arm_ci.steps.base import RecipeStep, how_it_ended
 from arm_ci.steps.build import Build
-from arm_ci.steps.watched import FAILED_LINK_PROPERTY, VERDICT_PROPERTY
 
 TABLE = "link-trial"
 """Name of the log with the table, and of the build data with the agent's result."""
@@ -66,14 +66,14 @@ class LinkTrial(RecipeStep):
 
     async def _learned(self, result: TrialResult) -> str:
         """Keeps what fitted for the next builds, where the project wants it; what there is to say of that."""
-        relief = relief_of(result, str(self.places.build))
-        if not self.recipe.project.relief_from_trials or relief is None:
+        fallback = fallback_of(result, str(self.places.build))
+        if not self.recipe.project.fallback_from_trials or fallback is None:
             return ""
         built = next(step for step in self.build.executedSteps if isinstance(step, Build))
-        file = relief_file(built.peaks_file)
+        file = fallback_file(built.peaks_file)
         try:
-            await deferToThread(learn_relief, file, relief)
+            await deferToThread(learn_fallback, file, fallback)
         except OSError as error:
             return f" That cannot be kept: {error.filename or file}: {error.strerror}."
-        words = (*(relief.linker or (relief.linker_program,)), *relief.add)
+        words = (*(fallback.linker or (fallback.linker_program,)), *fallback.add)
         return f" The next builds link it with {' '.join(words)}."

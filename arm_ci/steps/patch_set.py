@@ -8,7 +8,7 @@ from typing import Any
 from buildbot.process.results import FAILURE, SUCCESS
 
 from arm_ci.plan.patching import bundle_of, context_of, options_of, state_table
-from arm_ci.steps.patching import PatchingStep
+from arm_ci.steps.patch_step import PatchingStep
 
 
 class PatchSet(PatchingStep):

@@ -6,9 +6,9 @@ from buildbot.process.results import SKIPPED, SUCCESS
 
 from arm_ci.diagnosis.verdict import EXHAUSTED
 from arm_ci.plan import TestResult, TestRun, TestSummary
-from arm_ci.plan.results import judge, parser_for
+from arm_ci.plan.test_results import judge, parser_for
+from arm_ci.steps.agent_step import WatchedStep
 from arm_ci.steps.base import how_it_ended
-from arm_ci.steps.watched import WatchedStep
 
 # Buildbot's test results carry one number each: 1 when the test passed, 0 when not.
 _UNIT = "boolean"

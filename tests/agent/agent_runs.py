@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from arm_ci import shipping
 from arm_ci.agent.report import Edge, Report
+from arm_ci.plan import archives
 
 LIMIT_SECONDS = 30.0
 
@@ -24,8 +24,8 @@ class Agent:
         self.work.mkdir(parents=True)
         self.report_path = directory / "report.json"
         self.journal_path = directory / "report.json.journal"
-        self.archive = directory / shipping.agent().name
-        self.archive.write_bytes(shipping.agent().data)
+        self.archive = directory / archives.agent().name
+        self.archive.write_bytes(archives.agent().data)
         self.python = os.path.realpath(sys.executable)
         self.before: tuple[str, ...] = ()
         """What the agent is started by: `setpriv ...`."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from arm_ci.agent.budget import Budget
-from arm_ci.agent.commands import Asked
-from arm_ci.agent.edges import Edges
-from arm_ci.agent.expectation import Expectation
-from arm_ci.agent.gatekeeper import Gatekeeper
-from arm_ci.agent.kills import Kills
+from arm_ci.agent.admission.budget import Budget
+from arm_ci.agent.admission.controller import Gatekeeper
+from arm_ci.agent.admission.expectation import Expectation
+from arm_ci.agent.admission.oom_kills import Kills
+from arm_ci.agent.edges.command_line import Asked
+from arm_ci.agent.edges.running import Edges
+from arm_ci.agent.fallback.candidates import Fallbacks
+from arm_ci.agent.fallback.fallback import Fallback
 from arm_ci.agent.peaks import Learned, Peaks
-from arm_ci.agent.relief import Relief
-from arm_ci.agent.reliefs import Reliefs
 
 MB = 1 << 20
 KILLED = 1 << 8
@@ -23,7 +23,7 @@ class Machine:
     """A machine with a budget, and the launchers that ask."""
 
     def __init__(
-        self, monkeypatch, cores: int = 4, ram_mb: int = 1000, reliefs: tuple[Relief, ...] = (), **needs_mb: int
+        self, monkeypatch, cores: int = 4, ram_mb: int = 1000, fallbacks: tuple[Fallback, ...] = (), **needs_mb: int
     ) -> None:
         self.budget = Budget(ram_mb * MB, 0)
         self.kills = 0
@@ -33,10 +33,10 @@ class Machine:
         self.answers: dict[int, list[bytes]] = {}
         self.now = 0.0
         learned = [Learned(f"{name}.o", "g++", "compile", need * MB, 10.0) for name, need in needs_mb.items()]
-        monkeypatch.setattr("arm_ci.agent.expectation.HISTORY_MARGIN", 1.0)
+        monkeypatch.setattr("arm_ci.agent.admission.expectation.HISTORY_MARGIN", 1.0)
         edges = Edges(lambda kind, value: self.notes.append((kind, value)), "/build")
         expectation = Expectation(Peaks("", tuple(learned)), "/build")
-        self.keeper = Gatekeeper(edges, expectation, cores, self.ended.append, self.said.append, Reliefs(reliefs))
+        self.keeper = Gatekeeper(edges, expectation, cores, self.ended.append, self.said.append, Fallbacks(fallbacks))
         self.keeper.begin(self, Kills(lambda: self.kills))  # type: ignore[arg-type]
 
     def read(self, held_bytes: int) -> Budget:

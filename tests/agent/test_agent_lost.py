@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from agent_runs import Agent, lives, wait_for
 
-from arm_ci.agent import cgroup
+from arm_ci.agent.machine import cgroup
 from arm_ci.agent.report import Report
 
 NOBODY = 65534

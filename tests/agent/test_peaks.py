@@ -108,11 +108,11 @@ def test_what_did_not_fit_alone_is_known_with_the_budget_that_there_was():
 def test_what_memory_killed_alone_and_was_then_built_differently_is_known_in_both_ways():
     died = edge(exit_status=1, run_again="oom-kill", alone=True)
     argv = ("/usr/bin/g++-12", "-c", "a.cpp", "-o", "a.o", "-g0")
-    whole = edge(number=1, argv=argv, attempts=2, alone=True, relief="less: -g0 instead of -g")
+    whole = edge(number=1, argv=argv, attempts=2, alone=True, fallback="less: -g0 instead of -g")
     first, second = Peaks().with_report(built(died, whole, admission=Admission(budget_bytes=900 * MB))).edges
-    assert (first.way, first.does_not_fit_bytes, first.killed, first.relief) == ("g++-12 -g", 900 * MB, True, "")
+    assert (first.way, first.does_not_fit_bytes, first.killed, first.fallback) == ("g++-12 -g", 900 * MB, True, "")
     assert (second.way, second.does_not_fit_bytes, second.killed) == ("g++-12 -g0", None, False)
-    assert second.relief == "less: -g0 instead of -g"
+    assert second.fallback == "less: -g0 instead of -g"
 
 
 def test_a_try_that_ended_well_replaces_the_guess_from_the_one_that_memory_killed():

@@ -29,7 +29,7 @@ PROJECT = """app:
     generators: [ninja]
     debug_info: [full, none]
 """
-RELIEF = """  relief:
+FALLBACK = """  fallback:
     - {name: lld, kinds: [link], linker: lld, debug_info: none}
     - {name: sparing, edges: ['*/big.o'], add: [--param=ggc-min-expand=10]}
 """
@@ -167,8 +167,8 @@ def test_plain_jobs_lose_edges_that_admission_lets_wait(fit, config) -> None:
     ) in out
 
 
-def test_a_relief_that_was_learned_makes_it_fit_and_is_shown(fit, config) -> None:
-    relieved = learned("app", 400, 12.0, "a.o", "b.o", relief="lld: -fuse-ld=lld")._replace(way="g++ -fuse-ld=lld")
+def test_a_fallback_that_was_learned_makes_it_fit_and_is_shown(fit, config) -> None:
+    relieved = learned("app", 400, 12.0, "a.o", "b.o", fallback="lld: -fuse-ld=lld")._replace(way="g++ -fuse-ld=lld")
     keep(config, VARIANT, LARGE_LINK._replace(edges=(*LARGE_LINK.edges, relieved)))
     status, out, _ = fit()
     assert status == 0
@@ -177,27 +177,27 @@ def test_a_relief_that_was_learned_makes_it_fit_and_is_shown(fit, config) -> Non
     assert ("  -j2              fails  memory kills 1 of 3 edges\n  admission   1 min 12 s\n") in out
 
 
-def test_a_configured_relief_is_reckoned_with_a_sibling_that_has_what_it_takes(fit, config) -> None:
-    (config / "projects.yaml").write_text(PROJECT + RELIEF)
+def test_a_configured_fallback_is_reckoned_with_a_sibling_that_has_what_it_takes(fit, config) -> None:
+    (config / "projects.yaml").write_text(PROJECT + FALLBACK)
     keep(config, VARIANT, LARGE_LINK)
     keep(config, LLD, SMALL)
     _, out, _ = fit()
     assert (
-        "  1. relief lld, as configured: 1 min 10 s with admission, most 500 MB (app)\n"
+        "  1. fallback lld, as configured: 1 min 10 s with admission, most 500 MB (app)\n"
         f"     learned of {LLD}\n"
         "  2. linker lld: "
     ) in out
 
 
-def test_a_configured_relief_of_which_nothing_is_known_is_named_without_figures(fit, config) -> None:
-    (config / "projects.yaml").write_text(PROJECT + RELIEF)
+def test_a_configured_fallback_of_which_nothing_is_known_is_named_without_figures(fit, config) -> None:
+    (config / "projects.yaml").write_text(PROJECT + FALLBACK)
     keep(config, VARIANT, Peaks("", (learned("src/big.o", 2000, 10.0),)))
     _, out, _ = fit()
     assert (
-        "relief `sparing` is configured for some of these edges: the next build shows what it brings.\n"
+        "fallback `sparing` is configured for some of these edges: the next build shows what it brings.\n"
         "7 sibling variants have not been built yet; other linkers, compilers or debug info may fit as well.\n"
     ) in out
-    assert "relief `lld`" not in out
+    assert "fallback `lld`" not in out
 
 
 def test_an_edge_that_memory_killed_before_its_peak_makes_it_fit_only_perhaps(fit, config) -> None:
@@ -253,7 +253,7 @@ def test_json_has_the_same_figures(fit, config) -> None:
             {"way": "-j2", "seconds": None, "paging_seconds": 0.0, "killed": 1},
             {"way": "admission", "seconds": None, "paging_seconds": 0.0, "killed": 1},
         ],
-        "untried_reliefs": [],
+        "untried_fallbacks": [],
         "changes": [
             {
                 "kind": "linker",

@@ -28,7 +28,7 @@ HEADINGS = {
     "Test": "Tests",
     "Matrix": "Matrix",
     "Combination": "Include",
-    "Relief": "Relief",
+    "Fallback": "Fallback",
     "Exclusion": "Exclude",
     "Selector": "Selectors",
     "Tiers": "Tiers",

@@ -5,9 +5,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from conftest import GOOD, HOST
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_configuration import GOOD, HOST
 
 from arm_ci.config import Config, ConfigError, Variant, load, variants
 

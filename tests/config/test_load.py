@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from conftest import HOST, B, P, S, T, W, said_after, said_by_load, write_files
+from small_configuration import HOST, B, P, S, T, W, said_after, said_by_load, write_files
 
 from arm_ci.config import Config, ConfigError, Host, load
 from arm_ci.config.source import DEEPEST, LARGEST_FILE_BYTES

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import HOST, B, P, write_files
+from small_configuration import HOST, B, P, write_files
 
 from arm_ci.config import Config, load, variants
 from arm_ci.config.why import UnknownCombination, why

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from conftest import B, Edit, P, S, T, W, said_after
 from hypothesis import given
 from hypothesis import strategies as st
+from small_configuration import B, Edit, P, S, T, W, said_after
 
 from arm_ci.config.project_checks import is_inside
 from arm_ci.patches import diffs

@@ -1,7 +1,7 @@
 """Boards that are guests, and their workers: each edit of a good configuration gets exactly these lines."""
 
 import pytest
-from conftest import B, W, said_after
+from small_configuration import B, W, said_after
 
 PI = "os: debian-12\nhere:"
 GUEST = "os: debian-12\n  guest: {image: one}\nhere:"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import B, Edit, P, T, W, said_after
+from small_configuration import B, Edit, P, T, W, said_after
 
 MANY = ", ".join(f"b{number}" for number in range(1300))
 MANY_BOARDS = "".join(

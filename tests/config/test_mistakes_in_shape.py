@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import B, Edit, P, S, T, W, said_after
+from small_configuration import B, Edit, P, S, T, W, said_after
 
 CASES: list[tuple[str, list[Edit], list[str]]] = [
     (

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import Edit, P, S, W, said_after
+from small_configuration import Edit, P, S, W, said_after
 
 from arm_ci.config.scalars import EXPECTED
 

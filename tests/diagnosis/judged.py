@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from arm_ci.agent.report import OomRecord, Report
-from arm_ci.diagnosis.findings import LogFindings
-from arm_ci.diagnosis.judge import Ended, judge
-from arm_ci.diagnosis.log import LogScanner
+from arm_ci.diagnosis.judging.judge import Ended, judge
+from arm_ci.diagnosis.reading.findings import LogFindings
+from arm_ci.diagnosis.reading.log_scanner import LogScanner
 from arm_ci.diagnosis.verdict import Verdict
 
 

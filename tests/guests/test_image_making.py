@@ -8,7 +8,7 @@ from pathlib import Path
 import fake_making
 import pytest
 
-from arm_ci.guests import making, namespace, prerequisites, recipe, second_stage
+from arm_ci.guests import image_recipe, making, namespace, prerequisites, second_stage
 from arm_ci.guests.errors import ImageError
 from arm_ci.guests.image import Image, ImageStore
 
@@ -34,7 +34,7 @@ class Workshop:
 
     def make(self, again: bool = False) -> tuple[Image, bool]:
         self.said.clear()
-        chosen = recipe.read(self.directory, "mine")
+        chosen = image_recipe.read(self.directory, "mine")
         return making.make_image(self.store, chosen, self.files, self.said.append, again)
 
     def calls(self, program: str) -> list[str]:
@@ -197,7 +197,7 @@ def test_an_interruption_leaves_nothing(workshop: Workshop) -> None:
     def interrupt(line: str) -> None:
         raise KeyboardInterrupt
 
-    chosen = recipe.read(workshop.directory, "mine")
+    chosen = image_recipe.read(workshop.directory, "mine")
     with pytest.raises(KeyboardInterrupt):
         making.make_image(workshop.store, chosen, workshop.files, interrupt)
     assert workshop.left_over() == []

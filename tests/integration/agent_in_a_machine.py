@@ -10,8 +10,8 @@ from pathlib import Path
 
 import virtual_machine
 
-from arm_ci import shipping
 from arm_ci.agent.report import Report
+from arm_ci.plan import archives
 
 PLACE = "/var/tmp/agent"
 
@@ -25,8 +25,8 @@ class AgentInAMachine:
         """`shared` is a directory that the machine sees; `programs`: path below PLACE -> text."""
         self.machine = machine
         self.python = os.path.realpath(sys.executable)
-        name = shipping.agent().name
-        (shared / name).write_bytes(shipping.agent().data)
+        name = archives.agent().name
+        (shared / name).write_bytes(archives.agent().data)
         self.archive = f"{PLACE}/{name}"
         self.sh(f"mkdir -p {PLACE}/bin {PLACE}/built; cp {shared / name} {self.archive}")
         for path, text in programs.items():

@@ -13,7 +13,7 @@ from running import ROOT, free_port
 from virtual_machine import HOST_ADDRESS
 
 from arm_ci.cli import repositories
-from arm_ci.guests import making, prerequisites, recipe
+from arm_ci.guests import image_recipe, making, prerequisites
 from arm_ci.guests.errors import ImageError
 from arm_ci.guests.image import Image, ImageStore
 
@@ -32,7 +32,7 @@ def made_image(name: str, images: Path) -> Image:
         prerequisites.check("arm64", emulator=True)
     except ImageError as error:
         pytest.skip(str(error))
-    wanted = recipe.read(_WORKERS / "images", name)
+    wanted = image_recipe.read(_WORKERS / "images", name)
     return making.make_image(ImageStore(images), wanted, _WORKERS / "guest", print)[0]
 
 

@@ -21,10 +21,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from arm_ci import shipping
-from arm_ci.agent.leftovers import MARK
+from arm_ci.agent.machine.leftovers import MARK
 from arm_ci.agent.peaks import Peaks
 from arm_ci.agent.report import Report
+from arm_ci.plan import archives
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "hungry"
 DIALS = ("-DHUNGRY_SOURCES=8", "-DHUNGRY_COMPILE_MB=120", "-DHUNGRY_LINK_MB=60")
@@ -57,9 +57,9 @@ class Builds:
         self.tree = directory / "build"
         self.report = directory / "report.json"
         self.peaks = directory / "peaks.json"
-        self.agent = directory / shipping.agent().name
+        self.agent = directory / archives.agent().name
         directory.mkdir(parents=True, exist_ok=True)
-        self.agent.write_bytes(shipping.agent().data)
+        self.agent.write_bytes(archives.agent().data)
         source = directory / "source"
         if not source.exists():
             shutil.copytree(SAMPLE, source)

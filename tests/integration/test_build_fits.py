@@ -8,7 +8,7 @@ from provoking import MIB, Provoked, worker
 from running import ROOT, Site
 
 from arm_ci.agent.peaks import Peaks
-from arm_ci.diagnosis.second_tries import killed, tries
+from arm_ci.diagnosis.judging.second_tries import killed, tries
 
 pytestmark = pytest.mark.integration
 

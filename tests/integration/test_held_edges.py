@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from scarcity import need_root, swap_file
 
-from arm_ci import shipping
 from arm_ci.agent.report import Report
+from arm_ci.plan import archives
 
 # How soon a disk is too slow for it differs from machine to machine.
 pytestmark = pytest.mark.machine
@@ -42,8 +42,8 @@ def test_the_newest_is_stopped_and_goes_on_and_the_build_is_well(tmp_path: Path)
     known = {"way": "g++", "kind": "compile", "need_bytes": MIB, "seconds": 3.0}
     learned = {"schema": 1, "toolchain": "", "edges": [{"output": f"{name}.o", **known} for name in NAMES]}
     (tmp_path / "peaks.json").write_text(json.dumps(learned))
-    archive = tmp_path / shipping.agent().name
-    archive.write_bytes(shipping.agent().data)
+    archive = tmp_path / archives.agent().name
+    archive.write_bytes(archives.agent().data)
     words = ["run", "--report", tmp_path / "report.json", "--memory", str(240 * MIB), "--swap", str(600 * MIB)]
     words += ["--cores", "5", "--peaks", tmp_path / "peaks.json", "--", "make", "-j5"]
     with swap_file(tmp_path, 700 * MIB):

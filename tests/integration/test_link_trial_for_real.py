@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from arm_ci.agent.trial_result import FITS, TrialResult
-from arm_ci.agent.watching import sight
-from arm_ci.diagnosis.trial import best_rows, result_words, trial_advice
-from arm_ci.shipping import agent
+from arm_ci.agent.link_trial.trial_result import FITS, TrialResult
+from arm_ci.agent.machine.visibility import sight
+from arm_ci.diagnosis.advice.link_trial_advice import best_rows, result_words, trial_advice
+from arm_ci.plan.archives import agent
 
 ROOT = Path(__file__).parents[2]
 MB = 1 << 20

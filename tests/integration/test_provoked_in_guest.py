@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import virtual_machine
 
-from arm_ci import shipping
 from arm_ci.agent.report import Report
-from arm_ci.diagnosis.judge import Ended, judge
-from arm_ci.diagnosis.log import LogScanner
+from arm_ci.diagnosis.judging.judge import Ended, judge
+from arm_ci.diagnosis.reading.log_scanner import LogScanner
+from arm_ci.plan import archives
 
 pytestmark = [pytest.mark.integration, pytest.mark.guest]
 
@@ -32,7 +32,7 @@ def machine(tmp_path):
     kernel = virtual_machine.GuestKernel.fetch(tmp_path / "kernel")
     shared = tmp_path / "shared"
     shared.mkdir()
-    (shared / "agent").write_bytes(shipping.agent().data)
+    (shared / "agent").write_bytes(archives.agent().data)
     with virtual_machine.virtual_machine(tmp_path / "machine", kernel, memory_mb=400, shares=[shared]) as running:
         sh(running, f"mkdir {PLACE}; cp {shared / 'agent'} {PLACE}/agent.pyz")
         yield running

@@ -17,7 +17,7 @@ from twisted.internet import defer
 from twisted.spread import pb
 from twisted.trial import unittest
 
-from arm_ci.agent.leftovers import MARK
+from arm_ci.agent.machine.leftovers import MARK
 from arm_ci.master.building import VariantBuild
 
 FIRST = "worker `pc-1` in build 3/9: connection closed after 5 s"

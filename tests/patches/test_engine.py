@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from patch_trees import NUMBERS, changed, diff, read_tree, series, states, write_tree
 
-from arm_ci import shipping
 from arm_ci.patches import engine, matching, transaction
+from arm_ci.plan import archives
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -145,7 +145,7 @@ def test_a_check_changes_nothing(tree: Path):
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The engine as a worker runs it: one file, nothing else of arm_ci, no site directory."""
     packed = tmp_path_factory.mktemp("support") / "patches.pyz"
-    packed.write_bytes(shipping.patch_engine().data)
+    packed.write_bytes(archives.patch_engine().data)
     return lambda *arguments, bundle: subprocess.run(
         [sys.executable, "-I", "-S", str(packed), *arguments, "--bundle", "-"],
         input=bundle,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from patch_trees import NUMBERS, changed, diff, write_tree
 
-from arm_ci import shipping
+from arm_ci.plan import archives
 
 FIVE = diff("src/a.txt", NUMBERS, changed(5, "five"))
 
@@ -26,7 +26,7 @@ def alone(tmp_path: Path, tree: Path) -> Any:
     """Runs the file as a step does: one file, with nothing else."""
     directory = tmp_path / "support"
     directory.mkdir()
-    (directory / "patches.pyz").write_bytes(shipping.patch_engine().data)
+    (directory / "patches.pyz").write_bytes(archives.patch_engine().data)
 
     def run(text: str, *more: str, source: str = str(tree)) -> subprocess.CompletedProcess[str]:
         (directory / "forced.patch").write_text(text)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import example
 import pytest
 
-from arm_ci.config.project import Relief
-from arm_ci.plan.commands import Places
+from arm_ci.config.project import Fallback
+from arm_ci.plan.recipe import Places
 from arm_ci.plan.requirements import THIS_MACHINE, missing, missing_packages, notes, probe_request
 
 MEBIBYTE = example.MEBIBYTE
@@ -191,12 +191,16 @@ def test_a_variant_with_helpers_needs_distcc_and_asks_whether_they_answer():
     assert lacks(example.helped()) == ("`distcc` is not on worker `pi-1` (debian-12): apt-get install distcc",)
 
 
-def test_a_relief_for_which_a_program_is_missing_is_noted():
-    reliefs = (Relief("clang", compiler="clang"), Relief("odd", linker="mclinker"), Relief("less", debug_info="none"))
-    recipe = example.recipe(example.config(relief=reliefs))
+def test_a_fallback_for_which_a_program_is_missing_is_noted():
+    fallbacks = (
+        Fallback("clang", compiler="clang"),
+        Fallback("odd", linker="mclinker"),
+        Fallback("less", debug_info="none"),
+    )
+    recipe = example.recipe(example.config(fallback=fallbacks))
     assert "ld.mcld" in probe_request(recipe, example.PLACES)["programs"]
     assert notes(recipe, example.facts(), "worker `pi-1`") == (
-        "relief `odd` is left out on worker `pi-1`: `ld.mcld` is not there",
+        "fallback `odd` is left out on worker `pi-1`: `ld.mcld` is not there",
     )
 
 

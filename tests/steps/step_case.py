@@ -22,7 +22,7 @@ from twisted.internet import defer
 from twisted.trial import unittest
 
 from arm_ci.agent.report import Report
-from arm_ci.shipping import Archive, agent
+from arm_ci.plan.archives import Archive, agent
 from arm_ci.steps.base import MOST_LINES
 
 ENVIRONMENT = {"LC_ALL": "C"}
@@ -90,18 +90,18 @@ def watched(
     stage: str,
     timeout: int = 6 * 3600,
     cores: int = 0,
-    relief: bool = False,
+    fallback: bool = False,
     **more: Any,
 ) -> ExpectShell:
     """The remote shell command that a step must send for a command that the agent watches.
 
-    `cores`: how many edges the agent lets in at once; 0: all. `relief`: whether some may be built differently.
+    `cores`: how many edges the agent lets in at once; 0: all. `fallback`: whether some may be built differently.
     """
     words = ["python3", AGENT, "run", "--report", f"/w/b/support/report-{stage}.json"]
     if cores:
         words += ["--cores", str(cores), "--peaks", f"/w/b/support/peaks-{stage}.json"]
-    if relief:
-        words += ["--relief", f"/w/b/support/relief-{stage}.json"]
+    if fallback:
+        words += ["--fallback", f"/w/b/support/fallback-{stage}.json"]
     return shell((*words, "--", *argv), directory, timeout, **more)
 
 

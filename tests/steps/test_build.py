@@ -5,12 +5,12 @@ from buildbot.process.results import CANCELLED, FAILURE, SUCCESS
 from buildbot.test.steps import ExpectMkdir, ExpectRmdir
 from step_case import AGENT, StepCase, VerdictOf, download, no_report_of, report_of, shell, watched
 
+from arm_ci.agent.fallback.fallback import Fallback, fallbacks_of_text
 from arm_ci.agent.peaks import Learned, Peaks
-from arm_ci.agent.relief import Relief, reliefs_of_text
 from arm_ci.agent.report import Edge, Report
-from arm_ci.config.project import Relief as Configured
-from arm_ci.learned_relief import learn_relief
-from arm_ci.learning import write
+from arm_ci.config.project import Fallback as Configured
+from arm_ci.history.learned_fallbacks import learn_fallback
+from arm_ci.history.learned_peaks import write
 from arm_ci.plan import Choices
 from arm_ci.steps import Build, Configure
 
@@ -201,38 +201,38 @@ class BuildTest(StepCase):
 
     def test_how_edges_may_be_built_differently_is_brought_too_what_trials_found_at_the_end(self):
         directory = self.directory() / "peaks"
-        found = Relief("link-trial", ("app",), ("link",), linker=("-fuse-ld=lld",))
-        learn_relief(directory / "demo-pc-gcc-bfd-ninja-full-relief.json", found)
+        found = Fallback("link-trial", ("app",), ("link",), linker=("-fuse-ld=lld",))
+        learn_fallback(directory / "demo-pc-gcc-bfd-ninja-full-fallback.json", found)
         brought = []
-        settings = example.config(relief=(Configured("less", debug_info="none"),), relief_from_trials=True)
+        settings = example.config(fallback=(Configured("less", debug_info="none"),), fallback_from_trials=True)
         self.use_build(example.recipe(settings), directory=directory, targets="app")
-        words = watched(("ninja", "-j24", "app"), "/w/b/build", "build", cores=8, relief=True)
+        words = watched(("ninja", "-j24", "app"), "/w/b/build", "build", cores=8, fallback=True)
         self.expect_commands(
             handed_over(),
-            download("relief-build.json", "/w/b/support")
-            .download_string(lambda data: brought.extend(reliefs_of_text(data.decode())), 1 << 20)
+            download("fallback-build.json", "/w/b/support")
+            .download_string(lambda data: brought.extend(fallbacks_of_text(data.decode())), 1 << 20)
             .exit(0),
             words.exit(0),
             report_of("build"),
         )
         self.expect_outcome(SUCCESS, "built app, 8 edges at once at most")
-        expected = [Relief("less", add=("-g0", "-Wl,-S")), found]
+        expected = [Fallback("less", add=("-g0", "-Wl,-S")), found]
         return self.run_step().addCallback(lambda _: self.assertEqual(brought, expected))
 
     def test_what_trials_found_and_cannot_be_read_costs_no_build(self):
         directory = self.directory() / "peaks"
         directory.mkdir()
-        (directory / "demo-pc-gcc-bfd-ninja-full-relief.json").write_text("{")
+        (directory / "demo-pc-gcc-bfd-ninja-full-fallback.json").write_text("{")
         brought = []
-        self.use_build(example.recipe(example.config(relief_from_trials=True)), directory=directory, targets="app")
+        self.use_build(example.recipe(example.config(fallback_from_trials=True)), directory=directory, targets="app")
         self.expect_commands(
             handed_over(),
-            download("relief-build.json", "/w/b/support").download_string(brought.append, 1 << 20).exit(0),
-            watched(("ninja", "-j24", "app"), "/w/b/build", "build", cores=8, relief=True).exit(0),
+            download("fallback-build.json", "/w/b/support").download_string(brought.append, 1 << 20).exit(0),
+            watched(("ninja", "-j24", "app"), "/w/b/build", "build", cores=8, fallback=True).exit(0),
             report_of("build"),
         )
         self.expect_outcome(SUCCESS, "built app, 8 edges at once at most")
-        return self.run_step().addCallback(lambda _: self.assertEqual(reliefs_of_text(brought[0].decode()), ()))
+        return self.run_step().addCallback(lambda _: self.assertEqual(fallbacks_of_text(brought[0].decode()), ()))
 
     def test_without_admission_all_edges_start_that_the_build_tool_starts(self):
         self.use_build(example.recipe(example.config(admission=False)), targets="app")
@@ -266,9 +266,9 @@ class BuildTest(StepCase):
     def test_a_good_build_says_how_many_edges_were_built_differently(self):
         self.use_build(targets="app")
         edge = Edge(0, ("g++", "-c", "a.cpp"), "/w/b/build", "g++", "a.o", "compile", 0.0, 1.0, 1, run_again="oom-kill")
-        less = edge._replace(number=1, argv=(*edge.argv, "-g1"), attempts=2, relief="lines: -g1")
+        less = edge._replace(number=1, argv=(*edge.argv, "-g1"), attempts=2, fallback="lines: -g1")
         least = edge._replace(
-            number=2, argv=(*edge.argv, "-g0"), exit_status=0, run_again="", attempts=3, relief="less: -g0"
+            number=2, argv=(*edge.argv, "-g0"), exit_status=0, run_again="", attempts=3, fallback="less: -g0"
         )
         self.expect_commands(
             handed_over(),

@@ -8,7 +8,7 @@ from buildbot.process.results import FAILURE, SUCCESS
 from step_case import StepCase, shell, shipped
 
 from arm_ci.plan import probe_request
-from arm_ci.shipping import agent
+from arm_ci.plan.archives import agent
 from arm_ci.steps import CheckWorker
 
 REQUEST = json.dumps(probe_request(example.recipe(), example.PLACES))

@@ -10,7 +10,7 @@ from step_case import StepCase, download, shell, shipped
 from twisted.internet import defer
 from twisted.trial import unittest
 
-from arm_ci.shipping import patch_engine
+from arm_ci.plan.archives import patch_engine
 from arm_ci.steps import ForcedPatch
 from arm_ci.steps.forced_patch import keeps_exactly
 from arm_ci.steps.source import Source, source_step

@@ -10,9 +10,9 @@ from buildbot.process.results import SKIPPED, SUCCESS, WARNINGS
 from buildbot.test.steps import ExpectRemoteRef, ExpectUploadFile
 from step_case import AGENT, StepCase, shell
 
-from arm_ci.agent.trial_result import FAILED, FITS, TrialLimits, TrialLink, TrialResult, TrialRow
-from arm_ci.diagnosis.trial import trial_table
-from arm_ci.learned_relief import known_reliefs
+from arm_ci.agent.link_trial.trial_result import FAILED, FITS, TrialLimits, TrialLink, TrialResult, TrialRow
+from arm_ci.diagnosis.advice.link_trial_advice import trial_table
+from arm_ci.history.learned_fallbacks import known_fallbacks
 from arm_ci.plan import Recipe
 from arm_ci.steps import Build, LinkTrial
 
@@ -59,7 +59,7 @@ class LinkTrialTest(StepCase):
         return self.run_step()
 
     def use_learning(self, directory: Path) -> None:
-        learning = recipe(relief_from_trials=True)
+        learning = recipe(fallback_from_trials=True)
         self.use(LinkTrial(learning), verdict="oom-kill", failed_link="bin/app")
         self.build.executedSteps = [create_step_from_step_or_factory(Build(learning, str(directory)))]
         text = json.dumps(RESULT.to_json())
@@ -73,18 +73,18 @@ class LinkTrialTest(StepCase):
         self.use_learning(directory)
         words = "Link bin/app with mold. The next builds link it with -fuse-ld=mold -Wl,--no-fork."
         self.expect_outcome(SUCCESS, words)
-        file = directory / "demo-pc-gcc-bfd-ninja-full-relief.json"
+        file = directory / "demo-pc-gcc-bfd-ninja-full-fallback.json"
 
         def check(_):
-            (relief,) = known_reliefs(file)
-            assert (relief.edges, relief.linker) == (("bin/app",), ("-fuse-ld=mold",))
+            (fallback,) = known_fallbacks(file)
+            assert (fallback.edges, fallback.linker) == (("bin/app",), ("-fuse-ld=mold",))
 
         return self.run_step().addCallback(check)
 
     def test_what_cannot_be_kept_is_said(self):
         directory = self.directory() / "peaks"
         directory.write_text("not a directory")
-        file = directory / "demo-pc-gcc-bfd-ninja-full-relief.json"
+        file = directory / "demo-pc-gcc-bfd-ninja-full-fallback.json"
         self.use_learning(directory)
         self.expect_outcome(SUCCESS, f"Link bin/app with mold. That cannot be kept: {file}: Not a directory.")
         return self.run_step()

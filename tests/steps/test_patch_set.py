@@ -6,7 +6,7 @@ import example
 from buildbot.process.results import FAILURE, SUCCESS
 from step_case import StepCase, download, shell, shipped
 
-from arm_ci.shipping import patch_engine
+from arm_ci.plan.archives import patch_engine
 from arm_ci.steps import PatchSet
 
 ARGV = (

@@ -1,0 +1,147 @@
+"""What an edge is expected to take before it has run: from its history, from kin, from its inputs, or by default."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from ..edges.command_line import REMOTE, Asked
+from ..peaks import Learned, Peaks, in_tree, rest_seconds, way
+
+_MEGABYTE = 1 << 20
+# Where nothing is known. The median C++ source of Mesos takes 445 MB with gcc and -g, 270 with clang (FACTS); most C
+# sources take some dozen.
+_CXX_BYTES = 512 * _MEGABYTE
+_C_BYTES = 64 * _MEGABYTE
+_OTHER_BYTES = 32 * _MEGABYTE
+# Of a compile on another machine, the preprocessor here: 184 MB for the largest source of Mesos, 4 MB for small ones.
+_REMOTE_BYTES = 128 * _MEGABYTE
+# Of an archiver: the symbol table of what it holds.
+_ARCHIVE_PER_INPUT = 0.3
+# Anonymous memory for each byte of objects and archives: measured with mesos-execute of 1.1.0, whose inputs have
+# 1,706 MB: bfd 2,492, gold 1,605, lld 362, mold 633 MB.
+_LINK_PER_INPUT = {"bfd": 1.5, "gold": 1.0, "lld": 0.25, "mold": 0.4}
+_LINK_BYTES = 64 * _MEGABYTE
+_TELLING_BYTES = 4 * _MEGABYTE
+"""A link or archive of smaller inputs says nothing about larger ones."""
+HISTORY_MARGIN = 1.02
+"""By which more is expected than was learned: a build differs a little from the one before it."""
+# So many of its kin an edge is not expected to exceed. One that does so is killed and runs again where there is no
+# swap, and is paged for a moment where there is.
+_KIN_PART = 0.75
+_KIN_PART_WITH_SWAP = 0.5
+_KIN_MARGIN = 1.1
+_FEW_KIN_MARGIN = 0.3
+
+
+class Expected(NamedTuple):
+    """What is expected of an edge."""
+
+    need_bytes: int
+    """Peak of anonymous memory and swap."""
+    by: str
+    """`history`, `kin`, `inputs`, `default`."""
+    seconds: Optional[float] = None
+    rest_seconds: Optional[float] = None
+    """How long what must come after its start takes at least, itself included."""
+
+
+def linker_of(argv: Sequence[str]) -> str:
+    """Name of the linker that a command takes: `bfd`, `gold`, `lld`, `mold`; without a word Debian's is bfd."""
+    names = [word[len("-fuse-ld=") :] for word in argv if word.startswith("-fuse-ld=")]
+    names += [os.path.basename(argv[0]).rpartition("ld.")[2]]
+    found = [name for name in names if name in _LINK_PER_INPUT]
+    return found[0] if found else "bfd"
+
+
+class Expectation:
+    """Knows earlier builds of the variant and what this one has shown so far."""
+
+    def __init__(self, peaks: Peaks, root: str) -> None:
+        """`root`: the build tree."""
+        self._root = root
+        self.has_swap = False
+        self._known: Dict[Tuple[str, str], Learned] = {edge.key: edge for edge in peaks.edges}
+        self._rest = rest_seconds(peaks.edges)
+        self._kin: Dict[Tuple[str, ...], List[float]] = {}
+        self._seconds: Dict[Tuple[str, ...], List[float]] = {}
+        self.version = 0
+        """Grows with what it learns: what was expected before may be known better now."""
+        for edge in peaks.edges:
+            self._add_kin(edge)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def history(self, asked: Asked) -> Optional[Learned]:
+        """What is known of this very edge."""
+        return self._known.get((self._place(asked), way(asked.argv, asked.kind)))
+
+    def of(self, asked: Asked) -> Expected:
+        """What is expected of an edge."""
+        known = self.history(asked)
+        if known is not None:
+            need = int(known.need_bytes * HISTORY_MARGIN)
+            return Expected(need, "history", known.seconds, self._rest.get(known.key, known.seconds))
+        return self._by_kin(asked) or self._by_inputs(asked)
+
+    def saw(self, learned: Learned) -> None:
+        """An edge of this build has ended."""
+        self._known[learned.key] = learned
+        self._rest.setdefault(learned.key, learned.seconds)
+        self._add_kin(learned)
+        self.version += 1
+
+    def _place(self, asked: Asked) -> str:
+        return in_tree(asked.output, asked.directory, self._root)
+
+    def _add_kin(self, edge: Learned) -> None:
+        need: float = edge.need_bytes
+        if edge.kind != "compile":
+            if not edge.inputs_bytes or edge.inputs_bytes < _TELLING_BYTES:
+                return
+            need = max(0, edge.need_bytes - _LINK_BYTES) / edge.inputs_bytes
+        for key in _families(edge.kind, edge.way, edge.output):
+            self._kin.setdefault(key, []).append(need)
+            self._seconds.setdefault(key, []).append(edge.seconds)
+
+    def _by_kin(self, asked: Asked) -> Optional[Expected]:
+        part = _KIN_PART_WITH_SWAP if self.has_swap else _KIN_PART
+        for key in _families(asked.kind, way(asked.argv, asked.kind), self._place(asked)):
+            found = self._kin.get(key)
+            if not found:
+                continue
+            ordered = sorted(found)
+            need = ordered[min(len(ordered) - 1, math.ceil(len(ordered) * part) - 1)]
+            need *= _KIN_MARGIN + _FEW_KIN_MARGIN / len(ordered)
+            times = sorted(self._seconds[key])
+            seconds = times[len(times) // 2]
+            if asked.kind == "compile":
+                return Expected(int(need), "kin", seconds)
+            if asked.inputs_bytes:
+                return Expected(int(need * asked.inputs_bytes) + _LINK_BYTES, "kin", seconds)
+        return None
+
+    def _by_inputs(self, asked: Asked) -> Expected:
+        if os.path.basename(asked.argv[0]) == REMOTE:
+            return Expected(_REMOTE_BYTES, "default")
+        if asked.kind == "compile":
+            return Expected(_C_BYTES if _is_c(asked) else _CXX_BYTES, "default")
+        if asked.kind in ("link", "archive") and asked.inputs_bytes:
+            factor = _ARCHIVE_PER_INPUT if asked.kind == "archive" else _LINK_PER_INPUT[linker_of(asked.argv)]
+            return Expected(int(asked.inputs_bytes * factor) + _LINK_BYTES, "inputs")
+        return Expected(_OTHER_BYTES, "default")
+
+
+def _families(kind: str, its_way: str, output: str) -> List[Tuple[str, ...]]:
+    """The nearest kin first: of the same directory, then of the whole tree."""
+    return [(kind, its_way, os.path.dirname(output)), (kind, its_way)]
+
+
+def _is_c(asked: Asked) -> bool:
+    """Whether a compile is one of C or assembler."""
+    name = os.path.basename(asked.argv[0])
+    if "++" in name:
+        return False
+    return not any(word.endswith((".cc", ".cpp", ".cxx", ".C", ".c++", ".cp", ".ii")) for word in asked.argv)

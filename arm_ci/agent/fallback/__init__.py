@@ -1,0 +1,1 @@
+"""Other ways to build an edge that does not fit alone."""

@@ -1,0 +1,1 @@
+"""One link, repeated with every linker and memory option of the machine."""

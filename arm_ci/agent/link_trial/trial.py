@@ -1,0 +1,397 @@
+"""Repeats one link with every linker and memory option of this machine, each alone and under the limits of the build.
+
+Every row is a run of the agent's own. The build tree stays as it was: outputs go to a directory beside the link's,
+which is removed at the end. Killed outright, this leaves that directory behind, and the next trial removes it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import time
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Tuple
+
+from ..edges import link_command
+from ..edges.link_command import Link, LinkError
+from ..journal import SampleKeeper
+from ..machine.visibility import limits_here
+from ..report import Edge, Limits, Report, Samples
+from . import elf, installed_linkers
+from .attempt import Conditions, Ran, repeat
+from .trial_result import BROKEN, FAILED, FITS, REFUSED, TOO_SLOW, TrialLimits, TrialLink, TrialResult, TrialRow
+
+SECONDS = 1200.0
+"""After which a link counts as too slow, if nothing else is asked for."""
+_DIRECTORY = ".link-trial"
+_LONGEST_LINE = 60000
+_SAME_MEMORY = 0.05
+# Of each row that did not fit; there may be a dozen of twenty minutes.
+_MOST_SAMPLES = 200
+_NOT_KNOWN = re.compile(
+    r".*(?:unrecognized (?:command-line )?option|unknown (?:command line )?(?:option|argument)"
+    r"|invalid linker name|cannot find 'ld'|unsupported option).*",
+    re.IGNORECASE,
+)
+# bfd says so, leaves the section out and ends with 0 (seen with 2.40 on 32 bits).
+_TOO_LARGE = re.compile(r".*error: .* is too large \(0x.*")
+
+
+class TrialOptions(NamedTuple):
+    """What is asked of a trial."""
+
+    output: Optional[str] = None
+    """The link to try by its output, as the report names it or by its last part; None: the first that failed."""
+    edge: Optional[int] = None
+    """The same by its number."""
+    limit_seconds: float = SECONDS
+    memory_bytes: Optional[int] = None
+    """Instead of the build's limit."""
+    swap_bytes: Optional[int] = None
+    only: Tuple[str, ...] = ()
+    """Linkers to try, by family or name; none: all."""
+
+
+class _Candidate(NamedTuple):
+    row: TrialRow
+    argv: Tuple[str, ...]
+
+
+# -- which link -----------------------------------------------------------------------------------------------
+
+
+def choose_link(report: Report, options: TrialOptions) -> Edge:
+    """The link to try. Raises LinkError naming the links that there are."""
+    links = [edge for edge in report.edges if edge.kind == "link"]
+    if options.edge is not None:
+        chosen = [edge for edge in links if edge.number == options.edge]
+        what = "no link has the number {}".format(options.edge)
+    elif options.output is not None:
+        chosen = [edge for edge in links if edge.output == options.output]
+        chosen = chosen or [edge for edge in links if ("/" + edge.output).endswith("/" + options.output)]
+        what = "no link makes `{}`".format(options.output)
+    else:
+        made = {_place(edge) for edge in links if edge.exit_status == 0}
+        lost = [edge for edge in links if _place(edge) not in made]
+        chosen = [edge for edge in lost if edge.failed] or [edge for edge in lost if edge.end_seconds is None]
+        what = "no link failed"
+    if chosen:
+        return next((edge for edge in chosen if edge.failed), chosen[0])
+    if not links:
+        raise LinkError("the report has no link")
+    named = ", ".join("{} (number {})".format(edge.output, edge.number) for edge in links[:20])
+    raise LinkError("{}; the report has {}{}".format(what, named, ", ..." if len(links) > 20 else ""))
+
+
+def _place(edge: Edge) -> str:
+    return os.path.normpath(os.path.join(edge.directory, edge.output))
+
+
+def take_apart(edge: Edge) -> Link:
+    """The link's command line. Raises LinkError where what it needs is no longer there."""
+    if not os.path.isdir(edge.directory):
+        raise LinkError("the link's directory {} is not there".format(edge.directory))
+    link = link_command.read(edge.argv, edge.directory)
+    gone = link_command.missing_inputs(link)
+    if gone:
+        raise LinkError(
+            "{} of the link {} no longer there, the first is `{}`: build `{}` again up to its link".format(
+                "1 input" if len(gone) == 1 else "{} inputs".format(len(gone)),
+                "is" if len(gone) == 1 else "are",
+                gone[0],
+                edge.output,
+            )
+        )
+    return link
+
+
+# -- what is tried --------------------------------------------------------------------------------------------
+
+
+def _candidates(link: Link, found: List[installed_linkers.Linker], place: str) -> Iterator[_Candidate]:
+    """The link as it was, then every linker with every set of options, but for what the first was already."""
+    driver = [link.driver, *link.target]
+    version = installed_linkers.default_linker(driver, link.selection, link.directory)
+    same = [each for each in found if each.version == version]
+    own = TrialRow(
+        linker=same[0].name if same else "",
+        options=link.memory_options,
+        as_built=True,
+        program=os.path.basename(same[0].program) if same else "",
+        version=version,
+    )
+    more = installed_linkers.always(same[0]) if same else ()
+    yield _Candidate(own, tuple(link_command.as_built(link, more, place)))
+    for linker in found:
+        row = TrialRow(
+            linker=linker.name,
+            program=os.path.basename(linker.program),
+            version=linker.version,
+            by_directory=any(word.startswith("-B") for word in linker.selection),
+        )
+        if linker.refusal:
+            why = "the compiler does not take it: {}".format(linker.refusal)
+            yield _Candidate(row._replace(ended=REFUSED, why=why), ())
+            continue
+        for options in installed_linkers.option_sets(linker, link.strips):
+            if same and linker == same[0] and set(options) == set(own.options):
+                continue
+            words = (*options, *installed_linkers.always(linker))
+            argv = link_command.with_linker(link, linker.selection, words, place)
+            yield _Candidate(row._replace(options=options), tuple(argv))
+
+
+def _only(found: List[installed_linkers.Linker], only: Tuple[str, ...]) -> List[installed_linkers.Linker]:
+    known = {name for linker in found for name in (linker.family, linker.name)}
+    for name in only:
+        if name not in known:
+            raise LinkError("--only: there is no linker `{}` here; there are {}".format(name, ", ".join(sorted(known))))
+    return [linker for linker in found if not only or linker.family in only or linker.name in only]
+
+
+# -- under which limits ---------------------------------------------------------------------------------------
+
+
+def conditions(limits: Limits, here: Limits, options: TrialOptions) -> Conditions:
+    """The limits to set for each link, so that it has what it had in the build and what is asked for."""
+    memory, swap = options.memory_bytes, options.swap_bytes
+    if memory is None and limits.cgroup_limit_bytes != here.cgroup_limit_bytes:
+        memory = limits.cgroup_limit_bytes
+    if swap is None and memory is not None:
+        swap = limits.cgroup_swap_limit_bytes
+    return Conditions(
+        seconds=options.limit_seconds,
+        memory_bytes=memory,
+        swap_bytes=swap,
+        rlimit_as_bytes=limits.rlimit_as_bytes,
+        rlimit_data_bytes=limits.rlimit_data_bytes,
+        rlimit_fsize_bytes=limits.rlimit_fsize_bytes,
+    )
+
+
+def _notes(report: Report, here: Limits, asked: Conditions) -> List[str]:
+    then = report.limits.memory_bytes
+    if asked.memory_bytes is None and then and abs(then - here.memory_bytes) > then * _SAME_MEMORY:
+        return [
+            "The build's machine had {} bytes of RAM, this one has {}: `--memory {}` holds the links to that.".format(
+                then, here.memory_bytes, then
+            )
+        ]
+    return []
+
+
+def _limits(row: Optional[Report], here: Limits, asked: Conditions) -> TrialLimits:
+    """What the links had, as the report of one of them says."""
+    found = row.limits if row is not None else here
+    in_cgroup = found.cgroup_limit_bytes is not None
+    swaps = [found.swap_bytes, found.cgroup_swap_limit_bytes if in_cgroup else None]
+    return TrialLimits(
+        seconds=asked.seconds,
+        memory_bytes=found.cgroup_limit_bytes if in_cgroup else found.memory_bytes,
+        swap_bytes=min(each for each in swaps if each is not None),
+        rlimit_as_bytes=found.rlimit_as_bytes,
+        address_bits=found.address_bits,
+        in_cgroup=in_cgroup,
+    )
+
+
+# -- the trial ------------------------------------------------------------------------------------------------
+
+
+class Trial:
+    """One trial; `say` is handed a line whenever there is something to tell."""
+
+    def __init__(self, report: Report, options: TrialOptions, say: Callable[[str], None]) -> None:
+        """Raises LinkError where there is nothing to try."""
+        self.edge = choose_link(report, options)
+        self.link = take_apart(self.edge)
+        self.report = report
+        self.options = options
+        self._say = say
+        self._stopped = False
+        output = os.path.join(self.edge.directory, self.edge.output)
+        self.place = os.path.join(os.path.dirname(output), self.link.name + _DIRECTORY)
+
+    def stop(self, *_: Any) -> None:
+        """Ends the link that runs, and the trial with what it has; a signal handler."""
+        self._stopped = True
+
+    def run(self) -> TrialResult:
+        """Tries everything; SIGTERM, SIGINT and SIGHUP end it early. Raises LinkError, OSError."""
+        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        before = [signal.signal(number, self.stop) for number in numbers]
+        shutil.rmtree(self.place, ignore_errors=True)
+        os.mkdir(self.place)
+        try:
+            return self._try_all()
+        finally:
+            shutil.rmtree(self.place, ignore_errors=True)
+            for number, handler in zip(numbers, before):
+                signal.signal(number, handler)
+
+    def _try_all(self) -> TrialResult:
+        here = limits_here(self.edge.directory)
+        asked = conditions(self.report.limits, here, self.options)
+        driver = [self.link.driver, *self.link.target]
+        prefix = installed_linkers.prefix_of(self.link.driver, self.link.target)
+        path = os.environ.get("PATH", os.defpath)
+        self._say("link trial of {}: asking for the linkers".format(self.edge.output))
+        found = installed_linkers.linkers(
+            driver, self.edge.directory, path, prefix, os.path.join(self.place, "linkers")
+        )
+        output = os.path.join(self.place, "output")
+        candidates = list(_candidates(self.link, _only(found, self.options.only), output))
+        rows: List[TrialRow] = []
+        for index, candidate in enumerate(candidates):
+            if self._stopped:
+                break
+            title = "{}/{} {}".format(index + 1, len(candidates), row_name(candidate.row))
+            row = self._try(candidate, asked, title, output)
+            if not self._stopped:
+                rows.append(row)
+                self._say("{}: {}".format(title, outcome_text(row)))
+        edge = self.edge
+        return TrialResult(
+            link=TrialLink(
+                output=edge.output,
+                directory=edge.directory,
+                argv=edge.argv,
+                exit_status=edge.exit_status,
+                signal=edge.signal,
+                peak_rss_bytes=edge.peak_rss_bytes,
+                peak_anonymous_swap_bytes=edge.peak_anonymous_swap_bytes,
+                peak_virtual_bytes=edge.peak_virtual_bytes,
+            ),
+            limits=_limits(next((row.report for row in rows if row.report), None), here, asked),
+            rows=tuple(rows),
+            absent=tuple(
+                family for family in installed_linkers.FAMILIES if family not in {each.family for each in found}
+            ),
+            notes=tuple(_notes(self.report, here, asked)),
+            complete=len(rows) == len(candidates),
+        )
+
+    def _try(self, candidate: _Candidate, asked: Conditions, title: str, output: str) -> TrialRow:
+        if not candidate.argv:
+            return candidate.row
+        shutil.rmtree(output, ignore_errors=True)
+        os.mkdir(output)
+        _forget(link_command.inputs(self.link))
+        argv = self._short_enough(candidate.argv)
+        agent = os.path.join(self.place, "agent")
+        os.makedirs(agent, exist_ok=True)
+        began = time.monotonic()
+        told = [0]
+
+        def waiting() -> bool:
+            seconds = int(time.monotonic() - began)
+            if seconds // 30 > told[0]:
+                told[0] = seconds // 30
+                self._say("{}: for {} s so far".format(title, seconds))
+            return self._stopped
+
+        ran = repeat(argv, self.edge.directory, agent, asked, waiting)
+        return _judged(candidate.row._replace(argv=candidate.argv), ran, os.path.join(output, self.link.name))
+
+    def _short_enough(self, argv: Tuple[str, ...]) -> Tuple[str, ...]:
+        """The command, by a response file where the build had one or the kernel may refuse its length."""
+        if not self.link.used_response_file and sum(map(len, argv)) < _LONGEST_LINE:
+            return argv
+        path = os.path.join(self.place, "words.rsp")
+        with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(link_command.join(argv[1:]))
+        return (argv[0], "@" + path)
+
+
+def _forget(paths: List[str]) -> None:
+    """Puts files out of the page cache, so that each link reads them as the build's did, and they count as its own."""
+    for path in paths:
+        try:
+            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            os.fdatasync(file)
+            os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+        except OSError:
+            pass
+        finally:
+            os.close(file)
+
+
+def _judged(row: TrialRow, ran: Ran, output: str) -> TrialRow:
+    """The row with what came of it."""
+    report, outcome = ran.report, ran.report.outcome
+    edges = [edge for edge in report.edges if edge.kind == "link"] or list(report.edges)
+    edge = max(edges, key=lambda each: each.peak_rss_bytes or 0) if edges else None
+    if edge is not None:
+        # Who dies between two looks held more than at the last: what it held then the kernel says.
+        killed = [
+            (each.anonymous_bytes or 0) + (each.swap_bytes or 0)
+            for each in report.kernel.records
+            if each.pid in edge.pids
+        ]
+        seen = [each for each in (edge.peak_anonymous_swap_bytes, ran.peaks.anonymous_swap_bytes, *killed) if each]
+        row = row._replace(
+            cpu_seconds=edge.cpu_seconds,
+            peak_rss_bytes=edge.peak_rss_bytes,
+            peak_anonymous_swap_bytes=max(seen) if seen else None,
+            peak_swap_bytes=max(edge.peak_swap_bytes or 0, ran.peaks.swap_bytes) if seen else None,
+            peak_virtual_bytes=max(edge.peak_virtual_bytes or 0, ran.peaks.virtual_bytes) or None,
+        )
+    ended, why = FAILED, ""
+    if ran.too_slow:
+        ended = TOO_SLOW
+    elif outcome.exit_status == 0:
+        why = _fault(output, ran.log)
+        ended = BROKEN if why else FITS
+    else:
+        unknown = _NOT_KNOWN.search(ran.log)
+        if unknown and not outcome.signal:
+            ended, why = REFUSED, unknown.group(0).strip()
+    return row._replace(
+        ended=ended,
+        why=why,
+        exit_status=outcome.exit_status,
+        signal=outcome.signal,
+        seconds=outcome.seconds,
+        output_bytes=os.path.getsize(output) if ended == FITS else None,
+        log=ran.log,
+        report=report._replace(samples=Samples() if ended == FITS else _thinned(report.samples)),
+    )
+
+
+def _thinned(samples: Samples) -> Samples:
+    keeper = SampleKeeper(_MOST_SAMPLES)
+    for row in samples.rows:
+        keeper.add(row)
+    return keeper.samples()
+
+
+def _fault(output: str, log: str) -> str:
+    said = _TOO_LARGE.search(log)
+    if said:
+        return said.group(0).strip()
+    return elf.fault(output)
+
+
+def row_name(row: TrialRow) -> str:
+    """`lld -S`; `as in the build (bfd)`."""
+    name = " ".join((row.linker or "its linker", *row.options))
+    return "as in the build ({})".format(name) if row.as_built else name
+
+
+def outcome_text(row: TrialRow) -> str:
+    """How it ended, with what it held: `fits, 342 MB anonymous, 1.7 s`."""
+    parts = [row.ended]
+    if row.ended == REFUSED:
+        return "{}, {}".format(row.ended, row.why)
+    if row.ended == FAILED:
+        how = "signal {}".format(row.signal) if row.signal else "exit status {}".format(row.exit_status)
+        parts = ["{} ({})".format(row.ended, how)]
+    if row.peak_anonymous_swap_bytes is not None:
+        parts.append("{:.0f} MB anonymous".format(row.peak_anonymous_swap_bytes / (1 << 20)))
+    if row.seconds is not None:
+        parts.append("{:.1f} s".format(row.seconds))
+    return ", ".join(parts)

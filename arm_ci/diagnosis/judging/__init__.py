@@ -1,0 +1,1 @@
+"""From findings and a report to a verdict."""

@@ -1,0 +1,138 @@
+"""The failed edge: what the log says of it and what the report knows of the same one, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from arm_ci.agent.report import Edge, OomRecord, Report
+from arm_ci.diagnosis.judging.cause import Cause
+from arm_ci.diagnosis.reading import logged_commands
+from arm_ci.diagnosis.reading.recognisers.recogniser import program_name
+
+_KERNEL_NAME = 15
+"""The kernel keeps so many characters of a process's name."""
+_MOST_OF_32_BITS = 1 << 32
+_PASSES_ON = ("make", "gmake", "ninja", "sh", "bash", "dash", "cmake", "ctest", "python3", "python", "libtool")
+
+
+@dataclass(frozen=True)
+class Culprit:
+    """One failed edge; at least one of the two is there, unless nothing is known."""
+
+    cause: Cause | None = None
+    edge: Edge | None = None
+
+    @property
+    def program(self) -> str:
+        """Its program: as the log says, else the heaviest process of the edge."""
+        if self.cause is not None and self.cause.program:
+            named = self.cause.program
+            if named == "ld" and self.edge is not None:
+                return logged_commands.linker(" ".join(self.edge.argv)) or named
+            return named
+        if self.edge is None:
+            return ""
+        heaviest = program_name(self.edge.heaviest)
+        if heaviest in ("ld", "collect2"):
+            return logged_commands.linker(" ".join(self.edge.argv)) or "ld"
+        return heaviest or program_name(self.edge.program)
+
+    @property
+    def output(self) -> str:
+        """What it was making."""
+        if self.cause is not None and self.cause.output:
+            return self.cause.output
+        return self.edge.output if self.edge is not None else ""
+
+    @property
+    def asked_bytes(self) -> int | None:
+        """What the refused request asked for."""
+        return self.cause.bytes if self.cause is not None else None
+
+    @property
+    def held_bytes(self) -> int | None:
+        """What it held in RAM and swap, at most."""
+        edge = self.edge
+        if edge is None:
+            return None
+        known = [each for each in (edge.peak_anonymous_swap_bytes, edge.peak_rss_bytes) if each]
+        return max(known) if known else None
+
+
+def edge_of(cause: Cause, report: Report | None) -> Edge | None:
+    """The report's edge that this cause is about; None when there is no such edge."""
+    if report is None:
+        return None
+    failed = [edge for edge in report.edges if edge.failed] or list(report.edges)
+    if cause.output:
+        named = [edge for edge in failed if same_file(edge.output, cause.output)]
+        if not named:
+            named = [edge for edge in report.edges if same_file(edge.output, cause.output)]
+        if named:
+            return next((edge for edge in named if edge.failed), named[-1])
+    proper = [edge for edge in failed if program_name(edge.program) not in _PASSES_ON]
+    if len(proper) == 1 and proper[0].failed:
+        return proper[0]
+    alike = [edge for edge in proper if edge.failed and same_program(edge.heaviest or edge.program, cause.program)]
+    return alike[0] if len(alike) == 1 else None
+
+
+def addresses_seen(edge: Edge | None) -> int | None:
+    """The most addresses that an edge had, as far as seen; what an emulator takes for itself does not count."""
+    if edge is None or edge.peak_virtual_bytes is None:
+        return None
+    emulated = edge.address_bits == 32 and edge.peak_virtual_bytes > _MOST_OF_32_BITS
+    return None if emulated else edge.peak_virtual_bytes
+
+
+def failed_edges(report: Report | None) -> list[Edge]:
+    """The report's edges that failed by themselves: no make or shell that only passed on a failure."""
+    if report is None:
+        return []
+    failed = [edge for edge in report.edges if edge.failed]
+    proper = [edge for edge in failed if program_name(edge.program) not in _PASSES_ON]
+    return sorted(proper or failed, key=lambda edge: (edge.end_seconds is None, edge.end_seconds or 0.0))
+
+
+def same_program(one: str, other: str) -> bool:
+    """Whether two names are one program's: the kernel's is cut short, a linker has several."""
+    one, other = program_name(one), program_name(other)
+    if not one or not other:
+        return False
+    if one[:_KERNEL_NAME] == other[:_KERNEL_NAME]:
+        return True
+    if _is_linker(one) and _is_linker(other):
+        return "ld" in (one, other)
+    return one.startswith("clang") and other.startswith("clang")
+
+
+def _is_linker(name: str) -> bool:
+    return name in ("ld", "mold") or name.startswith("ld.")
+
+
+def same_file(one: str, other: str) -> bool:
+    """Whether two names are one output's, as seen from different directories."""
+    if not one or not other:
+        return False
+    if one == other:
+        return True
+    return one.endswith("/" + other.removeprefix("./")) or other.endswith("/" + one.removeprefix("./"))
+
+
+def record_of(culprit: Culprit, records: Iterable[OomRecord]) -> OomRecord | None:
+    """The kernel's record of this edge's kill: by process id, else by name."""
+    every = list(records)
+    if culprit.edge is not None:
+        for record in every:
+            if record.pid in culprit.edge.pids:
+                return record
+    names = [culprit.program]
+    if culprit.edge is not None:
+        names += [culprit.edge.heaviest, culprit.edge.program]
+    if culprit.cause is not None:
+        names.append(logged_commands.program(culprit.cause.command))
+    for record in every:
+        if any(same_program(record.program, name) for name in names):
+            return record
+    return None

@@ -1,0 +1,1 @@
+"""From the bytes of a log to findings: the lines that count and what each means."""

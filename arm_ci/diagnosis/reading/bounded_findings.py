@@ -1,0 +1,35 @@
+"""Of findings without end the first and the last of each meaning: what a verdict rests on, in bounded memory."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from arm_ci.diagnosis.reading.findings import Finding
+
+FIRST = 150
+LAST = 50
+
+
+class Kept:
+    """Findings of each meaning: the first ones and the last ones."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, list[Finding]] = {}
+        self._last: dict[str, deque[Finding]] = {}
+        self.left_out = 0
+
+    def add(self, finding: Finding) -> None:
+        """One more."""
+        first = self._first.setdefault(finding.means, [])
+        if len(first) < FIRST:
+            first.append(finding)
+            return
+        last = self._last.setdefault(finding.means, deque(maxlen=LAST))
+        if len(last) == LAST:
+            self.left_out += 1
+        last.append(finding)
+
+    def all(self) -> tuple[Finding, ...]:
+        """All that were kept, by their lines."""
+        every = [each for kept in (*self._first.values(), *self._last.values()) for each in kept]
+        return tuple(sorted(every, key=lambda each: each.line))

@@ -1,0 +1,58 @@
+"""The fallbacks of a variant, as the agent needs them: options and programs instead of names of the configuration."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from arm_ci.agent.fallback.fallback import Fallback as Resolved
+from arm_ci.config.matrix import axes_of_variant, matcher
+from arm_ci.config.model import Config, Variant
+from arm_ci.config.project import Fallback
+from arm_ci.plan.toolchain import toolchain_of
+
+_STRIPPED = "-Wl,-S"
+"""A link leaves debug info out of the program."""
+
+
+def fallbacks_of(config: Config, variant: Variant, linker_directory: str) -> tuple[Resolved, ...]:
+    """The fallbacks for a variant in the order of trial; `linker_directory` is the variant's own, where it has one."""
+    axes = axes_of_variant(variant)
+    wanted = config.projects[variant.project].fallback
+    return tuple(
+        _resolved(config, variant, fallback, linker_directory) for fallback in wanted if matcher(fallback.match)(axes)
+    )
+
+
+def _resolved(config: Config, variant: Variant, fallback: Fallback, linker_directory: str) -> Resolved:
+    before = toolchain_of(config, variant, linker_directory)
+    instead = replace(
+        variant,
+        compiler=fallback.compiler or variant.compiler,
+        linker=fallback.linker or variant.linker,
+        debug_info=fallback.debug_info or variant.debug_info,
+    )
+    after = toolchain_of(config, instead, linker_directory)
+    remove = [flag for flag in before.compile_flags if flag not in after.compile_flags]
+    add = [flag for flag in after.compile_flags if flag not in before.compile_flags]
+    linker: tuple[str, ...] = ()
+    if fallback.linker:
+        remove += [flag for flag in before.link_flags if flag not in after.link_flags]
+        # The agent makes the directory of a linker that no compiler knows by name.
+        linker = after.link_flags[1:] if after.linker_directory else after.link_flags
+    if fallback.debug_info:
+        add += after.debug_flags
+    if fallback.debug_info == "none":
+        add.append(_STRIPPED)
+    programs = (after.c_compiler, after.cxx_compiler) if fallback.compiler else ()
+    return Resolved(
+        name=fallback.name,
+        edges=fallback.edges,
+        kinds=fallback.kinds,
+        always=fallback.when == "always",
+        programs=programs,
+        remove=(*remove, *fallback.remove),
+        linker=linker,
+        linker_program=after.linker_program if fallback.linker else "",
+        by_directory=bool(fallback.linker and after.linker_directory),
+        add=(*add, *fallback.add),
+    )
