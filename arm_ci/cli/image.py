@@ -11,6 +11,7 @@ import signal
 import time
 from pathlib import Path
 
+from arm_ci.catalogue import catalogue
 from arm_ci.cli import image_import
 from arm_ci.cli.instance import state_of
 from arm_ci.cli.options import DONE, FAILED, OUTSIDE, USAGE, CommandError, add_config_option, aligned, config_directory
@@ -18,7 +19,7 @@ from arm_ci.guests import image_recipe, making, prerequisites
 from arm_ci.guests.errors import ImageError
 from arm_ci.guests.image import Image, ImageStore
 
-WORKERS = Path(__file__).resolve().parents[2] / "workers"
+WORKERS = catalogue() / "workers"
 DIRECTORY = "images"
 """Of the state directory."""
 

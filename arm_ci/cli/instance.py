@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from arm_ci.catalogue import catalogue
 from arm_ci.cli import repositories
 from arm_ci.cli.master_process import START_SECONDS, MasterProcess
 from arm_ci.cli.options import OUTSIDE, CommandError
@@ -47,7 +48,7 @@ master.log_rotation.rotateLength = 10000000
 master.log_rotation.maxRotatedFiles = 10
 """
 
-_MASTER_CFG = Path(__file__).resolve().parents[2] / "master.cfg"
+_MASTER_CFG = catalogue() / "master.cfg"
 _POLL_SECONDS = 0.2
 
 

@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from arm_ci.catalogue import catalogue
 from arm_ci.config import Config, Variant, Worker, load, variants
 from arm_ci.config.problems import nearest, suggestion
 
@@ -46,7 +47,7 @@ def config_directory(arguments: argparse.Namespace) -> Path:
     here = Path("config")
     if (here / "projects.yaml").is_file():
         return here
-    shipped = Path(__file__).resolve().parents[2] / "config"
+    shipped = catalogue() / "config"
     return shipped if shipped.is_dir() else here
 
 

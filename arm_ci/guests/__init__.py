@@ -1,1 +1,1 @@
-"""QEMU guests: make an image, start, snapshot, stop a machine. It imports nothing of ours: usable alone."""
+"""QEMU guests: make an image, start, snapshot, stop a machine. Usable alone: of ours only arm_ci.catalogue is used."""

@@ -131,13 +131,14 @@ def _seed(image: Image, directory: Path, request: Request) -> tuple[str, ...]:
     if image.origin == "recipe":
         return ()
     # Imported late: most guests come from our own images.
+    from arm_ci.catalogue import catalogue
     from arm_ci.guests.first_start import FirstStart, read_scripts
     from arm_ci.guests.seed import seed
 
     start = FirstStart(
         worker=request.name,
         password=request.password,
-        scripts=read_scripts(Path(__file__).parents[2] / "workers"),
+        scripts=read_scripts(catalogue() / "workers"),
         master=f"{request.host}:{request.port}",
         swap_device=_SWAP_DEVICE if request.swap_bytes else "",
     )

@@ -9,12 +9,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from arm_ci.catalogue import catalogue
 from arm_ci.config import Config, Variant, load, variants
 from arm_ci.plan.recipe import Places, Recipe
 from arm_ci.plan.requirements import compiler_packages, linker_packages, wanted_programs
 
-BOOTSTRAP = Path(__file__).resolve().parents[2] / "workers" / "bootstrap.sh"
-"""The script of this checkout."""
+BOOTSTRAP = catalogue() / "workers" / "bootstrap.sh"
+"""The script that ships."""
 
 _BEGIN, _END = "    cat <<'TABLE'\n", "TABLE\n"
 # Debian 13 has gold in a package of its own; elsewhere there is none of that name.
