@@ -266,7 +266,7 @@ def contenders(directory: Path, variants: int) -> tuple[Contender, Contender]:
         environment = dict(os.environ)
         if name == "ours":
             write_ours(home / "config", projects, web_port, pb_port)
-            environment["ARM_CI_CONFIG"] = str(home / "config")
+            environment["ARM_CI_SITE"] = str(home / "config")
             master_cfg = ROOT / "master.cfg"
         else:
             master_cfg = home / "master.cfg"

@@ -10,7 +10,7 @@ import signal
 
 from arm_ci.cli import place
 from arm_ci.cli.local_build import LocalBuild
-from arm_ci.cli.options import CommandError, add_config_option, find_variant, load_config
+from arm_ci.cli.options import CommandError, add_site_option, find_variant, load_config
 from arm_ci.cli.patch_option import add_patch_options, given_patch
 from arm_ci.plan import Choices, Recipe
 from arm_ci.plan.recipe import parse_targets
@@ -24,7 +24,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Builds a variant from a source tree on this machine with the commands that the master's steps "
         "run. The patch set, and before it a patch of your own, are applied to the source tree.",
     )
-    add_config_option(parser)
+    add_site_option(parser)
     parser.add_argument("--variant", required=True, metavar="NAME", help="builder name, as `arm-ci matrix` prints it")
     parser.add_argument("--source", required=True, metavar="DIR", help="source tree (it gets the patches)")
     parser.add_argument("--directory", metavar="DIR", help="where to build (default: beside the source tree)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from arm_ci.cli.options import DONE, USAGE, add_config_option, config_directory
+from arm_ci.cli.options import DONE, USAGE, add_site_option, site_directory
 from arm_ci.config import Config, ConfigError, load, variants
 from arm_ci.config.problems import count
 from arm_ci.plan.patching import patch_set_problems
@@ -18,14 +18,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="check the configuration",
         description="Reads the configuration and reports every mistake as FILE:LINE:COLUMN: what is wrong.",
     )
-    add_config_option(parser)
+    add_site_option(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the mistakes (status 2) or what was read (status 0)."""
     try:
-        config = load(config_directory(arguments))
+        config = load(site_directory(arguments))
         problems = patch_set_problems(config)
     except ConfigError as error:
         problems = tuple(str(problem) for problem in error.problems)

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from arm_ci.agent.peaks import Learned, Peaks, PeaksError
-from arm_ci.cli.options import DONE, FAILED, CommandError, add_config_option, find_variant, load_config
+from arm_ci.cli.options import DONE, FAILED, CommandError, add_site_option, find_variant, load_config
 from arm_ci.config import Config, Variant, variants
 from arm_ci.config.matrix import axes_of_variant, matcher
 from arm_ci.config.project import Fallback as ConfiguredFallback
@@ -36,7 +36,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "time with each -j and with admission, and the cheapest changes that make it fit. Exit status 1 when it does "
         "not fit, or nothing was learned.",
     )
-    add_config_option(parser)
+    add_site_option(parser)
     parser.add_argument("--variant", required=True, metavar="NAME", help="the variant (`arm-ci matrix` lists them)")
     parser.add_argument(
         "--memory",

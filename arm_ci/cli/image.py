@@ -14,7 +14,7 @@ from pathlib import Path
 from arm_ci.catalogue import catalogue
 from arm_ci.cli import image_import
 from arm_ci.cli.instance import state_of
-from arm_ci.cli.options import DONE, FAILED, OUTSIDE, USAGE, CommandError, add_config_option, aligned, config_directory
+from arm_ci.cli.options import DONE, FAILED, OUTSIDE, USAGE, CommandError, add_site_option, aligned, site_directory
 from arm_ci.guests import image_recipe, making, prerequisites
 from arm_ci.guests.errors import ImageError
 from arm_ci.guests.image import Image, ImageStore
@@ -46,7 +46,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     remove.add_argument("name", metavar="NAME")
     remove.set_defaults(run=run_remove)
     for action in (build, everything, remove):
-        add_config_option(action)
+        add_site_option(action)
         action.add_argument(
             "--state",
             type=Path,
@@ -118,7 +118,7 @@ def _from(image: Image) -> str:
 
 
 def _store(arguments: argparse.Namespace) -> ImageStore:
-    state = arguments.state or state_of(config_directory(arguments))
+    state = arguments.state or state_of(site_directory(arguments))
     store = ImageStore(Path(os.path.realpath(state)) / DIRECTORY)
     store.tidy()
     return store

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from arm_ci.cli.instance import state_of
-from arm_ci.cli.options import DONE, FAILED, OUTSIDE, USAGE, CommandError, add_config_option, config_directory
+from arm_ci.cli.options import DONE, FAILED, OUTSIDE, USAGE, CommandError, add_site_option, site_directory
 from arm_ci.guests.errors import ImageError, MissingToolError
 from arm_ci.guests.first_start import LOGIN
 from arm_ci.guests.image import NAME, Image, ImageStore
@@ -48,7 +48,7 @@ def add_parser(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument(
         "--disk", metavar="SIZE", default="", help="what its disk is grown to, for example 64G (default: 32G)"
     )
-    add_config_option(parser)
+    add_site_option(parser)
     parser.add_argument(
         "--state", type=Path, metavar="DIR", help="state directory (default: what the configuration's site.yaml says)"
     )
@@ -67,7 +67,7 @@ def run_import(arguments: argparse.Namespace) -> int:
         own=_own(arguments.user_data, arguments.kind),
         disk_bytes=_size(arguments.disk),
     )
-    state = arguments.state or state_of(config_directory(arguments))
+    state = arguments.state or state_of(site_directory(arguments))
     store = ImageStore(Path(os.path.realpath(state)) / "images")
     store.tidy()
     # A stop is an interruption like the terminal's: what is half made goes.

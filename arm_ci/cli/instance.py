@@ -36,7 +36,7 @@ from twisted.python.logfile import LogFile
 
 basedir = {state!r}
 configfile = {master_cfg!r}
-os.environ["ARM_CI_CONFIG"] = {config!r}
+os.environ["ARM_CI_SITE"] = {config!r}
 
 # The line below is how Buildbot recognises a master's directory.
 application = service.Application('buildmaster')

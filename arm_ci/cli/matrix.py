@@ -6,7 +6,7 @@ import argparse
 import json
 from collections.abc import Mapping, Sequence
 
-from arm_ci.cli.options import DONE, CommandError, add_config_option, aligned, load_config
+from arm_ci.cli.options import DONE, CommandError, add_site_option, aligned, load_config
 from arm_ci.config import Config, Variant, variants
 from arm_ci.config.keys import AXES, Tier
 from arm_ci.config.problems import count, suggestion
@@ -24,7 +24,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Shows the variants that the configuration makes. A filter may be given several times: any of "
         "its values matches; different filters must all match.",
     )
-    add_config_option(parser)
+    add_site_option(parser)
     for axis in FILTERS:
         parser.add_argument(
             f"--{axis.replace('_', '-')}",

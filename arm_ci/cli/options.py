@@ -1,4 +1,4 @@
-"""What several commands share: where the configuration is, and how a mistake of the caller is said.
+"""What several commands share: where the site is, and how a mistake of the caller is said.
 
 Nothing here prints or exits; `arm_ci.cli.main` turns a CommandError into one line and an exit status.
 """
@@ -9,6 +9,7 @@ import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from arm_ci.catalogue import catalogue
 from arm_ci.config import Config, Variant, Worker, load, variants
@@ -28,32 +29,52 @@ class CommandError(Exception):
         self.status = status
 
 
-def add_config_option(parser: argparse.ArgumentParser) -> None:
-    """Adds `--config DIR`."""
+def add_site_option(parser: argparse.ArgumentParser) -> None:
+    """Adds `--site DIR`, and says what became of `--config DIR`."""
     parser.add_argument(
-        "--config",
+        "--site",
         type=Path,
         metavar="DIR",
-        help="directory with site.yaml, boards.yaml, ... (default: $ARM_CI_CONFIG, ./config, or the one shipped)",
+        help="site directory: site.yaml and whatever else is your own (default: $ARM_CI_SITE, the current directory if "
+        "it has a site.yaml, or the site of this checkout)",
     )
+    parser.add_argument("--config", action=_OldName, help=argparse.SUPPRESS)
 
 
-def config_directory(arguments: argparse.Namespace) -> Path:
-    """The directory named by --config or $ARM_CI_CONFIG, else ./config, else the one beside the package."""
-    if arguments.config is not None:
-        return Path(arguments.config)
-    if from_environment := os.environ.get("ARM_CI_CONFIG"):
+class _OldName(argparse.Action):
+    """Ends the command with a message that names the option of today."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        parser.error("--config is called --site now, and DIR holds a site's own files only (docs/configuration.md)")
+
+
+def site_of(arguments: argparse.Namespace) -> Path | None:
+    """The site directory: that of --site, of $ARM_CI_SITE, the current directory, or a checkout's own; None: none.
+
+    Only a directory with a site.yaml counts as one that was not named.
+    """
+    if arguments.site is not None:
+        return Path(arguments.site)
+    if from_environment := os.environ.get("ARM_CI_SITE"):
         return Path(from_environment)
-    here = Path("config")
-    if (here / "projects.yaml").is_file():
-        return here
-    shipped = catalogue() / "config"
-    return shipped if shipped.is_dir() else here
+    if "ARM_CI_CONFIG" in os.environ:
+        raise CommandError(
+            "ARM_CI_CONFIG is called ARM_CI_SITE now, and names a site directory (docs/configuration.md)"
+        )
+    for directory in (Path(), catalogue() / "state" / "site"):
+        if (directory / "site.yaml").is_file():
+            return directory
+    return None
+
+
+def site_directory(arguments: argparse.Namespace) -> Path:
+    """The site directory of a command that cannot do without one."""
+    return site_of(arguments) or catalogue() / "config"
 
 
 def load_config(arguments: argparse.Namespace) -> Config:
     """The checked configuration; raises ConfigError with every mistake."""
-    return load(config_directory(arguments))
+    return load(site_directory(arguments))
 
 
 def find_variant(config: Config, name: str) -> Variant:

@@ -14,7 +14,7 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any, get_args
 
-from arm_ci.cli.options import DONE, FAILED, OUTSIDE, USAGE, CommandError, add_config_option, find_variant, load_config
+from arm_ci.cli.options import DONE, FAILED, OUTSIDE, USAGE, CommandError, add_site_option, find_variant, load_config
 from arm_ci.config import Config
 from arm_ci.config.keys import Architecture, Generator
 from arm_ci.config.problems import listing, suggestion
@@ -44,7 +44,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    add_config_option(parser)
+    add_site_option(parser)
     parser.add_argument("--project", metavar="NAME", help="project of the configuration")
     parser.add_argument("--json", action="store_true", help="print a list of objects with name, state and reason")
 

@@ -17,11 +17,11 @@ from arm_ci.cli.options import (
     DONE,
     FAILED,
     CommandError,
-    add_config_option,
+    add_site_option,
     aligned,
-    config_directory,
     find_variant,
     load_config,
+    site_directory,
 )
 from arm_ci.cli.patch_option import add_patch_options, given_patch
 from arm_ci.cli.rest import Master, result_name
@@ -62,7 +62,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     whole.set_defaults(run=run_whole)
     for parser in (start, stop, force, whole):
-        add_config_option(parser)
+        add_site_option(parser)
 
 
 def run_start(arguments: argparse.Namespace) -> int:
@@ -76,7 +76,7 @@ def run_stop(arguments: argparse.Namespace) -> int:
     """Stops the master, whatever mistakes the configuration has by now."""
     if arguments.state is None:
         try:
-            state = state_of(config_directory(arguments))
+            state = state_of(site_directory(arguments))
         except ConfigError as error:
             for problem in error.problems:
                 print(problem, file=sys.stderr)

@@ -16,7 +16,7 @@ import yaml
 
 from arm_ci.cli import worker_check, worker_list
 from arm_ci.cli.instance import Instance
-from arm_ci.cli.options import DONE, CommandError, add_config_option, config_directory, find_worker, load_config
+from arm_ci.cli.options import DONE, CommandError, add_site_option, find_worker, load_config, site_directory
 from arm_ci.config import Config, ConfigError, load
 from arm_ci.config.problems import suggestion
 from arm_ci.config.scalars import EXPECTED, PARSERS
@@ -48,12 +48,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     worker_check.add_parser(commands)
     worker_list.add_parser(commands)
     for parser in commands.choices.values():
-        add_config_option(parser)
+        add_site_option(parser)
 
 
 def run_add(arguments: argparse.Namespace) -> int:
     """Adds a worker, and says what to do on the machine."""
-    directory = config_directory(arguments)
+    directory = site_directory(arguments)
     name = arguments.name
     try:
         PARSERS["name"](name)
@@ -178,7 +178,7 @@ def _what_to_do(config: Config, name: str, master: str) -> str:
     """The last lines of `worker add`."""
     program = os.path.abspath(sys.argv[0])  # noqa: PTH100 - a link to a program stays one
     words = [sys.executable, "-m", "arm_ci"] if program.endswith("/__main__.py") else [program]
-    words += ["worker", "kit", name, "--config", str(config.directory)]
+    words += ["worker", "kit", name, "--site", str(config.directory)]
     words += ["--master", master] if master else []
     address = address_of(config, master)
     kit_command = shlex.join(words)

@@ -27,7 +27,7 @@ def run(directory, capsys, monkeypatch):
     monkeypatch.setattr("getpass.getuser", lambda: "ada")
 
     def call(*words: str) -> tuple[int, str, str]:
-        status = main(["worker", *words, "--config", str(directory)])
+        status = main(["worker", *words, "--site", str(directory)])
         out, err = capsys.readouterr()
         return status, out, err
 

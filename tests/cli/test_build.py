@@ -219,7 +219,7 @@ def test_missing_packages_are_named_and_not_installed(build, tmp_path):
             "../samples", str(ROOT / "samples")
         )
     )
-    done = build("--config", str(config), "--directory", str(tmp_path / "out"))
+    done = build("--site", str(config), "--directory", str(tmp_path / "out"))
     assert done.returncode == 1
     hint = Facts("", system, 1, 0, 0, 0).install_hint("no-such-a", "no-such-b")
     assert done.stderr == (f"=== {VARIANT}: packages are missing: {hint} (`arm-ci build` installs nothing itself)\n")
@@ -281,7 +281,7 @@ def test_how_edges_may_be_built_differently_stands_beside_the_build(build, tmp_p
     fallback = "sample:\n  fallback: [{name: less, when: always, add: [-O0]}]\n"
     (config / "projects.yaml").write_text(projects.replace("sample:\n", fallback, 1))
     (tmp_path / "patches").symlink_to(ROOT / "patches")
-    done = build("--config", str(config), ninja="g++ -c a.cpp -o a.o")
+    done = build("--site", str(config), ninja="g++ -c a.cpp -o a.o")
     assert done.returncode == 0, done.stderr
     (told,) = tmp_path.glob("*/support/fallback-build.json")
     assert fallbacks_of_text(told.read_text()) == (Fallback("less", always=True, add=("-O0",)),)

@@ -10,7 +10,7 @@ SHIPPED = Path(__file__).resolve().parents[2] / "config"
 
 
 def test_a_configuration_without_mistakes_is_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", "--config", str(SHIPPED)]) == 0
+    assert main(["check", "--site", str(SHIPPED)]) == 0
     out, err = capsys.readouterr()
     assert out.startswith("config: 10 boards, ")
     assert out.endswith(" 10 workers: no mistakes\n")
@@ -24,7 +24,7 @@ def test_every_mistake_is_a_line_on_stderr_and_the_status_is_2(
     for name in ("boards", "projects", "workers"):
         (tmp_path / f"{name}.yaml").write_text("{}\n", encoding="utf-8")
     (tmp_path / "toolchains.yaml").write_text("compilers: {}\nlinkers: {}\nlinker: {}\n", encoding="utf-8")
-    assert main(["check", "--config", str(tmp_path)]) == 2
+    assert main(["check", "--site", str(tmp_path)]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err == (
@@ -35,7 +35,7 @@ def test_every_mistake_is_a_line_on_stderr_and_the_status_is_2(
 
 
 def test_a_single_mistake_is_counted_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", "--config", str(tmp_path / "none")]) == 2
+    assert main(["check", "--site", str(tmp_path / "none")]) == 2
     assert capsys.readouterr().err == (
         f"{tmp_path}/none:1:1: no such directory; a configuration is a directory\n1 mistake\n"
     )

@@ -66,7 +66,7 @@ def keep(config: Path, variant: str, peaks: Peaks) -> Path:
 def fit(config: Path, capsys: pytest.CaptureFixture[str]):
     def run(*words: str, memory: str = "925M") -> tuple[int, str, str]:
         try:
-            given = ["fit", "--config", str(config), "--variant", VARIANT, "--memory", memory, "--cores", "2", *words]
+            given = ["fit", "--site", str(config), "--variant", VARIANT, "--memory", memory, "--cores", "2", *words]
             status = main(given)
         except SystemExit as error:
             status = int(str(error.code))

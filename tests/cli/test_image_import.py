@@ -36,7 +36,7 @@ def cloud(site):
 
 
 def run(site, *arguments) -> int:
-    return main(["image", "import", *(str(each) for each in arguments), "--config", str(site / "config")])
+    return main(["image", "import", *(str(each) for each in arguments), "--site", str(site / "config")])
 
 
 def test_an_image_is_imported_once_and_then_there_already(site, cloud, capsys):

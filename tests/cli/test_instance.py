@@ -95,7 +95,7 @@ def test_a_busy_port_of_ipv6_is_found(config):
 
 def test_an_installed_package_says_that_a_checkout_is_needed(config, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(instance_module, "_MASTER_CFG", tmp_path / "lib" / "master.cfg")
-    assert main(["start", "--config", str(config.directory)]) == 3
+    assert main(["start", "--site", str(config.directory)]) == 3
     assert capsys.readouterr().err == (
         f"arm-ci: {tmp_path}/lib/master.cfg is missing: start the master from a checkout of arm_ci\n"
     )
@@ -105,7 +105,7 @@ def test_an_installed_package_says_that_a_checkout_is_needed(config, monkeypatch
 def test_a_state_directory_that_is_a_file_is_said(config, capsys, tmp_path):
     (tmp_path / "state").touch()
     (config.directory / "site.yaml").write_text("secrets: ../secrets\n")
-    assert main(["start", "--config", str(config.directory)]) == 3
+    assert main(["start", "--site", str(config.directory)]) == 3
     assert capsys.readouterr().err == (
         f"arm-ci: state directory {tmp_path}/state (`state` in {config.directory}/site.yaml): not a directory\n"
     )
@@ -113,7 +113,7 @@ def test_a_state_directory_that_is_a_file_is_said(config, capsys, tmp_path):
 
 def test_a_state_directory_that_cannot_be_written_is_said(config, capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda *_: False)
-    assert main(["start", "--config", str(config.directory)]) == 3
+    assert main(["start", "--site", str(config.directory)]) == 3
     assert capsys.readouterr().err == (
         f"arm-ci: state directory {tmp_path}/state (`state` in {config.directory}/site.yaml): not writable\n"
     )
@@ -122,7 +122,7 @@ def test_a_state_directory_that_cannot_be_written_is_said(config, capsys, tmp_pa
 def test_a_state_directory_that_cannot_be_made_is_said(config, capsys, tmp_path):
     (tmp_path / "file").touch()
     (config.directory / "site.yaml").write_text("state: ../file/state\n")
-    assert main(["start", "--config", str(config.directory)]) == 3
+    assert main(["start", "--site", str(config.directory)]) == 3
     assert capsys.readouterr().err == (
         f"arm-ci: state directory {tmp_path}/file/state (`state` in {config.directory}/site.yaml): Not a directory\n"
     )
@@ -231,7 +231,7 @@ def test_what_git_says_is_passed_on(tmp_path, plain):
 
 def test_a_projects_directory_that_was_deleted_is_said(config, capsys, tmp_path):
     shutil.rmtree(tmp_path / "samples")
-    assert main(["start", "--config", str(config.directory)]) == 2
+    assert main(["start", "--site", str(config.directory)]) == 2
     assert (
         "`directory`: there is no directory `../samples/hungry` beside the configuration\n" in capsys.readouterr().err
     )

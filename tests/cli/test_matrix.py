@@ -11,7 +11,7 @@ SHIPPED = str(Path(__file__).resolve().parents[2] / "config")
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
-    status = main(["matrix", "--config", SHIPPED, *words])
+    status = main(["matrix", "--site", SHIPPED, *words])
     out, err = capsys.readouterr()
     return status, out, err
 

@@ -50,7 +50,7 @@ def source(tmp_path: Path) -> Path:
 
 def run(config: Path, *arguments: str) -> int:
     action, *rest = arguments
-    return cli.main(["patches", action, "--config", str(config), *rest])
+    return cli.main(["patches", action, "--site", str(config), *rest])
 
 
 def test_list_shows_what_each_patch_does_and_what_needs_it(config: Path, capsys: pytest.CaptureFixture[str]):

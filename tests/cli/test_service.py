@@ -62,7 +62,7 @@ def master(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeMaster]:
 
 
 def force(*words: str) -> int:
-    return cli.main(["force", "--config", str(ROOT / "config"), *words])
+    return cli.main(["force", "--site", str(ROOT / "config"), *words])
 
 
 def test_each_variant_gets_its_own_projects_branch(master, capsys):
@@ -250,7 +250,7 @@ def test_progress_is_told_at_once_for_a_step_and_once_a_minute_when_nothing_chan
 
 
 def stop(config: Path, *words: str) -> int:
-    return cli.main(["stop", "--config", str(config), *words])
+    return cli.main(["stop", "--site", str(config), *words])
 
 
 def test_stopping_needs_nothing_but_site_yaml(tmp_path, capsys):

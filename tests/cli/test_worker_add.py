@@ -39,7 +39,7 @@ def test_what_to_do_on_the_board_is_one_line_without_a_password(directory, run) 
         "`arm-ci start` has the master read it.",
         "Then, on the board:",
         "",
-        f"    ssh ada@ci.example.org '/srv/arm_ci/.venv/bin/arm-ci worker kit rpi4-2 --config {directory}' | sudo sh",
+        f"    ssh ada@ci.example.org '/srv/arm_ci/.venv/bin/arm-ci worker kit rpi4-2 --site {directory}' | sudo sh",
         "",
         "A board from which nobody may log in here: `arm-ci worker kit rpi4-2 >rpi4-2.sh`; bring that file there on a "
         "way that you trust, for it holds the password; there, `sudo sh rpi4-2.sh`.",
@@ -53,7 +53,7 @@ def test_a_worker_on_the_masters_machine_needs_neither_ssh_nor_tls(directory, ru
     status, out, _ = run("add", "pc-2", "--board", "x86_64", "--master", "127.0.0.1")
     assert status == 0
     assert out.endswith(
-        "Then, on this machine:\n\n    /srv/arm_ci/.venv/bin/arm-ci worker kit pc-2 --config "
+        "Then, on this machine:\n\n    /srv/arm_ci/.venv/bin/arm-ci worker kit pc-2 --site "
         f"{directory} --master 127.0.0.1 | sudo sh\n"
     )
 

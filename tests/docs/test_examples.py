@@ -42,7 +42,7 @@ def copy(tmp_path, monkeypatch):
     for name in ("patches", "samples"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ARM_CI_CONFIG", raising=False)
+    monkeypatch.setenv("ARM_CI_SITE", "config")
     return tmp_path / "config"
 
 

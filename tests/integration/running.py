@@ -84,7 +84,7 @@ class Site:
 
     def arm_ci(self, *words: str, timeout: int = 300) -> subprocess.CompletedProcess[str]:
         """Runs `arm-ci` on this configuration."""
-        command = [sys.executable, "-m", "arm_ci", *words, "--config", str(self.config)]
+        command = [sys.executable, "-m", "arm_ci", *words, "--site", str(self.config)]
         return subprocess.run(command, capture_output=True, text=True, timeout=timeout, cwd=self.directory)
 
     def get(self, path: str) -> Any:

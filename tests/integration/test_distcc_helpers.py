@@ -101,7 +101,7 @@ class Build:
             shutil.copytree(directory / "config" / "plain", source)
         else:
             shutil.copytree(ROOT / "samples" / "hungry", source)
-        words = (sys.executable, "-m", "arm_ci", "build", "--config", directory / "config", "--variant", variant)
+        words = (sys.executable, "-m", "arm_ci", "build", "--site", directory / "config", "--variant", variant)
         environment = {name: value for name, value in os.environ.items() if not is_foreign(name)}
         self.process = subprocess.Popen(
             board.command(*words, "--source", source, "--directory", directory / "out"),

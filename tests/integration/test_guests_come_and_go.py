@@ -70,7 +70,7 @@ class Stand:
             store.publish(Image(place, "one", "0" * 64, "arm64"))
 
     def arm_ci(self, *words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "arm_ci", *words, "--config", str(self.site.config)]
+        command = [sys.executable, "-m", "arm_ci", *words, "--site", str(self.site.config)]
         return subprocess.run(command, capture_output=True, text=True, timeout=120, env=self.environment)
 
     def force(self, variant: str = VARIANT, *words: str) -> dict:

@@ -108,7 +108,7 @@ def test_a_master_on_ipv6_builds_and_names_the_board_that_is_not_there(tmp_path)
         assert started.returncode == 0, started.stderr
         command = [sys.executable, "-u", "-m", "arm_ci", "force", "--variant", variant, "--wait"]
         with subprocess.Popen(
-            [*command, "--config", str(site.config)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+            [*command, "--site", str(site.config)], stdout=subprocess.PIPE, text=True, cwd=ROOT
         ) as waiting:
             assert waiting.stdout is not None
             line = waiting.stdout.readline()

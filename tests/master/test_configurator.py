@@ -118,7 +118,7 @@ def broken(tmp_path):
 
 
 def test_every_mistake_is_a_configuration_error_of_buildbot(broken, monkeypatch):
-    monkeypatch.setenv("ARM_CI_CONFIG", str(broken))
+    monkeypatch.setenv("ARM_CI_SITE", str(broken))
     with pytest.raises(ConfigErrors) as raised:
         FileLoader(str(ROOT), "master.cfg").loadConfig()
     assert len(raised.value.errors) >= 2
@@ -130,7 +130,7 @@ def test_checkconfig_prints_the_mistakes_without_a_traceback(broken):
     done = subprocess.run(
         [sys.executable, "-c", "from buildbot.scripts.runner import run; run()", "checkconfig", "master.cfg"],
         cwd=ROOT,
-        env={**os.environ, "ARM_CI_CONFIG": str(broken)},
+        env={**os.environ, "ARM_CI_SITE": str(broken)},
         capture_output=True,
         text=True,
     )
