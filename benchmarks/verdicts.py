@@ -1,8 +1,8 @@
-"""Right and wrong verdicts: `python benchmarks/verdicts.py [SHARED]`, SHARED with `failures/` and `measurements/`.
+"""Right and wrong verdicts: `python benchmarks/verdicts.py [DIRECTORY]`, DIRECTORY with more labelled failures.
 
-Two tables. The labelled failures, from their logs alone. And every case of tool-messages.txt twice: from its log alone,
-and with a made-up report that has the limit which provoked it. What is expected there follows from how a case was
-provoked and how it ended, by the rules of `_expected`, not case by case. A wrong verdict is exit status 1.
+The labelled failures of tests/data and of DIRECTORY, from their logs alone. And every case of tool-messages.txt twice:
+from its log alone, and with a made-up report that has the limit which provoked it. What is expected there follows from
+how a case was provoked and how it ended, by the rules of `_expected`, not case by case. A wrong verdict: exit status 1.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from arm_ci.diagnosis.judging.judge import judge
 from arm_ci.diagnosis.reading.log_scanner import LogScanner
 from arm_ci.diagnosis.verdict import Verdict
 
-ROOT = Path(__file__).resolve().parents[1]
+DATA = Path(__file__).resolve().parents[1] / "tests" / "data"
 _RULE = "=" * 78 + "\n"
 _MEMORY_WORDS = re.compile(r"memory|failed to map segment|bad_?alloc", re.IGNORECASE)
 _SAID_BYTES = re.compile(r"allocating (\d+) bytes|to allocate (\d+) bytes for|too large \((0x[0-9a-f]+) bytes")
@@ -220,10 +220,10 @@ def _messages(path: Path) -> tuple[int, int]:
 
 def main(arguments: list[str]) -> int:
     """Prints both tables."""
-    shared = Path(arguments[0]) if arguments else ROOT.parent / "shared"
     results = {
-        "labelled failures": _labels(shared / "failures"),
-        "tool-messages.txt": _messages(shared / "measurements" / "tool-messages.txt"),
+        "labelled failures": _labels(DATA / "failures"),
+        **{f"labelled failures of {directory}": _labels(Path(directory)) for directory in arguments},
+        "tool-messages.txt": _messages(DATA / "measurements" / "tool-messages.txt"),
     }
     for name, (right, total) in results.items():
         print(f"{name}: {right} of {total} right")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from arm_ci.agent.machine import oom_records
 from arm_ci.agent.machine.oom_records import MOST_RECORDS, OomParser, OomRecord, parse_oom_records
 
-MEASURED = Path(__file__).resolve().parents[4] / "shared" / "measurements" / "kernel"
+MEASURED = Path(__file__).resolve().parents[2] / "data" / "measurements" / "kernel"
 
 CGROUP_6_1 = """\
 ld invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=300
@@ -337,10 +337,7 @@ def test_a_line_without_end_is_read_to_its_end(piece):
     ("name", "program", "scope"), [("cgroup", "cc1plus", "cgroup"), ("global", "python3", "system")]
 )
 def test_blocks_of_a_real_machine_are_read(name, program, scope):
-    path = MEASURED / f"oom-{name}-arm64-6.1.txt"
-    if not path.exists():
-        pytest.skip("the measurements are not beside this checkout")
-    (record,) = parse_oom_records(path.read_text().splitlines())
+    (record,) = parse_oom_records((MEASURED / f"oom-{name}-arm64-6.1.txt").read_text().splitlines())
     assert (record.program, record.scope) == (program, scope)
     assert None not in record
 
