@@ -13,7 +13,7 @@ from buildbot.process.project import Project as BuildbotProject
 from arm_ci.config.model import Config, Variant
 from arm_ci.config.project import Project
 from arm_ci.guests import git_service
-from arm_ci.master.building import VariantBuild
+from arm_ci.master.builds.variant_build import VariantBuild
 
 
 def steps(config: Config, variant: Variant) -> list[Any]:
@@ -109,7 +109,7 @@ def _builder(config: Config, variant: Variant, workers: list[str]) -> BuilderCon
         project=variant.project,
         workernames=workers,
         factory=VariantFactory(config, variant),
-        # What a newer commit supersedes its scheduler ends, see superseding.py.
+        # What a newer commit supersedes its scheduler ends, see triggers/superseding.py.
         collapseRequests=False,
         tags=[
             variant.project,

@@ -13,15 +13,15 @@ from buildbot.configurators import ConfiguratorBase
 from arm_ci.config import Config, ConfigError, load, variants
 from arm_ci.config.model import Variant
 from arm_ci.config.site_checks import EVERY_ADDRESS
+from arm_ci.master.buildbot_fixes.connection import Connections
+from arm_ci.master.buildbot_fixes.rest_answers import RestAnswers
 from arm_ci.master.builders import artefacts_directory, buildbot_project, builders
-from arm_ci.master.connection import Connections
-from arm_ci.master.forcing import force_scheduler
+from arm_ci.master.builds.recovery import Recovery
 from arm_ci.master.housekeeping import Housekeeping
-from arm_ci.master.pages import UI_DEFAULTS
-from arm_ci.master.recovery import Recovery
-from arm_ci.master.rest_answers import RestAnswers
-from arm_ci.master.triggers import is_watched, schedulers_of
-from arm_ci.master.workers import buildbot_worker, endpoint, protocols
+from arm_ci.master.triggers.schedulers import is_watched, schedulers_of
+from arm_ci.master.web.force_form import force_scheduler
+from arm_ci.master.web.pages import UI_DEFAULTS
+from arm_ci.master.workers.configured import buildbot_worker, endpoint, protocols
 
 
 class ArmCi(ConfiguratorBase):
@@ -61,7 +61,7 @@ class ArmCi(ConfiguratorBase):
         if config.site.tls is None:
             return
         # Imported late: TLS takes a while to load, and many masters have no boards.
-        from arm_ci.master.secure_port import secure_port
+        from arm_ci.master.workers.secure_port import secure_port
 
         try:
             self.config_dict["services"].append(secure_port(config, config.site.tls))
@@ -90,20 +90,20 @@ class ArmCi(ConfiguratorBase):
             self.schedulers += started
             if watched and started:
                 # Imported late, as the two below: for what a configuration does not use.
-                from arm_ci.master.polling import commit_poller
+                from arm_ci.master.triggers.commit_poller import commit_poller
 
                 self.config_dict.setdefault("change_source", []).append(commit_poller(config, project))
         if config.site.github_webhook:
-            from arm_ci.master.webhook import change_hook_dialects
+            from arm_ci.master.triggers.webhook import change_hook_dialects
 
             self.www.setdefault("change_hook_dialects", change_hook_dialects(config))
         if config.site.mail:
             # Imported late, like the one below: for what a configuration does not use.
-            from arm_ci.master.mail import mail_reporter
+            from arm_ci.master.reporting.mail import mail_reporter
 
             self.config_dict["services"].append(mail_reporter(config.site.mail))
         if config.site.people and chosen:
-            from arm_ci.master.trying import try_scheduler
+            from arm_ci.master.triggers.try_scheduler import try_scheduler
 
             self.schedulers.append(try_scheduler(config, chosen))
 
@@ -125,7 +125,7 @@ class ArmCi(ConfiguratorBase):
         self.www.setdefault("allowed_origins", [*origins, _origin(c["buildbotURL"])])
         if site.people:
             # Imported late: most masters listen on loopback, where nobody logs in.
-            from arm_ci.master.authentication import web_settings
+            from arm_ci.master.web.authentication import web_settings
 
             for key, value in web_settings(config).items():
                 self.www.setdefault(key, value)

@@ -1,0 +1,1 @@
+"""Private things of Buildbot that we replace or call."""

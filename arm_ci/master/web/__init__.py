@@ -1,0 +1,1 @@
+"""The web UI: who may do what, the form that forces builds, our part of the page."""
