@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arm_ci.catalogue import catalogue
-from arm_ci.cli import repositories
+from arm_ci.cli import extra, repositories
 from arm_ci.cli.master_process import START_SECONDS, MasterProcess
 from arm_ci.cli.options import OUTSIDE, CommandError
 from arm_ci.config import Config, ConfigError, Problem, Site
@@ -123,8 +123,7 @@ class Instance:
 
     def prepare(self) -> list[str]:
         """Makes what a start needs and is not there yet; returns a line for each thing made."""
-        if not _MASTER_CFG.is_file():
-            raise CommandError(f"{_MASTER_CFG} is missing: start the master from a checkout of arm_ci", OUTSIDE)
+        extra.require()
         made = self._state_directory()
         made += self.make_secrets()
         made += self.make_certificate()

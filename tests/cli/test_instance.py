@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from arm_ci.cli import instance as instance_module
 from arm_ci.cli import main, master_process, repositories
 from arm_ci.cli.instance import Instance
 from arm_ci.cli.master_process import MasterProcess
@@ -91,15 +90,6 @@ def test_a_busy_port_of_ipv6_is_found(config):
         f"port {port} of ::1 for the web UI cannot be had (Address already in use): "
         f"set `web: {{port: ...}}` in {config.directory}/site.yaml"
     )
-
-
-def test_an_installed_package_says_that_a_checkout_is_needed(config, monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(instance_module, "_MASTER_CFG", tmp_path / "lib" / "master.cfg")
-    assert main(["start", "--site", str(config.directory)]) == 3
-    assert capsys.readouterr().err == (
-        f"arm-ci: {tmp_path}/lib/master.cfg is missing: start the master from a checkout of arm_ci\n"
-    )
-    assert not (tmp_path / "state").exists()
 
 
 def test_a_state_directory_that_is_a_file_is_said(config, capsys, tmp_path):
