@@ -16,10 +16,11 @@ from typing import BinaryIO, TextIO
 
 from arm_ci.agent.machine.oom_records import OomRecord, parse_oom_records
 from arm_ci.agent.report import Report, ReportError
-from arm_ci.cli.options import DONE, CommandError
+from arm_ci.cli.options import DONE, OUTSIDE, CommandError
 from arm_ci.diagnosis.figures import size
 from arm_ci.diagnosis.judging.judge import Ended, judge
-from arm_ci.diagnosis.page.markup import harmless
+from arm_ci.diagnosis.page.rendering import PageError, check_pages_can_be_made
+from arm_ci.diagnosis.page.shown_text import harmless
 from arm_ci.diagnosis.page.verdict_page import page
 from arm_ci.diagnosis.reading.findings import LogFindings
 from arm_ci.diagnosis.reading.log_scanner import LogScanner
@@ -70,9 +71,11 @@ def _exit_status(text: str) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the verdict. Raises CommandError for files that cannot be read."""
+    """Prints the verdict. Raises CommandError for files that cannot be read, and where no page can be made."""
     if arguments.log is None and arguments.report is None and arguments.kernel_log is None:
         raise CommandError("diagnose: name a LOG (- for standard input), or give --report or --kernel-log")
+    if arguments.page:
+        _check_page()
     report = _read_report(arguments.report) if arguments.report else None
     records = _read_kernel_log(arguments.kernel_log, report) if arguments.kernel_log else []
     findings = _read_log(arguments.log) if arguments.log is not None else None
@@ -203,6 +206,13 @@ class _Progress:
         """Takes the line away."""
         if self._shown:
             print("\r\x1b[K", end="", file=self._terminal, flush=True)
+
+
+def _check_page() -> None:
+    try:
+        check_pages_can_be_made()
+    except PageError as error:
+        raise CommandError(f"--page: {error}", OUTSIDE) from None
 
 
 def _write_page(path: Path, verdict: Verdict, report: Report | None) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from arm_ci.agent.report import Report, ReportError
 from arm_ci.cli.execute import End, execute
 from arm_ci.diagnosis.judging.judge import Ended, judge
+from arm_ci.diagnosis.page.rendering import PageError
 from arm_ci.diagnosis.page.verdict_page import page
 from arm_ci.diagnosis.reading.log_scanner import LogScanner
 from arm_ci.diagnosis.verdict import Verdict
@@ -43,12 +44,19 @@ def run_watched(
         verdict = judge(scanner.finish(), report, (), _ended(ended))
         failed = verdict.kind != "ok"
         if failed or (report is not None and report.admission.cores):
-            path = Path(report_path(places, stage)).with_suffix(".html")
-            path.write_text(page(verdict, report), encoding="utf-8")
-            print(f"{'verdict' if failed else 'page'}: {path}")
+            _write_page(Path(report_path(places, stage)).with_suffix(".html"), verdict, report)
         if failed:
             break
     return verdict, ended
+
+
+def _write_page(path: Path, verdict: Verdict, report: Report | None) -> None:
+    try:
+        path.write_text(page(verdict, report), encoding="utf-8")
+    except PageError as error:
+        print(f"note: {error}")
+    else:
+        print(f"{'page' if verdict.kind == 'ok' else 'verdict'}: {path}")
 
 
 def _ended(end: End) -> Ended:

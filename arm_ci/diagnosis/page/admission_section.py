@@ -3,71 +3,122 @@ was built differently."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from arm_ci.agent.peaks import need_bytes
 from arm_ci.agent.report import FILE_PAGES, OOM_KILL, Admission, Edge, Report
 from arm_ci.diagnosis.figures import count, usable
 from arm_ci.diagnosis.judging.fallback_edges import built_differently
 from arm_ci.diagnosis.judging.second_tries import ran_again
-from arm_ci.diagnosis.page.markup import escaped
-from arm_ci.diagnosis.page.pieces import (
-    LONGEST_PATH,
-    LONGEST_TEXT,
-    definitions,
-    ended,
-    seconds_cell,
-    section,
-    size_cell,
-    table,
-)
+from arm_ci.diagnosis.page.cells import Fact, ended, path_cell, seconds_cell, size_cell
+from arm_ci.diagnosis.page.shown_text import LONGEST_NAME, shortened
 
 LONGEST_WAITS = 20
-_REPEATED = 20
-_HELD = 20
+_MOST_REPEATED = 20
+_MOST_STOPPED = 20
+_MOST_TRIES = 5
 _NOTICED_SECONDS = 0.05
 """Who waited less was let in at once."""
-_BY = {
+_EXPECTED_BY = {
     "history": "earlier builds",
     "kin": "edges like it",
     "inputs": "the size of its inputs",
     "default": "nothing known",
 }
-_WHY = {OOM_KILL: "memory killed it", FILE_PAGES: "it left no room for file pages and was ended"}
+_RAN_AGAIN_BECAUSE = {OOM_KILL: "memory killed it", FILE_PAGES: "it left no room for file pages and was ended"}
+
+Row = TypeVar("Row")
 
 
-def admission_sections(report: Report) -> list[str]:
-    """Sections as HTML; an empty text for each that has nothing to say."""
-    return [_fitted(report), _repeated(report), _held(report), _differently(report)]
+@dataclass(frozen=True)
+class Listing(Generic[Row]):
+    """Rows of a table, and in words how many there are in all."""
+
+    rows: tuple[Row, ...] = ()
+    note: str = ""
 
 
-def _fitted(report: Report) -> str:
+@dataclass(frozen=True)
+class WaitRow:
+    """An edge that waited before it was let in."""
+
+    name: str
+    waited: str
+    expected: str
+    expected_by: str
+    took: str
+
+
+@dataclass(frozen=True)
+class RepeatedRow:
+    """An output whose command ran more than once."""
+
+    name: str
+    times: int
+    ended: str
+    because: str
+
+
+@dataclass(frozen=True)
+class StoppedRow:
+    """An edge that was stopped for a while."""
+
+    name: str
+    stopped: str
+    wall: str
+    because: str
+    took: str
+
+
+@dataclass(frozen=True)
+class FallbackRow:
+    """An output that was built differently from what the build asked for."""
+
+    name: str
+    how: str
+    ended: str
+
+
+@dataclass(frozen=True)
+class AdmissionSection:
+    """All of it. What has no rows, and no facts, is not shown."""
+
+    facts: tuple[Fact, ...]
+    waits: Listing[WaitRow]
+    repeated: Listing[RepeatedRow]
+    stopped: Listing[StoppedRow]
+    fallbacks: Listing[FallbackRow]
+
+
+def admission_section(report: Report) -> AdmissionSection:
+    """What a report says about admission."""
+    return AdmissionSection(
+        _facts(report), _waits(report.edges), _repeated(report.edges), _stopped(report), _fallbacks(report)
+    )
+
+
+def _facts(report: Report) -> tuple[Fact, ...]:
     admission = report.admission
     if not admission.cores:
-        return ""
+        return ()
     known = count(admission.learned, "edge") if admission.learned else "no edge: peaks were guessed"
-    again = ran_again(report)
-    facts = [
-        ("edges at once at most", str(admission.cores)),
-        ("RAM for them", size_cell(admission.budget_bytes)),
-        ("swap for them", size_cell(admission.swap_bytes) if admission.swap_bytes else "none"),
-        ("known from earlier builds", known),
-        ("waited at once at most", count(admission.most_waiting, "edge")),
-        ("ran again", count(again, "edge") if again else ""),
-        ("started before all was free that they need", _started_in_part(admission)),
-        ("stopped because the machine paged", count(admission.holds, "time") if admission.holds else ""),
-        ("does not fit alone", escaped(admission.does_not_fit, LONGEST_PATH)),
-    ]
-    waited = [edge for edge in report.edges if edge.waited_seconds >= _NOTICED_SECONDS]
-    rows = [_wait_row(edge) for edge in sorted(waited, key=_waited, reverse=True)[:LONGEST_WAITS]]
-    head = (
-        '<th>waited longest</th><th class="number">waited</th><th class="number">expected</th><th>because of</th>'
-        '<th class="number">took</th>'
+    return (
+        Fact("edges at once at most", str(admission.cores)),
+        Fact("RAM for them", size_cell(admission.budget_bytes)),
+        Fact("swap for them", size_cell(admission.swap_bytes) if admission.swap_bytes else "none"),
+        Fact("known from earlier builds", known),
+        Fact("waited at once at most", count(admission.most_waiting, "edge")),
+        Fact("ran again", _if_any(ran_again(report), "edge")),
+        Fact("started before all was free that they need", _started_in_part(admission)),
+        Fact("stopped because the machine paged", _if_any(admission.holds, "time")),
+        Fact("does not fit alone", path_cell(admission.does_not_fit)),
     )
-    note = f"{len(rows)} of {count(len(waited), 'edge')} that waited" if waited else "no edge had to wait"
-    return section(
-        "How the build was fitted into memory", definitions(facts) + (table(head, rows) if rows else ""), note
-    )
+
+
+def _if_any(number: int, one: str) -> str:
+    return count(number, one) if number else ""
 
 
 def _started_in_part(admission: Admission) -> str:
@@ -77,93 +128,82 @@ def _started_in_part(admission: Admission) -> str:
     return count(admission.part_starts, "edge") + stops
 
 
+def _waits(edges: Iterable[Edge]) -> Listing[WaitRow]:
+    waited = sorted((edge for edge in edges if edge.waited_seconds >= _NOTICED_SECONDS), key=_waited, reverse=True)
+    rows = tuple(map(_wait_row, waited[:LONGEST_WAITS]))
+    return Listing(rows, f"{len(rows)} of {count(len(waited), 'edge')} that waited" if rows else "no edge had to wait")
+
+
 def _waited(edge: Edge) -> float:
     return usable(edge.waited_seconds) or 0.0
 
 
-def _wait_row(edge: Edge) -> str:
-    expected = "" if edge.expected_bytes is None else size_cell(edge.expected_bytes)
-    return (
-        f"<td>{_name(edge)}</td>"
-        f'<td class="number">{seconds_cell(edge.waited_seconds)}</td><td class="number">{expected}</td>'
-        f"<td>{escaped(_BY.get(edge.expected_by, edge.expected_by), 40)}{', alone' if edge.alone else ''}</td>"
-        f'<td class="number">{size_cell(need_bytes(edge))}</td>'
+def _wait_row(edge: Edge) -> WaitRow:
+    by = shortened(_EXPECTED_BY.get(edge.expected_by, edge.expected_by), LONGEST_NAME)
+    return WaitRow(
+        name=_name(edge),
+        waited=seconds_cell(edge.waited_seconds),
+        expected=size_cell(edge.expected_bytes),
+        expected_by=by + (", alone" if edge.alone else ""),
+        took=size_cell(need_bytes(edge)),
     )
 
 
 def _name(edge: Edge) -> str:
-    return escaped(edge.output or edge.program, LONGEST_PATH)
+    return path_cell(edge.output or edge.program)
 
 
-def _repeated(report: Report) -> str:
+def _repeated(edges: Iterable[Edge]) -> Listing[RepeatedRow]:
     """Edges whose command was run again. That a build makes an output twice by itself, as libtool does, is its own."""
     runs: dict[tuple[str, str], list[Edge]] = {}
-    for edge in report.edges:
+    for edge in edges:
         if edge.output:
             runs.setdefault((edge.directory, edge.output), []).append(edge)
-    again = [edges for edges in runs.values() if any(edge.run_again or edge.attempts > 1 for edge in edges)]
-    if not again:
-        return ""
-    rows = [
-        f"<td>{_name(edges[-1])}</td>"
-        f'<td class="number">{max(len(edges), edges[-1].attempts)}</td>'
-        f"<td>{escaped(', then '.join(map(ended, edges[-5:])))}</td><td>{escaped(_why(edges[-5:]))}</td>"
-        for edges in again[:_REPEATED]
-    ]
-    head = '<th>output</th><th class="number">times</th><th>ended</th><th>because</th>'
-    return section("Edges that ran more than once", table(head, rows), _of(len(rows), len(again), "output"))
+    again = [tries for tries in runs.values() if any(edge.run_again or edge.attempts > 1 for edge in tries)]
+    rows = tuple(map(_repeated_row, again[:_MOST_REPEATED]))
+    return Listing(rows, _of(len(rows), len(again), "output"))
 
 
-def _why(edges: Sequence[Edge]) -> str:
-    """Why the tries were not the last: `memory killed it when it held 300 MB`."""
-    reasons = []
-    for edge in edges:
-        if edge.run_again:
-            held = size_cell(edge.peak_anonymous_swap_bytes)
-            alone = " though it ran alone" if edge.alone else ""
-            reasons.append(
-                f"{_WHY.get(edge.run_again, edge.run_again)}{f' when it held {held}' if held else ''}{alone}"
-            )
-    return "; ".join(reasons)
-
-
-def _held(report: Report) -> str:
-    held = sorted((edge for edge in report.edges if edge.held_seconds), key=lambda edge: -edge.held_seconds)
-    if not held:
-        return ""
-    rows = [
-        f'<td>{_name(edge)}</td><td class="number">{seconds_cell(edge.held_seconds)}</td>'
-        f'<td class="number">{seconds_cell(edge.wall_seconds)}</td>'
-        f"<td>{_why_held(edge, report)}</td>"
-        f'<td class="number">{size_cell(need_bytes(edge))}</td>'
-        for edge in held[:_HELD]
-    ]
-    head = (
-        '<th>output</th><th class="number">stopped</th><th class="number">of</th><th>because</th>'
-        '<th class="number">took</th>'
+def _repeated_row(tries: Sequence[Edge]) -> RepeatedRow:
+    last = tries[-_MOST_TRIES:]
+    return RepeatedRow(
+        name=_name(tries[-1]),
+        times=max(len(tries), tries[-1].attempts),
+        ended=", then ".join(map(ended, last)),
+        because=shortened("; ".join(_why_again(edge) for edge in last if edge.run_again)),
     )
-    note = _of(len(rows), len(held), "edge")
-    return section("Edges that were stopped for a while", table(head, rows), note)
 
 
-def _why_held(edge: Edge, report: Report) -> str:
+def _why_again(edge: Edge) -> str:
+    """Why a try was not the last: `memory killed it when it held 300 MB`."""
+    reason = _RAN_AGAIN_BECAUSE.get(edge.run_again, edge.run_again)
+    held = size_cell(edge.peak_anonymous_swap_bytes)
+    return reason + (f" when it held {held}" if held else "") + (" though it ran alone" if edge.alone else "")
+
+
+def _stopped(report: Report) -> Listing[StoppedRow]:
+    stopped = sorted((edge for edge in report.edges if edge.held_seconds), key=lambda edge: -edge.held_seconds)
+    rows = tuple(_stopped_row(edge, report) for edge in stopped[:_MOST_STOPPED])
+    return Listing(rows, _of(len(rows), len(stopped), "edge"))
+
+
+def _stopped_row(edge: Edge, report: Report) -> StoppedRow:
     # Without swap nothing is stopped because of paging: that would give nothing back.
     is_short = edge.in_part or not report.admission.swap_bytes
-    return "what it would take next was not free" if is_short else "the machine paged too much"
+    return StoppedRow(
+        name=_name(edge),
+        stopped=seconds_cell(edge.held_seconds),
+        wall=seconds_cell(edge.wall_seconds),
+        because="what it would take next was not free" if is_short else "the machine paged too much",
+        took=size_cell(need_bytes(edge)),
+    )
 
 
-def _differently(report: Report) -> str:
+def _fallbacks(report: Report) -> Listing[FallbackRow]:
     """Every output that was built differently, however many: nobody is to find that out later."""
     edges = built_differently(report)
-    if not edges:
-        return ""
-    rows = [
-        f"<td>{escaped(edge.output, LONGEST_PATH)}</td><td>{escaped(edge.fallback, LONGEST_TEXT)}</td>"
-        f'<td class="short">{escaped(ended(edge))}</td>'
-        for edge in edges
-    ]
-    head = "<th>output</th><th>how</th><th>ended</th>"
-    return section("Edges that were built differently", table(head, rows), count(len(edges), "output"))
+    rows = tuple(FallbackRow(path_cell(edge.output), shortened(edge.fallback), ended(edge)) for edge in edges)
+    return Listing(rows, count(len(rows), "output"))
 
 
 def _of(shown: int, there: int, what: str) -> str:

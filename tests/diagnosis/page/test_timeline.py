@@ -10,15 +10,21 @@ from made_up import GB, MB, cgroup_link, edge, link, report, samples, verdict
 
 from arm_ci.agent.report import SAMPLE_COLUMNS, Limits, Outcome, Samples
 from arm_ci.diagnosis.page import curves
-from arm_ci.diagnosis.page.timeline import WIDTH, timeline
+from arm_ci.diagnosis.page.rendering import rendered
+from arm_ci.diagnosis.page.timeline import WIDTH, picture
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = "</text><script>alert(1)</script>&\"'\0\x1b[31m\ud800\u202egnp"
 
 
-def words(picture):
+def timeline(there, found):
+    """The picture as SVG."""
+    return rendered("timeline.svg.j2", picture=picture(there, found))
+
+
+def words(svg):
     """Every text of the picture; it must be well-formed XML."""
-    return ["".join(each.itertext()) for each in ElementTree.fromstring(picture).iter(f"{SVG}text")]
+    return ["".join(each.itertext()) for each in ElementTree.fromstring(svg).iter(f"{SVG}text")]
 
 
 def test_the_cgroups_memory_is_drawn_against_its_limit_and_the_kill_is_marked():
@@ -93,9 +99,9 @@ def test_ten_hours_with_thousands_of_samples_are_a_small_picture():
     long = report(
         (link(800 * MB),), outcome=Outcome(1, None, "", 36000.0, True), samples=samples(36000, swap=GB, step=5)
     )
-    picture = timeline(long, verdict())
-    assert len(picture) < 60_000
-    assert {"2 h", "10 h"} <= set(words(picture))
+    svg = timeline(long, verdict())
+    assert len(svg) < 60_000
+    assert {"2 h", "10 h"} <= set(words(svg))
 
 
 def test_thinning_keeps_the_highest_of_each_part():
@@ -113,18 +119,18 @@ def test_nothing_was_killed_in_a_build_that_went_well():
 def test_text_of_others_is_shown_and_never_acts():
     hostile = edge(1, HOSTILE, 0.0, 50.0, 900 * MB, exit_status=1, program=HOSTILE, heaviest=HOSTILE)
     found = verdict(output=HOSTILE, program=HOSTILE)
-    picture = timeline(report((hostile,), samples=samples(60)), found)
-    assert "<script" not in picture
-    assert any("</text><script>alert(1)</script>&\"'\ufffd\ufffd\ufffdgnp" in each for each in words(picture))
+    svg = timeline(report((hostile,), samples=samples(60)), found)
+    assert "<script" not in svg
+    assert any("</text><script>alert(1)</script>&\"'\ufffd\ufffd\ufffdgnp" in each for each in words(svg))
 
 
 def test_it_is_self_contained():
-    picture = timeline(*reversed(cgroup_link()))
-    assert not re.search(r"<script|<image|<foreignObject|href|url\(|@import", picture)
-    assert picture.count("http") == 1  # the name of the format
+    svg = timeline(*reversed(cgroup_link()))
+    assert not re.search(r"<script|<image|<foreignObject|href|url\(|@import", svg)
+    assert svg.count("http") == 1  # the name of the format
     # Within a page a rule of the picture would hold for all of it.
-    (style,) = re.findall("<style>(.*?)</style>", picture)
-    assert all(rule.startswith(".arm-ci-timeline ") for rule in style.split("}") if rule)
+    (style,) = re.findall("<style>(.*?)</style>", svg, re.DOTALL)
+    assert all(rule.startswith(".arm-ci-timeline ") for rule in style.strip().splitlines())
 
 
 ANY = st.none() | st.integers() | st.floats() | st.sampled_from([10**400, -1, 0, 1e308, float("nan"), float("inf")])
@@ -148,7 +154,7 @@ def test_whatever_a_report_holds_it_is_a_picture(rows, edges, seconds, limit):
         samples=Samples(rows=tuple(rows)),
         outcome=Outcome(seconds=seconds or 0.0),
     )
-    picture = timeline(there, verdict(output=made[0].output if made else None))
-    ElementTree.fromstring(picture)
-    for place in re.findall(r' (?:x|x1|x2|width)="([^"]*)"', picture):
+    svg = timeline(there, verdict(output=made[0].output if made else None))
+    ElementTree.fromstring(svg)
+    for place in re.findall(r' (?:x|x1|x2|width)="([^"]*)"', svg):
         assert -1 <= float(place) <= WIDTH
