@@ -82,6 +82,17 @@ def test_a_failed_build_ends_with_the_verdict(build):
     assert "missing-byproduct" in page.read_text(encoding="utf-8")
 
 
+def test_without_jinja_a_failed_build_has_its_verdict_and_no_page(build, tmp_path):
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "jinja2.py").write_text("raise ImportError('hidden')")
+    done = build(ninja="exit 3", variables={"PYTHONPATH": str(hidden)})
+    sentence = "unknown: the command ended with exit status 3, and nothing says why"
+    assert (done.returncode, done.stderr.partition(";")[0]) == (1, f"=== {VARIANT}: {sentence}")
+    needed = f"a page needs Jinja2, which is not installed here: {sys.executable} -m pip install Jinja2"
+    assert f"note: {needed}\n" in done.stdout
+
+
 def test_what_is_built_is_not_taken_for_the_reason(build):
     done = build(ninja="echo '[1/1] Linking error: x'; exit 3")
     sentence = (

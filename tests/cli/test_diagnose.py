@@ -11,6 +11,7 @@ import pytest
 
 from arm_ci.agent.report import Edge, How, Limits, Outcome, Report, Unseen
 from arm_ci.cli import diagnose, main
+from arm_ci.diagnosis.page import rendering
 from arm_ci.diagnosis.verdict import Advice, Evidence, Verdict
 
 MB = 1 << 20
@@ -135,6 +136,14 @@ def test_the_page_is_written(files, capsys):
     assert status == 0
     assert text.startswith("<!DOCTYPE html>")
     assert "<svg" in text
+
+
+def test_without_jinja_a_page_is_refused_at_once_and_a_verdict_is_not(files, capsys, monkeypatch):
+    rendering._templates.cache_clear()
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    needed = f"a page needs Jinja2, which is not installed here: {sys.executable} -m pip install Jinja2"
+    assert run(capsys, "--page", "page.html", "nowhere.log") == (3, "", f"arm-ci: --page: {needed}\n")
+    assert run(capsys, "build.log")[0] == 0
 
 
 @pytest.mark.parametrize(

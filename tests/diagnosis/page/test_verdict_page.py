@@ -4,12 +4,15 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from judged import judged
 from made_up import BLIND, GB, MB, cgroup_link, edge, link, report, samples, verdict
 
-from arm_ci.agent.report import Limits, Outcome, Report
+from arm_ci.agent.report import Admission, How, Kernel, Limits, OomRecord, Outcome, Report, Unseen
 from arm_ci.diagnosis.advice.advise import advice
+from arm_ci.diagnosis.judging.judge import Ended
 from arm_ci.diagnosis.page.largest_edges import LARGEST
 from arm_ci.diagnosis.page.verdict_page import page
 from arm_ci.diagnosis.verdict import Advice, Evidence
@@ -229,6 +232,78 @@ def test_text_of_others_is_shown_and_never_acts():
     text.encode("utf-8")
     assert "\0" not in text
     assert Reader(page(hostile()[0], None)).elements <= ELEMENTS
+
+
+SHOWN = {
+    *("command", "model", "machine", "kernel", "cores", "does_not_fit", "what", "why", "cure"),
+    *("output", "program", "heaviest", "kind", "expected_by", "run_again", "fallback"),
+    *("verdict.program", "verdict.output", "verdict.sentence", "verdict.code", "verdict.unseen"),
+    *("evidence.text", "evidence.why", "advice.text", "advice.because"),
+}
+"""Every text of a report and a verdict that the page shows."""
+
+
+def scripted(name):
+    return f"<script>{name}"
+
+
+def every_text(value, name=""):
+    """A part of a report in which each text is a script with its name."""
+    if isinstance(value, str):
+        return scripted(name)
+    if hasattr(value, "_fields"):
+        return value._replace(**{each: every_text(getattr(value, each), each) for each in value._fields})
+    return tuple(every_text(each, name) for each in value) if isinstance(value, tuple) else value
+
+
+def test_every_text_of_a_report_and_a_verdict_is_a_script_and_shown_as_text():
+    waited = edge(1, "x", 5.0, 9.0, MB, exit_status=1, waited_seconds=3.0, held_seconds=1.0, run_again="x")
+    again = edge(2, "x", 9.0, 12.0, MB, waited_seconds=2.0, attempts=2, fallback="x", inputs=("x",), way="x")
+    killed = edge(3, "x", 9.0, 12.0, MB, exit_status=1)
+    record = OomRecord("x", 3, "cgroup", cgroup="x", text="x")
+    there = report(
+        tuple(map(every_text, (waited, again, killed))),
+        command=(scripted("command"),),
+        directory=scripted("directory"),
+        host={name: scripted(name) for name in ("model", "machine", "kernel", "cores", "os")},
+        outcome=every_text(Outcome(1, None, "x", 12.0)),
+        admission=every_text(Admission(4, MB, MB, does_not_fit="x")),
+        kernel=Kernel(1, 1, 1, (every_text(record),)),
+        how=every_text(How("x", "x", "x", True, (Unseen("x", "x", "x"),))),
+        samples=samples(12),
+    )
+    found = verdict(
+        sentence=f"{scripted('verdict.sentence')} `{scripted('verdict.code')}`",
+        program=scripted("verdict.program"),
+        output=scripted("verdict.output"),
+        evidence=(Evidence("log", 1, scripted("evidence.text"), scripted("evidence.why")),),
+        advice=(Advice(scripted("advice.text"), scripted("advice.because")),),
+        unseen=(scripted("verdict.unseen"),),
+    )
+    text = page(found, there) + page(found, None)
+    assert "<script" not in text
+    assert set(re.findall(r"&lt;script&gt;([\w.]+)", text)) == SHOWN
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        "<script>1</script>.cpp:3:4: error: <script>2</script>\n",
+        "FAILED: <script>1</script>\n<script>2</script> -c x\ncollect2: error: ld returned 1 exit status\n",
+        "ninja: error: '<script>1</script>', needed by '<script>2</script>', missing and no known rule to make it\n",
+        "make: *** [<script>1</script>: <script>2</script>] Killed\n",
+        "The following tests FAILED:\n\t  1 - <script>1</script> (Failed)\n",
+        "fatal: unable to access 'https://x/<script>1</script>': Could not resolve host: <script>2</script>\n",
+        "error: patch failed: <script>1</script>:7\nerror: <script>1</script>: patch does not apply\n",
+        "CMake Error at <script>1</script>:3 (message):\n  <script>2</script>\n",
+        "ld: <script>1</script>: final link failed: No space left on device\n",
+        "<script>1</script>\n",
+    ],
+)
+def test_every_part_of_a_log_is_shown_as_text(log):
+    text = page(judged(log, ended=Ended(exit_status=1)), None)
+    assert "<script" not in text
+    assert "&lt;script&gt;1&lt;/script&gt;" in text
 
 
 def test_the_page_loads_nothing_and_runs_nothing():
