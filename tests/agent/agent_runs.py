@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
+
+from waiting import limit
 
 from arm_ci.agent.report import Edge, Report
 from arm_ci.plan import archives
 
-LIMIT_SECONDS = 30.0
+LIMIT_SECONDS = 60
 
 
 class Agent:
@@ -49,7 +49,7 @@ class Agent:
 
     def run(self, *command: str, options: tuple[str, ...] = (), **more) -> subprocess.CompletedProcess:
         process = self.start(*command, options=options, **more)
-        out, err = process.communicate(timeout=LIMIT_SECONDS * 2)
+        out, err = process.communicate(timeout=limit(LIMIT_SECONDS))
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def finish(self) -> subprocess.CompletedProcess:
@@ -70,14 +70,6 @@ class Agent:
         path.write_text(text)
         path.chmod(mode)
         return path
-
-
-def wait_for(condition: Callable[[], object], what: str) -> None:
-    """Waits until something is so."""
-    limit = time.monotonic() + LIMIT_SECONDS
-    while not condition():
-        assert time.monotonic() < limit, f"not in {LIMIT_SECONDS:.0f} s: {what}"
-        time.sleep(0.01)
 
 
 def lives(pid: int) -> bool:

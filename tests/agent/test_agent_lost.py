@@ -10,7 +10,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from agent_runs import Agent, lives, wait_for
+from agent_runs import Agent, lives
+from waiting import wait_for
 
 from arm_ci.agent.machine import cgroup
 from arm_ci.agent.report import Report

@@ -6,6 +6,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+from waiting import limit
+
 from arm_ci.agent.report import Report
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,7 +61,7 @@ def test_a_fault_in_letting_edges_in_keeps_no_compiler_waiting(tmp_path):
         cwd=tmp_path,
         env=environment,
         check=False,
-        timeout=60,
+        timeout=limit(60),
     )
     assert (done.returncode, done.stdout) == (3, "compiled\n"), done.stderr
     assert "KeyError: 'nobody'" in str(Report.from_text(path.read_text()).how.unseen)

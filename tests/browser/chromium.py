@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, expect, sync_playwright
+from waiting import limit
 
 CHROMIUM = shutil.which("chromium")
 MARKS = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium"),
 ]
-_PATIENCE_MS = 60_000
+_PATIENCE_SECONDS = 60
 _ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -31,7 +32,8 @@ _ARGUMENTS = (
 @contextmanager
 def opened(directory: Path, width: int = 1400, height: int = 1000, **more: Any) -> Iterator[BrowserContext]:
     """A browser whose windows have this size; `directory` is for its user's data, `more` for Playwright."""
-    expect.set_options(timeout=_PATIENCE_MS)
+    patience_ms = 1000 * limit(_PATIENCE_SECONDS)
+    expect.set_options(timeout=patience_ms)
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
             directory,
@@ -41,7 +43,7 @@ def opened(directory: Path, width: int = 1400, height: int = 1000, **more: Any) 
             viewport={"width": width, "height": height},
             **more,
         )
-        context.set_default_timeout(_PATIENCE_MS)
+        context.set_default_timeout(patience_ms)
         yield context
         context.close()
 

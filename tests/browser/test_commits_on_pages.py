@@ -5,8 +5,9 @@ import re
 import chromium
 import pytest
 from playwright.sync_api import expect
-from running import WORKERS, Site, wait_for
+from running import WORKERS, Site
 from upstream import COMMIT_VARIANTS, PROJECT, Upstream
+from waiting import wait_for
 
 pytestmark = chromium.MARKS
 

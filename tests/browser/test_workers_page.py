@@ -3,7 +3,8 @@
 import chromium
 from connecting import ConnectingWorker
 from playwright.sync_api import expect
-from running import Site, wait_for
+from running import Site
+from waiting import wait_for
 
 pytestmark = chromium.MARKS
 REASON = "quarantined: it was disconnected 5 times in 10 minutes; look at the machine, then unpause it here"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import fake_making
 import pytest
+from waiting import limit
 
 from arm_ci import cli
 from arm_ci.cli import image
@@ -153,7 +154,7 @@ def test_an_interrupted_build_ends_its_programs_and_leaves_nothing(terminal: Ter
         build.stdout.readline()
         child = int(build.stdout.readline().split()[-1])
         build.send_signal(number)
-        assert build.wait(timeout=20) == 1
+        assert build.wait(timeout=limit(60)) == 1
         assert build.stderr.read() == "arm-ci: interrupted\n"
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)

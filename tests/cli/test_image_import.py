@@ -5,10 +5,10 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 
 import pytest
 from efi_disks import disk
+from waiting import wait_for
 
 from arm_ci.cli import main
 from arm_ci.guests import firmware
@@ -68,9 +68,7 @@ def test_a_stop_leaves_nothing_half_made(site, cloud):
     words = [sys.executable, "-m", "arm_ci", "image", "import", "debian", cloud, "--state", site / "state"]
     path = f"{slow.parent}:{os.environ['PATH']}"
     with subprocess.Popen(words, env={**os.environ, "PATH": path}, stderr=subprocess.PIPE, text=True) as process:
-        while not (site / "begun").exists():
-            assert process.poll() is None
-            time.sleep(0.01)
+        wait_for((site / "begun").exists, "qemu-img runs")
         process.terminate()
         assert process.communicate()[1].splitlines()[-1] == "arm-ci: interrupted"
     assert list((site / "state" / "images").iterdir()) == []

@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from small_configuration import GOOD, HOST
 
@@ -81,14 +81,12 @@ def loads_or_complains(files: dict[str, bytes]) -> None:
 
 
 @pytest.mark.parametrize("file", list(GOOD))
-@settings(max_examples=40, deadline=None)
 @given(data=st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_any_bytes_in_a_file_are_read_or_complained_about(file: str, data: bytes) -> None:
     good = {name: text.encode() for name, text in GOOD.items()}
     loads_or_complains(good | {file: data})
 
 
-@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_any_edit_of_a_good_file_is_read_or_complained_about(data: st.DataObject) -> None:
     file = data.draw(st.sampled_from(list(GOOD)))
@@ -148,7 +146,6 @@ TREES = st.recursive(
 
 
 @pytest.mark.parametrize("file", list(GOOD))
-@settings(max_examples=40, deadline=None)
 @given(tree=TREES)
 def test_any_structure_in_a_file_is_read_or_complained_about(file: str, tree: str) -> None:
     good = {name: text.encode() for name, text in GOOD.items()}

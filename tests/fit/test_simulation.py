@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from arm_ci.fit.choosers import Admission, Guess, plain, pools
@@ -34,7 +34,6 @@ graphs = st.lists(st.tuples(st.integers(1, 1500), st.integers(1, 50), st.sets(st
 
 
 @given(graphs, st.integers(1, 5), st.integers(1, 12))
-@settings(deadline=None)
 def test_with_admission_only_an_edge_that_exceeds_the_budget_alone_exceeds_it(edges, cores, more) -> None:
     course = admitted(edges, Machine(1000), cores, offered=cores + more)
     assert course.most_together_bytes <= 1000
@@ -50,13 +49,11 @@ def test_with_admission_only_an_edge_that_exceeds_the_budget_alone_exceeds_it(ed
 
 
 @given(graphs, st.integers(1, 5))
-@settings(deadline=None)
 def test_no_course_within_the_budget_is_faster_than_the_bound(edges, cores) -> None:
     assert admitted(edges, Machine(1000), cores).seconds >= lower_bound(edges, 1000, cores) - 1e-6
 
 
 @given(graphs, st.integers(1, 5))
-@settings(deadline=None)
 def test_without_swap_all_that_fits_alone_is_made_although_nothing_was_known(edges, cores) -> None:
     course = admitted(edges, Machine(1000, 0), cores, knows=False)
     assert sorted(course.ends) == [each.number for each in edges]
@@ -127,7 +124,6 @@ def test_the_bound_is_the_longest_way_the_work_or_the_memory() -> None:
 
 
 @given(graphs, st.integers(1, 5))
-@settings(deadline=None)
 def test_where_memory_is_plentiful_admission_keeps_no_core_idle(edges, cores) -> None:
     course = admitted(edges, Machine(1 << 40), cores)
     # Graham's bound for list scheduling.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import fake_qemu
 import pytest
+from waiting import limit, wait_for
 
 from arm_ci.guests.image import Image, ImageStore
 from arm_ci.guests.qmp import Lines
@@ -130,10 +131,7 @@ def say(process, **words):
 
 
 def gone(stand) -> None:
-    end = time.monotonic() + 20
-    while stand.left() and time.monotonic() < end:
-        time.sleep(0.05)
-    assert stand.left() == []
+    wait_for(lambda: not stand.left(), "nothing is left")
 
 
 def up_and_down(stand, **more):
@@ -321,7 +319,7 @@ def test_nothing_stays_when_the_master_is_gone(stand) -> None:
         until(keeper, "connecting")
         keeper.stdin.close()
         keeper.stdin = None
-        assert keeper.wait(timeout=20) == 0
+        assert keeper.wait(timeout=limit(60)) == 0
         gone(stand)
 
 
@@ -329,7 +327,7 @@ def test_nothing_stays_when_the_keeper_is_stopped(stand) -> None:
     with stand.keeper() as keeper:
         until(keeper, "connecting")
         keeper.terminate()
-        assert keeper.wait(timeout=20) == 0
+        assert keeper.wait(timeout=limit(60)) == 0
     gone(stand)
 
 
@@ -339,10 +337,7 @@ def test_what_a_killed_keeper_leaves_the_next_one_removes(stand) -> None:
         emulator = stand.emulator()
         keeper.kill()
         keeper.wait()
-        end = time.monotonic() + 20
-        while cmdline(Path(f"/proc/{emulator}")) and time.monotonic() < end:
-            time.sleep(0.05)
-        assert not cmdline(Path(f"/proc/{emulator}"))
+        wait_for(lambda: not cmdline(Path(f"/proc/{emulator}")), "the emulator has ended")
     up_and_down(stand)
 
 

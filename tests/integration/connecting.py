@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from running import Site, wait_for
+from running import Site
+from waiting import wait_for
 
 RUNNER = [sys.executable, "-c", "from buildbot_worker.scripts.runner import run; run()"]
 

@@ -1,7 +1,7 @@
 # ruff: noqa: T201  (a program for a terminal)
 """Starts, builds in and throws away real guests, with faults in between, and looks what is left behind.
 
-    PYTHONPATH=. python tests/integration/guest_cycles.py STATE [--image debian-12-arm64] [--cycles 50] [--seed N]
+    PYTHONPATH=.:tests python tests/integration/guest_cycles.py STATE [--image debian-12-arm64] [--cycles 50] [--seed N]
 
 STATE is a state directory with the image, which is copied. Needs root for a full disk (a small tmpfs). Prints a line
 for each cycle and a table; exit status 1 when a build ended with something else than the truth, or anything was left:
@@ -26,7 +26,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from running import Site, wait_for
+from running import Site
+from waiting import wait_for
 
 from arm_ci.guests.image import ImageStore
 
@@ -175,12 +176,12 @@ class Cycle:
         if fault in during:
             during[fault](request)
         try:
-            return list(wait_for(lambda: self.stand.ended(request), BUILD_SECONDS))
+            return list(wait_for(lambda: self.stand.ended(request), limit_seconds=BUILD_SECONDS))
         finally:
             if fault == "image deleted":
                 self.stand.restore_image()
             elif fault == "disk full":
-                wait_for(lambda: not self.stand.left(), 30)
+                wait_for(lambda: not self.stand.left())
                 subprocess.run(["umount", self.stand.runs], check=True)
 
     def _delete(self) -> None:
@@ -200,7 +201,7 @@ class Cycle:
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", self.stand.runs], check=True)
 
     def _kill_early(self, _request: int) -> None:
-        wait_for(lambda: self.stand.processes("qemu-system"), 60)
+        wait_for(lambda: self.stand.processes("qemu-system"))
         time.sleep(self.dice.uniform(0, 0.8))
         self.stand.kill("qemu-system")
 
@@ -211,15 +212,15 @@ class Cycle:
         self.stand.kill("qemu-system")
 
     def _kill_in_build(self, request: int, what: str = "qemu-system") -> None:
-        wait_for(lambda: self.stand.builds(request), 60)
+        wait_for(lambda: self.stand.builds(request))
         time.sleep(self.dice.uniform(3, 15))
         self.stand.kill(what)
 
     def _kill_master(self, request: int) -> None:
-        wait_for(lambda: self.stand.builds(request), 60)
+        wait_for(lambda: self.stand.builds(request))
         time.sleep(self.dice.uniform(0, 15))
         os.kill(int((self.stand.site.state / "twistd.pid").read_text()), signal.SIGKILL)
-        wait_for(lambda: not self.stand.left(), 30)
+        wait_for(lambda: not self.stand.left())
         self.stand.start()
 
 
@@ -295,7 +296,7 @@ def main() -> int:
             except AssertionError as error:
                 wrong, said, came, builds = str(error), "", "", []
             try:
-                wait_for(lambda: not stand.left(), 30)
+                wait_for(lambda: not stand.left())
             except AssertionError:
                 wrong += f"; left: {stand.left()}"
             endings[fault, "wrong" if wrong else "right"] += 1

@@ -2,7 +2,7 @@
 """Builds in which edges, waiting launchers and the agent itself are killed at random: none hangs, none lies.
 
 As a program, which prints a line for each build, and findings where something was not as it must be:
-    PYTHONPATH=. python tests/integration/killed_edges.py DIRECTORY [--builds 20] [--seed 1]
+    PYTHONPATH=.:tests python tests/integration/killed_edges.py DIRECTORY [--builds 20] [--seed 1]
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from waiting import limit, wait_for
 
 from arm_ci.agent.machine.leftovers import MARK
 from arm_ci.agent.peaks import Peaks
@@ -129,7 +131,7 @@ class Builds:
                     os.kill(pid, signal.SIGKILL)
                     ended.killed.append(victim)
         try:
-            process.wait(LONGEST_SECONDS)
+            process.wait(limit(LONGEST_SECONDS))
         except subprocess.TimeoutExpired:
             ended.findings.append(f"it hangs: {LONGEST_SECONDS} s")
             process.kill()
@@ -154,14 +156,13 @@ class Builds:
 
     def judge(self, ended: Ended, mark: str) -> None:
         """What must be so however it ended."""
-        limit = time.monotonic() + GONE_SECONDS
-        while left := list(marked(mark)):
-            if time.monotonic() > limit:
-                ended.findings.append(f"still runs: {left}")
-                for pid in left:
-                    os.kill(pid, signal.SIGKILL)
-                break
-            time.sleep(0.05)
+        try:
+            wait_for(lambda: not list(marked(mark)), limit_seconds=GONE_SECONDS)
+        except AssertionError:
+            left = list(marked(mark))
+            ended.findings.append(f"still runs: {left}")
+            for pid in left:
+                os.kill(pid, signal.SIGKILL)
         made = self.made()
         if ended.status == 0 and made != self.outputs:
             different = [name for name in self.outputs if made.get(name) != self.outputs[name]]

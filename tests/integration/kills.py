@@ -1,7 +1,7 @@
 # ruff: noqa: T201  (a program for a terminal)
 """Kills master, worker, or both with SIGKILL at random moments of builds, and looks whether all ends truthfully.
 
-    PYTHONPATH=. python tests/integration/kills.py [--seed N] [--moments 20] [master worker both local]
+    PYTHONPATH=.:tests python tests/integration/kills.py [--seed N] [--moments 20] [master worker both local]
 
 `local` is a master whose worker runs inside it. Prints a line for each kill and a table; exit status 1 when a request
 was lost, built twice at once, or ended with something else than the truth. Takes about 15 s a kill.
@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from connecting import ConnectingWorker, marked
-from running import PROJECTS, Site, wait_for
+from running import PROJECTS, Site
+from waiting import wait_for
 
 SUCCESS, FAILURE, RETRY = 0, 2, 5
 VARIANTS = ("sample-local-gcc-bfd-ninja-full", "sample-local-gcc-bfd-make-full")
@@ -219,17 +220,17 @@ def play(whom: str, moments: int, dice: random.Random) -> tuple[Round, list[str]
                     if kills == moments or dice.random() >= AGAIN:
                         break
                 try:
-                    wait_for(lambda: _answers(this.complete), limit_seconds=180)
+                    wait_for(lambda: _answers(this.complete))
                 except AssertionError:
-                    found.append(f"not complete after 180 s: {[r for r in this.requests() if not r['complete']]}")
+                    found.append(f"not complete in time: {[r for r in this.requests() if not r['complete']]}")
                     break
             try:
-                wait_for(lambda: all(each["complete"] for each in this.site.get("buildsets")["buildsets"]), 20)
+                wait_for(lambda: all(each["complete"] for each in this.site.get("buildsets")["buildsets"]))
             except AssertionError:
                 found.append("a buildset is not complete")
             found += this.findings()
             try:
-                wait_for(lambda: not marked(Path(directory)), limit_seconds=20)
+                wait_for(lambda: not marked(Path(directory)))
             except AssertionError:
                 found.append(f"left over: {marked(Path(directory))}")
             watch.ended.set()

@@ -19,8 +19,9 @@ from pathlib import Path
 
 import pytest
 from connecting import marked
-from running import Site, wait_for
+from running import Site
 from scarcity import need, need_root
+from waiting import wait_for
 
 _BINFMT = Path("/proc/sys/fs/binfmt_misc")
 _PACKAGES = (

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from connecting import ConnectingWorker, marked
-from running import ROOT, Site, wait_for
+from running import ROOT, Site
 from scarcity import processes
+from waiting import limit, wait_for
 
 from arm_ci.agent.report import Report
 
@@ -60,7 +61,7 @@ class Provoked:
     def data(self, name: str) -> bytes:
         """A part of the build's data."""
         address = f"{self.site.url}api/v2/builds/{self.build['buildid']}/data/{name}/value"
-        with urllib.request.urlopen(address, timeout=30) as answer:
+        with urllib.request.urlopen(address, timeout=limit(30)) as answer:
             return bytes(answer.read())
 
     @property

@@ -8,13 +8,13 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from waiting import limit
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -85,11 +85,11 @@ class Site:
     def arm_ci(self, *words: str, timeout: int = 300) -> subprocess.CompletedProcess[str]:
         """Runs `arm-ci` on this configuration."""
         command = [sys.executable, "-m", "arm_ci", *words, "--site", str(self.config)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=timeout, cwd=self.directory)
+        return subprocess.run(command, capture_output=True, text=True, timeout=limit(timeout), cwd=self.directory)
 
     def get(self, path: str) -> Any:
         """The JSON at a path of the REST API."""
-        with urllib.request.urlopen(f"{self.url}api/v2/{path}", timeout=30) as answer:
+        with urllib.request.urlopen(f"{self.url}api/v2/{path}", timeout=limit(30)) as answer:
             return json.load(answer)
 
     def last_build(self, variant: str) -> dict[str, Any]:
@@ -119,16 +119,3 @@ def _lines(name: str, content: str) -> list[tuple[bool, str]]:
 def environment(**more: str) -> dict[str, str]:
     """This process's environment with some variables replaced."""
     return {**os.environ, **more}
-
-
-def wait_for(condition: Callable[[], Any], limit_seconds: float = 120) -> Any:
-    """What a condition gives as soon as it holds; an AssertionError when the limit is over."""
-    end = time.monotonic() + limit_seconds
-    while time.monotonic() < end:
-        try:
-            if value := condition():
-                return value
-        except urllib.error.HTTPError:
-            pass  # what is asked for is not there yet
-        time.sleep(0.1)
-    raise AssertionError(f"waited {limit_seconds} s in vain for {condition}")

@@ -12,13 +12,13 @@ import resource
 import shlex
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from waiting import wait_for
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _OVERCOMMIT = Path("/proc/sys/vm")
@@ -228,14 +228,9 @@ def processes(name: str, below: int) -> list[int]:
     return [pid for pid, its_name in names.items() if its_name == name and pid != below and descends(pid)]
 
 
-def wait_for_process(name: str, below: int, limit_seconds: float = 120) -> int:
+def wait_for_process(name: str, below: int) -> int:
     """The first process of a name among the descendants of a process, as soon as it is there."""
-    end = time.monotonic() + limit_seconds
-    while time.monotonic() < end:
-        if found := processes(name, below):
-            return found[0]
-        time.sleep(0.02)
-    raise AssertionError(f"no {name} below process {below} within {limit_seconds} s")
+    return int(wait_for(lambda: processes(name, below), f"{name} below process {below}")[0])
 
 
 def need(*programs: str) -> None:

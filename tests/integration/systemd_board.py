@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from running import free_port
+from waiting import limit
 
 from arm_ci.guests.fat_volume import fat_volume
 from arm_ci.guests.image import Image
@@ -33,7 +34,7 @@ class Board:
         options = ["-q", "-i", str(self.directory / "key"), "-p", str(self.port), "-o", "ConnectTimeout=30"]
         options += ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
         command = ["ssh", *options, "root@127.0.0.1", script]
-        return subprocess.run(command, input=given, capture_output=True, text=True, timeout=timeout_seconds)
+        return subprocess.run(command, input=given, capture_output=True, text=True, timeout=limit(timeout_seconds))
 
     def says(self, script: str) -> str:
         """What a command prints; it must succeed."""
@@ -89,7 +90,7 @@ def _seed(public_key: str) -> dict[str, bytes]:
 
 def _wait(made: Board, machine: subprocess.Popen[bytes]) -> None:
     """Until root may log in and the first start has done its work."""
-    end = time.monotonic() + START_SECONDS
+    end = time.monotonic() + limit(START_SECONDS)
     while time.monotonic() < end and machine.poll() is None:
         try:
             if made.run("cloud-init status --wait >/dev/null; true", timeout_seconds=300).returncode == 0:

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 import pytest
 import systemd_board
 from guest_images import kept_images, made_image, served_sample
-from running import PROJECTS, Site, free_port, wait_for
+from running import PROJECTS, Site, free_port
 from systemd_board import Board
 from virtual_machine import HOST_ADDRESS
+from waiting import wait_for
 
 from arm_ci.guests.image import Image
 

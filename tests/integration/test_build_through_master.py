@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from running import WORKERS, Site, wait_for
+from running import WORKERS, Site
+from waiting import wait_for
 
 pytestmark = pytest.mark.integration
 

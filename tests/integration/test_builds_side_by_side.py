@@ -6,7 +6,8 @@ import urllib.request
 
 import pytest
 from connecting import marked
-from running import PROJECTS, Site, wait_for
+from running import PROJECTS, Site
+from waiting import limit, wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -43,7 +44,7 @@ def test_a_build_that_a_person_stops_leaves_no_process_behind(site):
         data=json.dumps(order).encode(),
         headers={"Content-Type": "application/json"},
     )
-    urllib.request.urlopen(request, timeout=30).close()
+    urllib.request.urlopen(request, timeout=limit(30)).close()
     wait_for(lambda: site.last_build(STOPPED)["complete"])
     assert marked(site.state) == {}
     assert site.last_build(STOPPED)["results"] == CANCELLED

@@ -8,7 +8,8 @@ import re
 import pytest
 from guest_images import kept_images, made_image
 from provoking import SOURCE, Provoked
-from running import ROOT, Site, wait_for
+from running import ROOT, Site
+from waiting import wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.guest]
 
@@ -83,7 +84,7 @@ def test_the_sample_is_built_and_tested_in_a_guest(site):
         made = build(site, "small-qemu-virt-arm64-gcc-bfd-ninja-full")
         assert made["results"] == SUCCESS, made["state_string"]
     assert re.fullmatch(r"guest resumed in \d+\.\d s", came_up(site, made))
-    wait_for(lambda: not list((site.state / "guests").glob("run-*")), 30)
+    wait_for(lambda: not list((site.state / "guests").glob("run-*")))
 
 
 def test_a_build_that_takes_all_memory_of_a_guest_is_told_with_the_guests_kernel_record(site):

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import fake_qemu
 import pytest
-from running import Site, wait_for
+from running import Site
+from waiting import limit, wait_for
 
 from arm_ci.guests.image import Image, ImageStore
 
@@ -71,7 +72,7 @@ class Stand:
 
     def arm_ci(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "arm_ci", *words, "--site", str(self.site.config)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, env=self.environment)
+        return subprocess.run(command, capture_output=True, text=True, timeout=limit(120), env=self.environment)
 
     def force(self, variant: str = VARIANT, *words: str) -> dict:
         """A build from its beginning to its end."""
@@ -118,7 +119,7 @@ def no_fault_stays(stand):
     yield
     for fault in stand.faults.iterdir():
         fault.unlink()
-    wait_for(stand.nothing_left, 30)
+    wait_for(stand.nothing_left)
 
 
 def test_a_build_starts_a_guest_and_throws_it_away(stand) -> None:
@@ -130,7 +131,7 @@ def test_a_build_starts_a_guest_and_throws_it_away(stand) -> None:
     again = stand.preparation(stand.force())
     assert re.fullmatch(r"guest resumed in \d+\.\d s", again["state_string"])
     assert stand.site.log(step, "console") == "the worker connects\n"
-    wait_for(stand.nothing_left, 30)
+    wait_for(stand.nothing_left)
 
 
 def test_the_password_is_of_one_build_and_nowhere_written(stand) -> None:
@@ -188,11 +189,11 @@ def test_a_guest_whose_qemu_is_killed_every_time_is_a_lost_worker(stand) -> None
     stand.arm_ci("force", "--variant", VARIANT)
     killed = set()
     for _ in range(3):
-        pid = wait_for(lambda: next((each for each in emulators(stand) if each not in killed), None), 30)
+        pid = wait_for(lambda: next((each for each in emulators(stand) if each not in killed), None))
         time.sleep(0.3)
         os.kill(pid, signal.SIGKILL)
         killed.add(pid)
-    build = wait_for(lambda: ended(stand, VARIANT, "worker-lost"), 60)
+    build = wait_for(lambda: ended(stand, VARIANT, "worker-lost"))
     assert re.fullmatch(
         r"worker-lost: worker `guest-1` before the first step: QEMU was killed by signal 9 \(SIGKILL\) after \d+ s; "
         "2 builds were lost before, see tries",
@@ -205,9 +206,9 @@ def test_a_build_that_is_stopped_while_its_guest_boots_ends_at_once(stand) -> No
     remove_snapshots(stand)
     (stand.faults / "silent").touch()
     stand.arm_ci("force", "--variant", VARIANT)
-    wait_for(lambda: emulators(stand), 30)
+    wait_for(lambda: emulators(stand))
     stop(stand, stand.site.last_build(VARIANT))
-    build = wait_for(lambda: ended(stand, VARIANT, ""), 15)
+    build = wait_for(lambda: ended(stand, VARIANT, ""))
     assert (build["results"], build["state_string"]) == (CANCELLED, "cancelled (enough)")
 
 
@@ -215,26 +216,26 @@ def test_guests_that_have_no_room_beside_another_wait(stand) -> None:
     remove_snapshots(stand)
     (stand.faults / "silent").touch()
     stand.arm_ci("force", "--variant", OTHER)
-    wait_for(lambda: emulators(stand), 30)
+    wait_for(lambda: emulators(stand))
     stand.arm_ci("force", "--variant", VARIANT)
     time.sleep(2)
     assert len(emulators(stand)) == 1
     (stand.faults / "silent").unlink()
     stop(stand, stand.site.last_build(OTHER))
-    wait_for(lambda: ended(stand, VARIANT, "failed check-worker"), 30)
+    wait_for(lambda: ended(stand, VARIANT, "failed check-worker"))
 
 
 def test_a_master_that_is_killed_leaves_nothing_behind(stand) -> None:
     remove_snapshots(stand)
     (stand.faults / "silent").touch()
     stand.arm_ci("force", "--variant", VARIANT)
-    wait_for(lambda: emulators(stand), 30)
+    wait_for(lambda: emulators(stand))
     os.kill(int((stand.site.state / "twistd.pid").read_text()), signal.SIGKILL)
-    wait_for(stand.nothing_left, 30)
+    wait_for(stand.nothing_left)
     (stand.faults / "silent").unlink()
     started = stand.arm_ci("start")
     assert started.returncode == 0, started.stderr
-    wait_for(lambda: ended(stand, VARIANT, "failed check-worker"), 60)
+    wait_for(lambda: ended(stand, VARIANT, "failed check-worker"))
 
 
 def emulators(stand) -> list[int]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from bare_guest import bare_guest
 from guest_images import kept_images, made_image, served_sample
-from running import PROJECTS, Site, wait_for
+from running import PROJECTS, Site
+from waiting import wait_for
 
 from arm_ci.guests.image import Image
 
@@ -51,7 +52,7 @@ def test_it_builds_for_a_master_as_an_unprivileged_user_with_a_cgroup_of_its_own
         assert guest.hear() == {"state": "waiting"}
         guest.tell_its_name(NAME, password(site), site.worker_port)
         assert guest.hear() == {"state": "connecting"}
-        wait_for(lambda: site.get(f"workers?name={NAME}")["workers"][0]["connected_to"], 30)
+        wait_for(lambda: site.get(f"workers?name={NAME}")["workers"][0]["connected_to"])
         done = site.arm_ci("force", "--variant", VARIANT, "--wait", timeout=1500)
         assert done.returncode == 0, done.stdout + done.stderr + guest.console()[-4000:]
         build = site.last_build(VARIANT)

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from running import ROOT, Site, free_port, wait_for
+from running import ROOT, Site, free_port
+from waiting import limit, wait_for
 
 from arm_ci.guests.first_start import DIRECTORY, FAILED, LOGIN, SECRET, FirstStart, read_scripts
 from arm_ci.guests.image import Image, ImageStore
@@ -51,7 +52,7 @@ class Guest:
         options = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o BatchMode=yes"
         words = ["ssh", *options.split(), "-o", "ConnectTimeout=20", "-i", str(self.image.path(PRIVATE_KEY))]
         words += ["-p", str(self.ssh_port), f"{LOGIN}@127.0.0.1", command]
-        return subprocess.run(words, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL)
+        return subprocess.run(words, capture_output=True, text=True, timeout=limit(300), stdin=subprocess.DEVNULL)
 
     def answer(self, command: str) -> str:
         """What a command prints, which must succeed."""
@@ -125,7 +126,7 @@ def test_the_key_of_the_import_lets_in(guest):
         guest.alive()
         return guest.ssh("true").returncode == 0
 
-    wait_for(logged_in, LOGIN_SECONDS)
+    wait_for(logged_in, limit_seconds=LOGIN_SECONDS)
     assert guest.answer("id -un; sudo -n id -un").split() == [LOGIN, "root"]
     assert guest.answer("hostname") == WORKER
     assert "10.0.2.15/24" in guest.answer("ip -o -4 address")
@@ -138,7 +139,7 @@ def test_it_becomes_a_worker_of_the_master(guest, site):
         (worker,) = site.get(f"workers?name={WORKER}")["workers"]
         return worker["connected_to"]
 
-    wait_for(connected, CONNECT_SECONDS)
+    wait_for(connected, limit_seconds=CONNECT_SECONDS)
     assert guest.answer("cloud-init status --wait").endswith("status: done")
     assert guest.answer("awk 'NR > 1 { print $2, $3 }' /proc/swaps") == "partition 1048572"
     assert guest.answer("systemctl is-active arm-ci-worker") == "active"

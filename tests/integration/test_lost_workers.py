@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 from connecting import ConnectingWorker, marked
-from running import PROJECTS, Site, wait_for
+from running import PROJECTS, Site
+from waiting import limit, wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -73,7 +74,7 @@ def test_a_build_whose_worker_is_killed_is_built_again_and_what_was_left_over_en
     worker.kill()
     worker.start()
     wait_until_it_compiles(site, 2)
-    assert left.wait(timeout=10) == -signal.SIGKILL
+    assert left.wait(timeout=limit(60)) == -signal.SIGKILL
     (request,) = wait_until_all_is_complete(site)
     assert request["results"] == SUCCESS
     first, second = builds(site)
@@ -115,7 +116,7 @@ def test_a_worker_that_hangs_is_noticed_and_comes_back(site, worker):
     force(site)
     wait_until_it_compiles(site, 1)
     worker.send(signal.SIGSTOP)
-    wait_for(lambda: not worker.state()["connected_to"], limit_seconds=30)
+    wait_for(lambda: not worker.state()["connected_to"])
     wait_for(lambda: builds(site)[0]["complete"])
     assert re.fullmatch(
         r"worker lost: worker `pc-1` in build( \d+/\d+)?: silent for 5 s after \d+ s; built again, 2 of 3",

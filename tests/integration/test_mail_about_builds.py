@@ -2,7 +2,8 @@
 
 import pytest
 from mail_server import mailbox
-from running import Site, wait_for
+from running import Site
+from waiting import wait_for
 
 pytestmark = pytest.mark.integration
 

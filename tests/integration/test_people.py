@@ -8,6 +8,7 @@ import urllib.request
 
 import pytest
 from running import ROOT, Site
+from waiting import limit
 
 pytestmark = pytest.mark.integration
 
@@ -36,7 +37,7 @@ class Visitor:
         headers = {"Content-Type": "application/json", "Cookie": self.cookie, **headers}
         request = urllib.request.Request(f"{self.site.url}{path}", data, headers, method=method)
         try:
-            with self.opener.open(request, timeout=60) as answer:
+            with self.opener.open(request, timeout=limit(60)) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -109,7 +110,7 @@ def test_the_start_makes_a_password_for_each_and_says_where_and_not_what(site):
 
 
 def test_the_page_is_there_for_everybody_who_reaches_this_machine(site):
-    with socket.create_connection((socket.gethostbyname(socket.gethostname()), site.web_port), timeout=10):
+    with socket.create_connection((socket.gethostbyname(socket.gethostname()), site.web_port), timeout=limit(10)):
         pass
     anybody = Visitor(site)
     assert anybody.ask("")[0] == 200

@@ -8,7 +8,7 @@ import pytest
 import scarcity
 from connecting import marked
 from provoking import MIB, SOURCE, compiling, make_site, once, provoke, words_of, worker
-from running import wait_for
+from waiting import limit, wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -76,7 +76,7 @@ def test_a_worker_that_its_cgroups_limit_killed_is_told_by_the_next_build(site):
             for pid in marked(made.directory):
                 scarcity.set_oom_score(pid, 0)
             scarcity.set_oom_score(made.process.pid, 1000)
-            assert made.process.wait(timeout=60) == -signal.SIGKILL
+            assert made.process.wait(timeout=limit(60)) == -signal.SIGKILL
             cgroup.lift()
             made.start()
 

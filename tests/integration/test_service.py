@@ -9,7 +9,8 @@ import sys
 import urllib.request
 
 import pytest
-from running import ROOT, Site, wait_for
+from running import ROOT, Site
+from waiting import limit, wait_for
 
 SUCCESS, RETRY = 0, 5
 pytestmark = pytest.mark.integration
@@ -122,7 +123,7 @@ def test_a_master_on_ipv6_builds_and_names_the_board_that_is_not_there(tmp_path)
                 f"{api}/buildrequests/1", json.dumps(cancel).encode(), {"Content-Type": "application/json"}
             )
             urllib.request.urlopen(request).close()
-            out, _ = waiting.communicate(timeout=60)
+            out, _ = waiting.communicate(timeout=limit(60))
         assert waiting.returncode == 1
         assert out.splitlines()[1].split() == [
             variant,

@@ -10,8 +10,9 @@ import urllib.error
 import urllib.request
 
 import pytest
-from running import Site, environment, wait_for
+from running import Site, environment
 from upstream import AWAY, COMMIT_VARIANTS, FORCE_VARIANT, PROJECT, Upstream
+from waiting import limit, wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -136,7 +137,7 @@ def post(site, payload, event="push", secret=None, **headers):
     headers = {"Content-Type": "application/json", "X-GitHub-Event": event, **headers}
     request = urllib.request.Request(f"{site.url}change_hook/github", body, headers)
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=limit(30)) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -182,7 +183,7 @@ def test_with_the_webhook_alone_a_push_starts_builds_at_once(site, upstream):
 def buildbot_try(site, upstream, home, *words):
     password = (site.state / "secrets" / "person-alice").read_text().strip()
     process = start_try(site, upstream, home, password, *words)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=limit(60))
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 

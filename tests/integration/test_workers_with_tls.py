@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from connecting import ConnectingWorker
-from running import WORKERS, Site, free_port, wait_for
+from running import WORKERS, Site, free_port
 from tls import BoardWorker
+from waiting import wait_for
 
 from arm_ci.cli import certificate
 

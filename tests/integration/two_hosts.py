@@ -9,18 +9,17 @@ import os
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from waiting import limit, wait_for
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "use-distcc.md"
 BOARD, HELPER = "192.168.1.20", "192.168.1.10"
 """Their addresses in PAGE; the namespaces see no other network."""
-_LONGEST_SECONDS = 30
 _START = """\
 mount --bind "$1/default" /etc/default/distcc && mount --bind "$1/log" /var/log && mount -t tmpfs none /run &&
 /etc/init.d/distcc start && echo started && read -r line
@@ -117,14 +116,11 @@ class Distccd:
 
     def wait_for_a_compile(self) -> None:
         """Waits until the first compile has ended."""
-        limit = time.monotonic() + _LONGEST_SECONDS
-        while not self.compiled:
-            assert time.monotonic() < limit
-            time.sleep(0.02)
+        wait_for(lambda: self.compiled, "a compile on the helper")
 
     def stop(self) -> None:
         """Ends it, and what it compiles."""
         assert self._process.stdin and self._process.stdout
         self._process.stdin.close()
-        self._process.wait(_LONGEST_SECONDS)
+        self._process.wait(limit(60))
         self._process.stdout.close()

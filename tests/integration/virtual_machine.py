@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from initial_filesystem import first_files
+from waiting import limit
 
 from arm_ci.guests.initrd import module_order
 
@@ -130,7 +131,7 @@ class VirtualMachine:
         """The rest of the next line of the command port with this beginning."""
         assert self.process.stdout is not None
         port = self.process.stdout.fileno()
-        end = time.monotonic() + timeout_seconds
+        end = time.monotonic() + limit(timeout_seconds)
         read = b""
         while not read.endswith(b"\n"):
             readable, _, _ = select.select([port], [], [], max(0.0, end - time.monotonic()))

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from patch_trees import NUMBERS, changed, diff, read_tree, write_tree
 
@@ -321,7 +321,6 @@ LINES = (
 
 
 @given(st.lists(st.sampled_from(LINES) | st.binary(max_size=9), max_size=25), st.integers(0, 3), st.booleans())
-@settings(deadline=None)
 def test_whatever_is_pasted_is_read_or_refused_and_leads_nowhere_else(lines: list[bytes], strip: int, windows: bool):
     try:
         files = forced.parse((b"\r\n" if windows else b"\n").join(lines), strip)

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from patch_trees import NUMBERS, changed, diff, read_tree, series, states, write_tree
 
@@ -26,7 +26,6 @@ def git(*arguments: str, cwd: str) -> subprocess.CompletedProcess[bytes]:
 
 
 @given(TEXTS, TEXTS, st.integers(1, 3))
-@settings(deadline=None)
 def test_a_diff_of_two_texts_makes_the_second_of_the_first(before: str, after: str, context: int):
     if before == after:
         return
@@ -40,7 +39,6 @@ def test_a_diff_of_two_texts_makes_the_second_of_the_first(before: str, after: s
 
 
 @given(TEXTS, TEXTS, TEXTS, st.integers(1, 3), st.booleans())
-@settings(deadline=None, max_examples=80)
 def test_a_diff_applies_to_another_text_where_git_applies_it_and_with_the_same_result(
     before: str, after: str, other: str, context: int, near: bool
 ):
@@ -64,7 +62,6 @@ def test_a_diff_applies_to_another_text_where_git_applies_it_and_with_the_same_r
 
 
 @given(TEXTS, TEXTS, TEXTS)
-@settings(deadline=None)
 def test_whatever_the_patch_a_second_apply_changes_nothing(before: str, after: str, other: str):
     if before == after:
         return
@@ -253,7 +250,6 @@ SOURCE_LINES = st.lists(st.sampled_from([b"\n", b"}\n", b"int a;\n", b"int b;\n"
 
 
 @given(SOURCE_LINES.filter(bool), SOURCE_LINES, st.integers(0, 14))
-@settings(deadline=None)
 def test_the_place_that_a_conflict_names_has_most_of_the_lines(before: list[bytes], there: list[bytes], expected: int):
     found = matching._most_alike(before, there, expected)
     wanted = slow_likeness(before, there, expected)

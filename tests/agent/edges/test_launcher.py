@@ -14,7 +14,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from agent_runs import lives, wait_for
+from agent_runs import lives
+from waiting import wait_for
 
 from arm_ci.agent.edges import masquerade
 from arm_ci.agent.edges.launcher import AGENT

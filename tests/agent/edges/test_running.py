@@ -8,7 +8,7 @@ import sys
 from itertools import pairwise
 
 import pytest
-from agent_runs import wait_for
+from waiting import wait_for
 
 from arm_ci.agent.edges import running as module
 from arm_ci.agent.edges.command_line import asked

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from agent_runs import wait_for
+from waiting import wait_for
 
 from arm_ci.agent.edges.stop_signals import Stopper
 

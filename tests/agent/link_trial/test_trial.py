@@ -5,10 +5,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from waiting import limit, wait_for
 
 from arm_ci.agent.edges.link_command import LinkError
 from arm_ci.agent.link_trial.trial import Trial, TrialOptions, choose_link, conditions, outcome_text, row_name
@@ -277,11 +277,9 @@ def test_a_trial_that_is_interrupted_gives_what_it_has_and_leaves_nothing_behind
     environment = dict(os.environ, PYTHONPATH=str(ROOT))
     process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
     try:
-        limit = time.monotonic() + 60
-        while not (tmp_path / "reached").exists() and time.monotonic() < limit:
-            time.sleep(0.02)
+        wait_for((tmp_path / "reached").exists, "gold runs")
         process.send_signal(number)
-        output, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=limit(60))
     finally:
         process.kill()
     assert process.returncode == 0

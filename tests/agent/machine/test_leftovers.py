@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from waiting import limit
 
 from arm_ci.agent.machine import leftovers
 
@@ -49,7 +50,7 @@ def ask(request):
 def ended(process):
     """Whether it was killed; waits when the signal has only just been sent."""
     try:
-        return process.wait(timeout=10) == -signal.SIGKILL
+        return process.wait(timeout=limit(10)) == -signal.SIGKILL
     except subprocess.TimeoutExpired:
         return False
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from arm_ci.agent.machine import oom_records
@@ -316,7 +316,6 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=500, deadline=None)
 @given(st.lists(st.lists(PIECES | st.text(max_size=20), max_size=4).map("".join), max_size=30))
 def test_nothing_that_a_log_holds_raises(lines):
     for record in parse_oom_records(lines):

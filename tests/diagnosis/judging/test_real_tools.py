@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from judged import judged
+from waiting import limit
 
 HAS = {
     name: shutil.which(name) is not None for name in ("clang++", "ld.gold", "ld.lld", "mold", "ninja", "cmake", "git")
@@ -46,7 +47,7 @@ class Place:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             preexec_fn=limited,
-            timeout=120,
+            timeout=limit(120),
             check=False,
         )
         return done.stdout

@@ -4,7 +4,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from made_up import GB, MB, cgroup_link, edge, link, report, samples, verdict
 
@@ -136,7 +136,6 @@ def test_it_is_self_contained():
 ANY = st.none() | st.integers() | st.floats() | st.sampled_from([10**400, -1, 0, 1e308, float("nan"), float("inf")])
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.lists(ANY, min_size=len(SAMPLE_COLUMNS), max_size=len(SAMPLE_COLUMNS)).map(tuple), max_size=5),
     st.lists(st.tuples(ANY, ANY, ANY, st.text(max_size=30)), max_size=4),

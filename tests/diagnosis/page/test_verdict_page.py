@@ -5,7 +5,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from judged import judged
 from made_up import BLIND, GB, MB, cgroup_link, edge, link, report, samples, verdict
@@ -318,7 +318,6 @@ def test_its_style_reaches_nothing_outside_of_it():
         assert all(selector.startswith(".arm-ci-verdict") for selector in selectors), rule
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.text(), st.text(), st.none() | st.integers())
 def test_whatever_a_verdict_says_it_is_a_page(sentence, output, number):
     found = verdict(sentence=sentence, output=output, program=sentence, used_bytes=number, had_bytes=number)

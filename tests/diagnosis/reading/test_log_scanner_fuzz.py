@@ -3,7 +3,7 @@
 from unittest import mock
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from judged import judged, scanned
 
@@ -13,9 +13,6 @@ from arm_ci.diagnosis.reading import log_scanner, logged_commands
 from arm_ci.diagnosis.reading.clean_text import readable, shortened, tools_own
 from arm_ci.diagnosis.reading.recognisers import RECOGNISERS, recognise
 from arm_ci.diagnosis.reading.translations import english, signal_of
-
-INPUTS = 2000
-"""Inputs of each test."""
 
 # Pieces of what tools print: put together they come near to real messages.
 WORDS = st.sampled_from(
@@ -57,7 +54,6 @@ WORDS = st.sampled_from(
 LOGS = st.lists(st.one_of(WORDS, WORDS, st.text(max_size=12)), max_size=120).map("".join)
 
 
-@settings(max_examples=INPUTS, deadline=None)
 @given(LOGS, st.data(), st.sampled_from([256, 512, 1 << 18]))
 def test_what_is_found_does_not_depend_on_how_the_bytes_are_cut(text, data, block_bytes):
     content = text.encode("utf-8", "surrogatepass")
@@ -66,14 +62,12 @@ def test_what_is_found_does_not_depend_on_how_the_bytes_are_cut(text, data, bloc
         assert scanned(content, places) == scanned(content)
 
 
-@settings(max_examples=INPUTS, deadline=None)
 @given(st.binary(max_size=3000))
 def test_any_bytes_are_a_log(content):
     verdict = judged(content)
     assert verdict.sentence.startswith(f"{verdict.kind}: ")
 
 
-@settings(max_examples=INPUTS, deadline=None)
 @given(LOGS)
 def test_any_log_of_tools_words_has_a_verdict_whose_evidence_quotes_its_lines(text):
     verdict = judged(text.encode("utf-8", "surrogatepass"))
@@ -82,14 +76,12 @@ def test_any_log_of_tools_words_has_a_verdict_whose_evidence_quotes_its_lines(te
     assert all(each.line is None or 1 <= each.line <= lines for each in verdict.evidence)
 
 
-@settings(max_examples=INPUTS, deadline=None)
 @given(st.lists(st.one_of(WORDS, st.text(max_size=20)), max_size=12).map("".join))
 def test_any_text_is_a_line(text):
     found = recognise(text)
     assert found is None or found.line == 0
 
 
-@settings(max_examples=INPUTS, deadline=None)
 @given(st.text(max_size=200))
 def test_the_small_readers_take_any_text(text):
     assert len(shortened(text, 60)) <= 60
@@ -183,7 +175,6 @@ ENDS = st.builds(
 )
 
 
-@settings(max_examples=INPUTS, deadline=None)
 @given(LOGS, st.one_of(st.none(), REPORTS), RECORDS, ENDS)
 def test_any_report_with_any_log_has_a_verdict(text, report, records, ended):
     verdict = judge(scanned(text.encode("utf-8", "surrogatepass")), report, records, ended)
