@@ -10,6 +10,7 @@ import json
 import os
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
+from . import tools
 from .report import Admission, Edge, Report
 
 SCHEMA = 1
@@ -33,20 +34,15 @@ _WITHOUT_WEIGHT = (
     "-gno-record",
 )
 _LINK_OPTIONS = ("-fuse-ld=", "-flto", "-static", "-shared", "-s", "-S", "-r")
-_STRIPPING = ("-S", "-s")
+_STRIPPING = (tools.STRIP, "-s")
 _LINKER_OPTIONS = (
     "--strip",
-    "--no-keep-memory",
-    "--reduce-memory-overheads",
-    "--no-map-whole-files",
-    "--no-mmap-output-file",
     "--gc-sections",
     "--icf",
-    "--threads",
-    "--thread-count",
     "--gdb-index",
     "--compress-debug-sections",
     "-O",
+    *(option.partition("=")[0] for option in tools.SPARING_OPTIONS),
 )
 
 
@@ -167,8 +163,10 @@ def way(argv: Sequence[str], kind: str) -> str:
             if word.startswith("-Wl,"):
                 options = word[4:].split(",")
                 words += ["-Wl," + each for each in options if each in _STRIPPING or each.startswith(_LINKER_OPTIONS)]
-            elif word in _LINK_OPTIONS or word.startswith(("-fuse-ld=", "-flto")):
+            elif word in _LINK_OPTIONS or word.startswith((*tools.LINKER_OPTIONS, "-flto")):
                 words.append(word)
+        by_directory = tools.linker_of_directories(rest)
+        words += ["-B" + by_directory.program] if by_directory else []
     return " ".join(words)
 
 

@@ -41,7 +41,6 @@ __all__ = ["Options", "Run", "_end_with_the_agent", "main", "run"]
 _SAMPLE_SECONDS = 1.0
 _NOTE_SECONDS = 5.0
 _GRACE_SECONDS = 8.0
-_FALLBACK_LINKERS = "fallback-linkers"
 _STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -92,7 +91,7 @@ class Run:
         self._edges = Edges(self._journal.write, self.directory)
         self._poll = select.poll()
         expectation = Expectation(_known(options.peaks), self.directory)
-        place = os.path.join(os.path.dirname(os.path.abspath(options.report)), _FALLBACK_LINKERS)
+        place = os.path.dirname(os.path.abspath(options.report))
         wanted = candidates.read(options.fallback, place, _say)
         self._gatekeeper = Gatekeeper(self._edges, expectation, options.cores, self._does_not_fit, _say, wanted)
         self._launchers = Launchers(self._gatekeeper, self._poll, self._now)

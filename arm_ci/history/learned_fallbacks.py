@@ -8,10 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from arm_ci.agent.fallback.fallback import Fallback, FallbackError, fallbacks_of_text, text_of_fallbacks
-from arm_ci.agent.link_trial.installed_linkers import Linker as LinkerHere
-from arm_ci.agent.link_trial.installed_linkers import always
 from arm_ci.agent.link_trial.trial_result import FITS, TrialResult, TrialRow
 from arm_ci.agent.peaks import in_tree
+from arm_ci.agent.tools import linker_of_program
 from arm_ci.history.learned_peaks import write_text
 
 NAME = "link-trial"
@@ -43,7 +42,8 @@ def fallback_of(result: TrialResult, root: str) -> Fallback | None:
 
 def _needed(row: TrialRow) -> tuple[str, ...]:
     """Options that the trial gave the linker although they save nothing."""
-    return always(LinkerHere(row.linker.partition("-")[0], row.linker, row.program, row.version))
+    linker = linker_of_program(row.linker)
+    return linker.trial_options if linker else ()
 
 
 def _escaped(name: str) -> str:

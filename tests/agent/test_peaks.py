@@ -60,6 +60,7 @@ def test_a_compile_is_known_by_the_options_that_decide_about_memory(words, known
     [
         ("g++ -g -fuse-ld=lld -Wl,-S,-rpath,/x a.o -o a", "g++ -fuse-ld=lld -Wl,-S"),
         ("g++ -shared -Wl,-soname,x.so -Wl,--no-keep-memory a.o", "g++ -shared -Wl,--no-keep-memory"),
+        ("g++ -B/w/b/support/linkers/ld.mcld a.o", "g++ -Bld.mcld"),
     ],
 )
 def test_a_link_is_known_by_its_linker_and_the_options_that_decide_about_memory(words, known_by):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
+from .. import tools
 from ..edges.command_line import REMOTE, Asked
 from ..peaks import Learned, Peaks, in_tree, rest_seconds, way
 
@@ -17,11 +18,6 @@ _C_BYTES = 64 * _MEGABYTE
 _OTHER_BYTES = 32 * _MEGABYTE
 # Of a compile on another machine, the preprocessor here: 184 MB for the largest source of Mesos, 4 MB for small ones.
 _REMOTE_BYTES = 128 * _MEGABYTE
-# Of an archiver: the symbol table of what it holds.
-_ARCHIVE_PER_INPUT = 0.3
-# Anonymous memory for each byte of objects and archives: measured with mesos-execute of 1.1.0, whose inputs have
-# 1,706 MB: bfd 2,492, gold 1,605, lld 362, mold 633 MB.
-_LINK_PER_INPUT = {"bfd": 1.5, "gold": 1.0, "lld": 0.25, "mold": 0.4}
 _LINK_BYTES = 64 * _MEGABYTE
 _TELLING_BYTES = 4 * _MEGABYTE
 """A link or archive of smaller inputs says nothing about larger ones."""
@@ -45,14 +41,6 @@ class Expected(NamedTuple):
     seconds: Optional[float] = None
     rest_seconds: Optional[float] = None
     """How long what must come after its start takes at least, itself included."""
-
-
-def linker_of(argv: Sequence[str]) -> str:
-    """Name of the linker that a command takes: `bfd`, `gold`, `lld`, `mold`; without a word Debian's is bfd."""
-    names = [word[len("-fuse-ld=") :] for word in argv if word.startswith("-fuse-ld=")]
-    names += [os.path.basename(argv[0]).rpartition("ld.")[2]]
-    found = [name for name in names if name in _LINK_PER_INPUT]
-    return found[0] if found else "bfd"
 
 
 class Expectation:
@@ -129,14 +117,20 @@ class Expectation:
         if asked.kind == "compile":
             return Expected(_C_BYTES if _is_c(asked) else _CXX_BYTES, "default")
         if asked.kind in ("link", "archive") and asked.inputs_bytes:
-            factor = _ARCHIVE_PER_INPUT if asked.kind == "archive" else _LINK_PER_INPUT[linker_of(asked.argv)]
-            return Expected(int(asked.inputs_bytes * factor) + _LINK_BYTES, "inputs")
+            return Expected(int(asked.inputs_bytes * _factor(asked)) + _LINK_BYTES, "inputs")
         return Expected(_OTHER_BYTES, "default")
 
 
 def _families(kind: str, its_way: str, output: str) -> List[Tuple[str, ...]]:
     """The nearest kin first: of the same directory, then of the whole tree."""
     return [(kind, its_way, os.path.dirname(output)), (kind, its_way)]
+
+
+def _factor(asked: Asked) -> float:
+    """Memory for each byte of what an archive or a link is made of."""
+    if asked.kind == "archive":
+        return tools.ARCHIVE_MEMORY_FACTOR
+    return tools.linker_here(asked.argv, asked.directory).memory_factor
 
 
 def _is_c(asked: Asked) -> bool:

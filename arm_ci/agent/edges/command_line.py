@@ -6,17 +6,20 @@ import os
 import re
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
+from .. import tools
+
 REMOTE = "distcc"
 """Its edge is the compile that its command line names after it, done on another machine."""
 COMPILED_HERE = "compiled here, not on a helper: "
 """How the line of a log begins that says of such a compile that no other machine did it; the reason follows."""
-PROGRAMS = re.compile(
-    r"(?:[A-Za-z0-9_]+-)*(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+|gfortran|(?:gcc-|llvm-)?ar"
-    r"|ld|ld\.bfd|ld\.gold|ld\.lld|ld\.mold)(?:-[0-9]+(?:\.[0-9]+)*)?|" + REMOTE
+_PROGRAMS = re.compile(
+    "{}(?:{}){}|{}".format(
+        tools.TARGET,
+        tools.alternatives((*tools.DRIVERS, *tools.ARCHIVERS, *tools.CALLED_LINKERS)),
+        tools.VERSION,
+        REMOTE,
+    )
 )
-"""Names of the programs whose runs are edges, with a target's triplet before and a version behind."""
-
-_ARCHIVER = re.compile(r"(?:.*-)?ar(?:-[0-9.]+)?")
 # Options that take the next word as their value, so that it is no input.
 WITH_VALUE = frozenset(
     "-o -x -I -L -D -U -MF -MT -MQ -include -imacros -isystem -iquote -idirafter -isysroot -Xlinker -Xclang "  # noqa: SIM905
@@ -70,7 +73,7 @@ def asked(argv: Sequence[str], directory: str) -> Asked:
 
 def is_edge_program(name: str) -> bool:
     """Whether runs of a program of this name are edges."""
-    return PROGRAMS.fullmatch(name) is not None
+    return _PROGRAMS.fullmatch(name) is not None
 
 
 def is_trial(argv: Sequence[str], output: str, directory: str) -> bool:
@@ -88,7 +91,7 @@ def describe(argv: Sequence[str], directory: str = "") -> Tuple[str, str]:
     name = os.path.basename(argv[0])
     if name == REMOTE and len(argv) > 1:
         return describe(argv[1:], directory)
-    if _ARCHIVER.fullmatch(name):
+    if tools.is_archiver(name):
         return _archive(list(argv[1:]))
     words = list(argv[1:])
     output = _value_of("-o", words)

@@ -9,13 +9,10 @@ import os
 import re
 from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
+from .. import tools
+
 _INPUT = re.compile(r"\.(?:o|lo|obj|a|so(?:\.[0-9]+)*)$")
-# Options of one linker that change how much memory it takes, and nothing in the program. `-S` is not among them.
-MEMORY_OPTION = re.compile(
-    r"--?(?:no-keep-memory|keep-memory|reduce-memory-overheads|(?:no-)?map-whole-files|(?:no-)?mmap-output-file"
-    r"|(?:no-)?threads|threads=\d+|thread-count=\d+|(?:no-)?fork)"
-)
-_STRIPS = frozenset(["-S", "-s", "--strip-debug", "--strip-all"])
+_STRIPS = frozenset([tools.STRIP, "-s", "--strip-debug", "--strip-all"])
 # What the linker writes beside its output.
 _SIDE_OUTPUT = re.compile(r"(--?Map|--dependency-file|--out-implib)(?:=(.*))?")
 _DEEPEST = 8
@@ -56,7 +53,7 @@ class Link(NamedTuple):
     @property
     def memory_options(self) -> Tuple[str, ...]:
         """The options that make a linker take less or more memory."""
-        return tuple(text for text in self.texts(True) if MEMORY_OPTION.fullmatch(text))
+        return tuple(text for text in self.texts(True) if tools.MEMORY_OPTION.fullmatch(text))
 
     @property
     def selection(self) -> Tuple[str, ...]:
@@ -151,10 +148,10 @@ def _marked(words: Sequence[str]) -> List[Word]:
 
 
 def _selects(text: str, directory: str) -> bool:
-    if text.startswith(("-fuse-ld=", "--ld-path=")):
+    if text.startswith(tools.LINKER_OPTIONS):
         return True
     # A directory with an `ld` of its own stands in for -fuse-ld= where the compiler does not know the linker's name.
-    return text.startswith("-B") and os.path.exists(os.path.join(directory, text[2:], "ld"))
+    return text.startswith("-B") and os.path.exists(os.path.join(directory, text[2:], tools.ANY_LINKER))
 
 
 def as_built(link: Link, more: Sequence[str], place: str) -> List[str]:
@@ -166,7 +163,7 @@ def with_linker(link: Link, selection: Sequence[str], options: Sequence[str], pl
     """The link with a linker and with options for it, its outputs in the directory `place`."""
     words = []
     for word in link.words:
-        if word.for_linker and MEMORY_OPTION.fullmatch(word.text):
+        if word.for_linker and tools.MEMORY_OPTION.fullmatch(word.text):
             continue
         if not word.for_linker and _selects(word.text, link.directory):
             continue

@@ -8,6 +8,7 @@ import sys
 from fnmatch import fnmatchcase
 from typing import Callable, List, NamedTuple, Sequence, Tuple
 
+from .. import tools
 from ..admission.expectation import Expectation
 from ..edges.command_line import Asked
 from ..peaks import in_tree
@@ -82,7 +83,7 @@ def _exceeds(way: Way, expectation: Expectation, room_bytes: int) -> bool:
 def read(path: str, place: str, say: Callable[[str], None]) -> Fallbacks:
     """The fallbacks of a file; an empty path: none. Those for which this machine lacks a program are said and left out.
 
-    `place` is the directory for linkers that no compiler knows by name.
+    In the directory `place` linkers are put that no compiler knows by name.
     """
     if not path:
         return Fallbacks()
@@ -107,9 +108,9 @@ def _on_this_machine(fallback: Fallback, place: str) -> Fallback:
     program = _program(fallback.linker_program) if fallback.linker_program else ""
     if not fallback.by_directory:
         return fallback
-    directory = os.path.join(place, fallback.linker_program)
+    directory = os.path.join(place, tools.LINKER_DIRECTORY, fallback.linker_program)
     os.makedirs(directory, exist_ok=True)
-    link = os.path.join(directory, "ld")
+    link = os.path.join(directory, tools.ANY_LINKER)
     if os.path.islink(link):
         os.unlink(link)
     os.symlink(program, link)

@@ -10,12 +10,11 @@ import os
 import re
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
+from .. import tools
 from ..edges.command_line import WITH_VALUE, Asked
-from ..edges.link_command import MEMORY_OPTION
 from ..report import plain
 
 SCHEMA = 1
-_DRIVER = re.compile(r"(?:[A-Za-z0-9_]+-)*(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+)(?:-[0-9]+(?:\.[0-9]+)*)?")
 _TWO_WORDS = WITH_VALUE | frozenset(["--param", "-B", "-l", "-Xpreprocessor"])
 _FOR_LINKER = "-Wl,"
 # What turns debug information on or says how much of it; its form (-gz, -gdwarf-4) stays unless all of it goes.
@@ -109,7 +108,7 @@ def changed(fallback: Fallback, asked: Asked) -> Optional[Tuple[str, ...]]:
     """The command with the fallback; None: it would be the same, or it cannot be changed."""
     argv = asked.argv
     name = os.path.basename(argv[0])
-    if asked.kind not in fallback.kinds or not _DRIVER.fullmatch(name) or any(map(_NOT_TEXT.search, argv)):
+    if asked.kind not in fallback.kinds or not tools.is_driver(name) or any(map(_NOT_TEXT.search, argv)):
         return None
     program = fallback.programs["++" in name] if fallback.programs else argv[0]
     if os.path.basename(program) == name:
@@ -213,10 +212,16 @@ def _without_linker(units: Sequence[Unit]) -> List[Unit]:
         for unit in units
         if unit[0].startswith(_FOR_LINKER) or unit[0] == "-Xlinker"
         for option in _spelt(unit)[len(_FOR_LINKER) :].split(",")
-        if MEMORY_OPTION.fullmatch(option)
+        if tools.MEMORY_OPTION.fullmatch(option)
     }
-    kept = [unit for unit in units if not unit[0].startswith(("-fuse-ld=", "--ld-path="))]
+    kept = [unit for unit in units if not _chooses_linker(unit)]
     return _without(kept, [_FOR_LINKER + option for option in sorted(options)])
+
+
+def _chooses_linker(unit: Unit) -> bool:
+    if unit[0].startswith("-B"):
+        return tools.linker_of_directory("".join(unit)[len("-B") :]) is not None
+    return unit[0].startswith(tools.LINKER_OPTIONS)
 
 
 def _in_place_of(units: Sequence[Unit], word: str) -> Tuple[List[Unit], bool]:

@@ -13,6 +13,7 @@ import signal
 import time
 from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Tuple
 
+from .. import tools
 from ..edges import link_command
 from ..edges.link_command import Link, LinkError
 from ..journal import SampleKeeper
@@ -121,7 +122,7 @@ def _candidates(link: Link, found: List[installed_linkers.Linker], place: str) -
         program=os.path.basename(same[0].program) if same else "",
         version=version,
     )
-    more = installed_linkers.always(same[0]) if same else ()
+    more = installed_linkers.trial_options(same[0]) if same else ()
     yield _Candidate(own, tuple(link_command.as_built(link, more, place)))
     for linker in found:
         row = TrialRow(
@@ -137,7 +138,7 @@ def _candidates(link: Link, found: List[installed_linkers.Linker], place: str) -
         for options in installed_linkers.option_sets(linker, link.strips):
             if same and linker == same[0] and set(options) == set(own.options):
                 continue
-            words = (*options, *installed_linkers.always(linker))
+            words = (*options, *installed_linkers.trial_options(linker))
             argv = link_command.with_linker(link, linker.selection, words, place)
             yield _Candidate(row._replace(options=options), tuple(argv))
 
@@ -238,7 +239,7 @@ class Trial:
         path = os.environ.get("PATH", os.defpath)
         self._say("link trial of {}: asking for the linkers".format(self.edge.output))
         found = installed_linkers.linkers(
-            driver, self.edge.directory, path, prefix, os.path.join(self.place, "linkers")
+            driver, self.edge.directory, path, prefix, os.path.join(self.place, tools.LINKER_DIRECTORY)
         )
         output = os.path.join(self.place, "output")
         candidates = list(_candidates(self.link, _only(found, self.options.only), output))
@@ -252,6 +253,7 @@ class Trial:
                 rows.append(row)
                 self._say("{}: {}".format(title, outcome_text(row)))
         edge = self.edge
+        families = {each.family for each in found}
         return TrialResult(
             link=TrialLink(
                 output=edge.output,
@@ -265,9 +267,7 @@ class Trial:
             ),
             limits=_limits(next((row.report for row in rows if row.report), None), here, asked),
             rows=tuple(rows),
-            absent=tuple(
-                family for family in installed_linkers.FAMILIES if family not in {each.family for each in found}
-            ),
+            absent=tuple(each.name for each in tools.LINKERS if each.is_measured and each.name not in families),
             notes=tuple(_notes(self.report, here, asked)),
             complete=len(rows) == len(candidates),
         )

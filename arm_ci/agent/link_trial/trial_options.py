@@ -8,11 +8,13 @@ import os
 import sys
 from typing import Any, List
 
+from .. import tools
 from ..edges.link_command import LinkError
 from ..report import Report, ReportError
 from .trial import SECONDS, Trial, TrialOptions
 from .trial_result import FITS, TrialResult
 
+_ONLY = "linkers to try: {}, lld-19".format(", ".join(sorted(linker.name for linker in tools.LINKERS)))
 DONE = 0
 NONE_FITS = 1
 USAGE = 2
@@ -26,7 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit-seconds", type=_number, metavar="S", default=int(SECONDS), help="default: 1200")
     parser.add_argument("--memory", type=_number, metavar="BYTES", help="memory limit, instead of the build's")
     parser.add_argument("--swap", type=_number, metavar="BYTES", help="limit of swap, with --memory")
-    parser.add_argument("--only", metavar="LINKER,...", default="", help="linkers to try: bfd, gold, lld, mold, lld-19")
+    parser.add_argument("--only", metavar="LINKER,...", default="", help=_ONLY)
 
 
 def options_of(arguments: Any) -> TrialOptions:

@@ -163,7 +163,7 @@ def test_a_linker_that_no_compiler_knows_by_name_is_put_before_it(agent: Agent) 
         "add": ["-Wl,-v"],
     }
     edges, _ = build(agent, (), odd)
-    directory = agent.directory / "fallback-linkers" / "ld.odd"
+    directory = agent.directory / "linkers" / "ld.odd"
     assert (directory / "ld").resolve() == agent.work / "bin" / "ld.odd"
     assert edges[0].fallback == f"odd: -B{directory} -Wl,-v"
 

@@ -34,11 +34,6 @@ def machine(tmp_path):
     return place
 
 
-@pytest.mark.parametrize("version, family", [(BFD, "bfd"), (GOLD, "gold"), (LLD, "lld"), (MOLD, "mold"), ("ld", "")])
-def test_a_linker_is_known_by_what_it_says(version, family):
-    assert installed_linkers.family_of(version) == family
-
-
 def test_a_linker_with_two_names_or_in_two_directories_counts_once(tmp_path, machine):
     (machine / "ld.lld-19").symlink_to("ld.lld")
     (machine / "ld.mold").symlink_to("mold")
