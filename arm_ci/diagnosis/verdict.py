@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from arm_ci.agent.report import Edge, Report
+
 Kind = Literal[
     "oom-kill",
     "address-space",
@@ -71,6 +73,8 @@ class Verdict:
     """The program that failed: `cc1plus`, `ld`, `ld.gold`."""
     output: str | None = None
     """What it was making, as the log or report names it."""
+    edge: int | None = None
+    """Number of the failed edge: its place in the report's `edges`, from 0; None: the report has no such edge."""
     bytes: int | None = None
     """What the refused request asked for, when the tool said so."""
     used_bytes: int | None = None
@@ -82,6 +86,10 @@ class Verdict:
     unseen: tuple[str, ...] = ()
     """What could not be seen, each with what would show it."""
 
+    def edge_of(self, report: Report | None) -> Edge | None:
+        """The failed edge in the report that this verdict was drawn from."""
+        return report.edges[self.edge] if report is not None and self.edge is not None else None
+
     def to_json(self) -> dict[str, Any]:
         """The machine form; empty values are null."""
         return {
@@ -91,6 +99,7 @@ class Verdict:
             "sentence": self.sentence,
             "program": self.program,
             "output": self.output,
+            "edge": self.edge,
             "bytes": self.bytes,
             "used_bytes": self.used_bytes,
             "had_bytes": self.had_bytes,

@@ -56,8 +56,8 @@ def trial_path(places: Places) -> PurePosixPath:
     return places.support / "link-trial.json"
 
 
-def trial(places: Places, stage: str, output: str) -> Command:
-    """Repeats the link of a stage that makes `output`, in every way that this machine can."""
+def trial(places: Places, stage: str, number: int) -> Command:
+    """Repeats the link that has this number in a stage's report, in every way that this machine can."""
     words = ("python3", str(agent_path(places)), "link-trial", "--report", str(report_path(places, stage)))
-    argv = (*words, "--result", str(trial_path(places)), "--output", output)
+    argv = (*words, "--result", str(trial_path(places)), "--edge", str(number))
     return Command(argv, places.support, _TRIAL_SILENCE_SECONDS)

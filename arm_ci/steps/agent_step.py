@@ -14,7 +14,7 @@ from buildbot.process.results import SUCCESS
 from twisted.internet.threads import deferToThread
 from twisted.python import log
 
-from arm_ci.agent.report import Report, ReportError
+from arm_ci.agent.report import Edge, Report, ReportError
 from arm_ci.diagnosis.judging.judge import Ended, judge
 from arm_ci.diagnosis.page.verdict_page import page
 from arm_ci.diagnosis.reading.log_scanner import LogScanner
@@ -31,6 +31,8 @@ VERDICT_PROPERTY = "verdict"
 """Property of the build: the kind of its verdict."""
 FAILED_LINK_PROPERTY = "failed_link"
 """Property of the build: the output of the link that the verdict is about, if it is about one."""
+FAILED_LINK_NUMBER_PROPERTY = "failed_link_number"
+"""Property of the build: the number that the report gives to that link."""
 _SOURCE = "arm_ci"
 
 
@@ -48,11 +50,10 @@ def _silence(remote: Any) -> int | None:
     return int(remote.args["timeout"]) if fell_silent(remote) else None
 
 
-def failed_link(verdict: Verdict, report: Report | None) -> str:
-    """The output of the link that the verdict is about; empty when it is about something else."""
-    edges = report.edges if report else ()
-    links = [edge.output for edge in edges if edge.kind == "link" and edge.exit_status != 0]
-    return next((output for output in links if output == verdict.output), "")
+def failed_link(verdict: Verdict, report: Report | None) -> Edge | None:
+    """The link that the verdict is about; None when it is about something else."""
+    edge = verdict.edge_of(report)
+    return edge if edge is not None and edge.kind == "link" and edge.exit_status != 0 else None
 
 
 class WatchedStep(RecipeStep):
@@ -108,7 +109,8 @@ class WatchedStep(RecipeStep):
         await self.setBuildData(VERDICT, json.dumps(verdict.to_json()).encode(), _SOURCE)
         self.setProperty(VERDICT_PROPERTY, verdict.kind, self.name)
         if link := failed_link(verdict, report):
-            self.setProperty(FAILED_LINK_PROPERTY, link, self.name)
+            self.setProperty(FAILED_LINK_PROPERTY, link.output, self.name)
+            self.setProperty(FAILED_LINK_NUMBER_PROPERTY, link.number, self.name)
         if report is not None:
             packed = gzip.compress(json.dumps(report.to_json(), separators=(",", ":")).encode(), 6)
             await self.setBuildData(REPORT, packed, _SOURCE)

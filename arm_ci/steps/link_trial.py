@@ -19,7 +19,7 @@ from arm_ci.diagnosis.verdict import MEMORY_KINDS
 from arm_ci.history.learned_fallbacks import fallback_file, fallback_of, learn_fallback
 from arm_ci.plan import Recipe
 from arm_ci.plan.agent_command import trial, trial_path
-from arm_ci.steps.agent_step import FAILED_LINK_PROPERTY, VERDICT_PROPERTY
+from arm_ci.steps.agent_step import FAILED_LINK_NUMBER_PROPERTY, FAILED_LINK_PROPERTY, VERDICT_PROPERTY
 from arm_ci.steps.base import RecipeStep, how_it_ended
 from arm_ci.steps.build import Build
 
@@ -50,7 +50,8 @@ class LinkTrial(RecipeStep):
 
     async def run(self) -> int:
         output = str(self.getProperty(FAILED_LINK_PROPERTY))
-        remote = await self.execute(trial(self.places, Build.name, output))
+        number = int(self.getProperty(FAILED_LINK_NUMBER_PROPERTY))
+        remote = await self.execute(trial(self.places, Build.name, number))
         text = await self.getFileContentFromWorker(str(trial_path(self.places)))
         try:
             result = TrialResult.from_json(json.loads(text or ""))

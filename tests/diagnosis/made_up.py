@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from arm_ci.agent.report import Edge, How, Kernel, Limits, OomRecord, Outcome, Report, Samples, Unseen
-from arm_ci.diagnosis.verdict import Evidence, Verdict
+from arm_ci.diagnosis.advice.advise import advice
+from arm_ci.diagnosis.advice.situation import Situation
+from arm_ci.diagnosis.verdict import Advice, Evidence, Verdict
 
 MB = 1 << 20
 GB = 1 << 30
@@ -86,6 +89,17 @@ def verdict(kind: Any = "oom-kill", **more: Any) -> Verdict:
     return Verdict(kind=kind, **(fields | more))
 
 
+def carrying(found: Verdict, there: Report | None) -> Verdict:
+    """The verdict with the number of the last edge that makes its output."""
+    made = [number for number, each in enumerate(there.edges) if each.output == found.output] if there else []
+    return replace(found, edge=made[-1] if made else None)
+
+
+def advised(found: Verdict, there: Report | None) -> tuple[Advice, ...]:
+    """The advice that this verdict gets."""
+    return advice(Situation(found, there, carrying(found, there).edge_of(there)))
+
+
 BLIND = How(
     unseen=(
         Unseen("memory cgroup", "no controller", "cgroup_enable=memory cgroup_memory=1 in cmdline.txt"),
@@ -126,6 +140,7 @@ def cgroup_link() -> tuple[Verdict, Report]:
         scope="cgroup",
         program="ld",
         output="bin/app",
+        edge=2,
         used_bytes=1390 * MB,
         had_bytes=900 * MB,
         evidence=(

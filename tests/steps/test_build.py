@@ -114,6 +114,21 @@ class BuildTest(StepCase):
         self.expect_verdict("ok")
         return self.run_step()
 
+    def test_the_link_that_memory_ended_is_named_and_numbered_for_its_trial(self):
+        self.use_build(targets="app")
+        ended = Edge(7, ("g++", "-o", "app"), "/w/b/build", "g++", "app", "link", 0.0, 1.0, None, 9)
+        earlier = Edge(6, ("g++", "-o", "app"), "/w/b/sub", "g++", "app", "link", 0.0, 1.0, 0)
+        self.expect_commands(
+            handed_over(),
+            watched(("ninja", "-j24", "app"), "/w/b/build", "build", cores=8).exit(1),
+            report_of("build", Report(edges=(earlier, ended))),
+        )
+        self.expect_outcome(FAILURE, "oom-kill: g++ was killed while making app: memory had run out")
+        self.expect_verdict("oom-kill")
+        self.expect_property("failed_link", "app")
+        self.expect_property("failed_link_number", 7)
+        return self.run_step()
+
     def test_without_a_report_the_agent_is_asked_for_what_it_wrote_down_and_the_log_alone_is_judged(self):
         self.use_build(targets="app")
         said = "g++: fatal error: Killed signal terminated program cc1plus\n"

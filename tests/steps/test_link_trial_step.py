@@ -26,7 +26,7 @@ RESULT = TrialResult(
 )
 COMMAND = (
     "python3", AGENT, "link-trial", "--report", "/w/b/support/report-build.json",
-    "--result", "/w/b/support/link-trial.json", "--output", "bin/app",
+    "--result", "/w/b/support/link-trial.json", "--edge", "7",
 )  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def recipe(wanted: bool = True, **more: bool) -> Recipe:
 
 class LinkTrialTest(StepCase):
     def use_after(self, kind: str, link: str, wanted: bool = True) -> None:
-        self.use(LinkTrial(recipe(wanted)), verdict=kind, failed_link=link)
+        self.use(LinkTrial(recipe(wanted)), verdict=kind, failed_link=link, failed_link_number=7)
 
     def upload(self) -> ExpectUploadFile:
         return ExpectUploadFile(
@@ -60,7 +60,7 @@ class LinkTrialTest(StepCase):
 
     def use_learning(self, directory: Path) -> None:
         learning = recipe(fallback_from_trials=True)
-        self.use(LinkTrial(learning), verdict="oom-kill", failed_link="bin/app")
+        self.use(LinkTrial(learning), verdict="oom-kill", failed_link="bin/app", failed_link_number=7)
         self.build.executedSteps = [create_step_from_step_or_factory(Build(learning, str(directory)))]
         text = json.dumps(RESULT.to_json())
         self.expect_commands(

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from arm_ci.agent.report import Report
 from arm_ci.diagnosis.advice import address_space, memory
 from arm_ci.diagnosis.advice.option import Option, ranked
 from arm_ci.diagnosis.advice.situation import Situation
 from arm_ci.diagnosis.figures import round_up, size
-from arm_ci.diagnosis.verdict import Advice, Verdict
+from arm_ci.diagnosis.verdict import Advice
 
 _ASK_THE_MACHINE = (
     "ulimit -v; getconf LONG_BIT; cat /proc/sys/vm/overcommit_memory; grep -E 'Mem|Swap|Commit' /proc/meminfo"
@@ -28,12 +27,12 @@ _SMALL_BYTES = 64 << 20
 """So little free space is none: a file that did not fit was at least that large, or it would not have mattered."""
 
 
-def advice(verdict: Verdict, report: Report | None) -> tuple[Advice, ...]:
+def advice(situation: Situation) -> tuple[Advice, ...]:
     """What to change, best first; empty where the verdict's kind leaves nothing to advise."""
+    verdict = situation.verdict
     rule = _RULES.get(verdict.kind)
     if rule is None:
         return ()
-    situation = Situation(verdict, report)
     options = [*ranked(rule(situation))][:_MOST]
     if verdict.kind not in _CLEAR and (verdict.confidence != "certain" or verdict.kind in _UNCLEAR):
         options += _better_view(situation)

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from arm_ci.agent.report import Edge, Report
 from arm_ci.diagnosis.advice.measured import Compiler, Linker
 from arm_ci.diagnosis.figures import usable
-from arm_ci.diagnosis.judging.failed_edge import addresses_seen
+from arm_ci.diagnosis.judging.failed_edge import addresses_seen, held
 from arm_ci.diagnosis.verdict import Verdict
 
 _LINKERS = re.compile(r"(?:^|[-.])(?:ld|collect2|gold|lld|mold|wild|lto1?)(?:[-.]|$)")
@@ -31,11 +31,8 @@ class Situation:
 
     verdict: Verdict
     report: Report | None
-
-    @cached_property
-    def edge(self) -> Edge | None:
-        """The edge that failed, by the output or else the program that the verdict names."""
-        return culprit(self.verdict, self.report)
+    edge: Edge | None
+    """The edge of the report that failed."""
 
     @property
     def argv(self) -> tuple[str, ...]:
@@ -259,41 +256,6 @@ class Situation:
             if total > self.budget:
                 return number
         return len(self.at_the_end)
-
-
-def held(edge: Edge) -> int:
-    """What an edge held in RAM and swap at most, as far as it was seen."""
-    return int(usable(edge.peak_anonymous_swap_bytes) or usable(edge.peak_rss_bytes) or 0)
-
-
-def culprit(verdict: Verdict, report: Report | None) -> Edge | None:
-    """The failed edge that the verdict means: of that output, else the largest of that program that failed."""
-    if report is None:
-        return None
-    failed = [edge for edge in report.edges if edge.failed or edge.end_seconds is None]
-    if verdict.output:
-        named = [edge for edge in failed if _same_output(edge, verdict.output)]
-        if not named:
-            named = [edge for edge in report.edges if _same_output(edge, verdict.output)]
-        if named:
-            return named[-1]
-    if verdict.program:
-        name = PurePosixPath(verdict.program).name
-        of_program = [edge for edge in failed if name[:15] in (edge.heaviest, edge.program[:15])]
-        if of_program:
-            return max(of_program, key=held)
-    return None
-
-
-def _same_output(edge: Edge, output: str) -> bool:
-    """A log may name an output from another directory than the edge's own."""
-    if not edge.output:
-        return False
-    mine, theirs = PurePosixPath(edge.output), PurePosixPath(output)
-    if mine.name != theirs.name:
-        return False
-    shorter, longer = sorted((mine.parts, theirs.parts), key=len)
-    return longer[-len(shorter) :] == shorter
 
 
 def _ran_at(edge: Edge, moment: float) -> bool:

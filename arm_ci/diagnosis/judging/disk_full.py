@@ -29,6 +29,7 @@ def judge_disk(culprit: Culprit, facts: Facts) -> Draft:
             text,
             program=culprit.program,
             output=culprit.output,
+            edge=culprit.edge,
             evidence=tuple(evidence),
         )
     return _bus_error(culprit, least, where)
@@ -56,11 +57,18 @@ def _bus_error(culprit: Culprit, least: int | None, where: str) -> Draft:
             simple("disk-full", culprit.program, culprit.output, words),
             program=culprit.program,
             output=culprit.output,
+            edge=culprit.edge,
             evidence=joined(evidence),
         )
     text = f"compiler-crash: {who(culprit.program)} ended by SIGBUS{doing(culprit.program, culprit.output)}"
     return Draft(
-        "compiler-crash", "likely", text, program=culprit.program, output=culprit.output, evidence=joined(evidence)
+        "compiler-crash",
+        "likely",
+        text,
+        program=culprit.program,
+        output=culprit.output,
+        edge=culprit.edge,
+        evidence=joined(evidence),
     )
 
 

@@ -59,6 +59,8 @@ class Draft:
     scope: Scope = ""
     program: str = ""
     output: str = ""
+    edge: Edge | None = None
+    """The report's edge that failed."""
     bytes: int | None = None
     used_bytes: int | None = None
     had_bytes: int | None = None

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from arm_ci.agent.report import Edge, OomRecord, Report
+from arm_ci.diagnosis.figures import usable
 from arm_ci.diagnosis.judging.cause import Cause
 from arm_ci.diagnosis.reading import logged_commands
 from arm_ci.diagnosis.reading.recognisers.recogniser import program_name
@@ -64,18 +65,35 @@ def edge_of(cause: Cause, report: Report | None) -> Edge | None:
     """The report's edge that this cause is about; None when there is no such edge."""
     if report is None:
         return None
-    failed = [edge for edge in report.edges if edge.failed] or list(report.edges)
-    if cause.output:
-        named = [edge for edge in failed if same_file(edge.output, cause.output)]
-        if not named:
-            named = [edge for edge in report.edges if same_file(edge.output, cause.output)]
-        if named:
-            return next((edge for edge in named if edge.failed), named[-1])
-    proper = [edge for edge in failed if program_name(edge.program) not in _PASSES_ON]
-    if len(proper) == 1 and proper[0].failed:
+    named = edge_making(cause.output, report)
+    if named is not None:
+        return named
+    proper = [edge for edge in report.edges if edge.failed and program_name(edge.program) not in _PASSES_ON]
+    if len(proper) == 1:
         return proper[0]
-    alike = [edge for edge in proper if edge.failed and same_program(edge.heaviest or edge.program, cause.program)]
+    alike = [edge for edge in proper if same_program(edge.heaviest or edge.program, cause.program)]
     return alike[0] if len(alike) == 1 else None
+
+
+def edge_making(output: str, report: Report | None) -> Edge | None:
+    """The edge that makes this file: the first that failed, else the last."""
+    named = [edge for edge in report.edges if same_file(edge.output, output)] if report is not None else []
+    return next((edge for edge in named if edge.failed), named[-1] if named else None)
+
+
+def largest_of(program: str, report: Report | None) -> Edge | None:
+    """The largest edge of a program among those that failed or whose end nobody saw."""
+    if report is None or not program:
+        return None
+    name = program[:_KERNEL_NAME]
+    unwell = [edge for edge in report.edges if edge.failed or edge.end_seconds is None]
+    alike = [edge for edge in unwell if name in (edge.heaviest, edge.program[:_KERNEL_NAME])]
+    return max(alike, key=held, default=None)
+
+
+def held(edge: Edge) -> int:
+    """What an edge held in RAM and swap at most, as far as it was seen."""
+    return int(usable(edge.peak_anonymous_swap_bytes) or usable(edge.peak_rss_bytes) or 0)
 
 
 def addresses_seen(edge: Edge | None) -> int | None:

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from arm_ci.agent.report import OomRecord, Report
+from arm_ci.agent.report import Edge, OomRecord, Report
 from arm_ci.diagnosis.advice.advise import advice
+from arm_ci.diagnosis.advice.situation import Situation
 from arm_ci.diagnosis.judging.attribution import failures
 from arm_ci.diagnosis.judging.cause import Cause, cause_of, loose_cause
 from arm_ci.diagnosis.judging.disk_full import judge_disk
 from arm_ci.diagnosis.judging.distcc_helpers import without_refusals
 from arm_ci.diagnosis.judging.draft_verdict import Draft, Ended, Facts, from_kernel, from_log, joined
-from arm_ci.diagnosis.judging.failed_edge import Culprit, edge_of, failed_edges
+from arm_ci.diagnosis.judging.failed_edge import Culprit, edge_of, failed_edges, largest_of
 from arm_ci.diagnosis.judging.kills import does_not_fit, foreign, held_by, judge_kill
 from arm_ci.diagnosis.judging.other_failures import judge_other, nothing_known, succeeded
 from arm_ci.diagnosis.judging.refusals import crash_regime, judge_refusal, judge_too_large
@@ -42,14 +43,15 @@ def judge(
     whole = without_refusals(report) if report is not None else None
     log = settled_log(findings or LogFindings(), whole)
     records = settled_records(_records(log, whole, kernel_records), whole)
-    report = settled(whole) if whole is not None else None
-    draft = _draft(Facts(log, report, records, ended, tuple(tries(whole))))
+    settled_report = settled(whole) if whole is not None else None
+    draft = _draft(Facts(log, settled_report, records, ended, tuple(tries(whole))))
     unseen: tuple[str, ...] = ()
     if report is not None:
         unseen = tuple(
             f"{each.what}: {each.why}" + (f" ({each.cure} would show it)" if each.cure else "")
             for each in report.how.unseen
         )
+    edge = draft.edge or largest_of(draft.program, settled_report)
     verdict = Verdict(
         kind=draft.kind,
         confidence=draft.confidence,
@@ -57,18 +59,20 @@ def judge(
         scope=draft.scope,
         program=draft.program or None,
         output=draft.output or None,
+        edge=_number_of(edge, report),
         bytes=draft.bytes,
         used_bytes=draft.used_bytes,
         had_bytes=draft.had_bytes,
         evidence=joined(draft.evidence),
         unseen=unseen,
     )
-    return _advised(verdict, report)
+    return replace(verdict, advice=advice(Situation(verdict, settled_report, edge)))
 
 
-def _advised(verdict: Verdict, report: Report | None) -> Verdict:
-    values = {name: getattr(verdict, name) for name in verdict.__dataclass_fields__}
-    return Verdict(**{**values, "advice": advice(verdict, report)})
+def _number_of(edge: Edge | None, report: Report | None) -> int | None:
+    """The place of this very edge in the whole report, where edges may stand that look the same."""
+    edges = report.edges if report is not None else ()
+    return next((number for number, each in enumerate(edges) if each is edge), None)
 
 
 def _records(log: LogFindings, report: Report | None, kernel: Iterable[OomRecord]) -> tuple[OomRecord, ...]:

@@ -119,6 +119,7 @@ def _by_record(culprit: Culprit, record: OomRecord, facts: Facts) -> Draft:
         scope=scope,
         program=program,
         output=culprit.output,
+        edge=culprit.edge,
         used_bytes=held,
         had_bytes=had,
         evidence=joined([from_kernel(record, whose.get(scope, "the kernel's own record"))], _said(culprit)),
@@ -142,6 +143,7 @@ def _not_ours(culprit: Culprit, facts: Facts, evidence: list[Evidence]) -> Draft
         f"{text}: its OOM killer ended {record.program}",
         program=culprit.program,
         output=culprit.output,
+        edge=culprit.edge,
         evidence=joined(evidence, foreign(facts.records)),
     )
 
@@ -177,6 +179,7 @@ def _by_words(culprit: Culprit, evidence: list[Evidence]) -> Draft:
         ),
         program=culprit.program,
         output=culprit.output,
+        edge=culprit.edge,
         evidence=tuple(evidence),
     )
 
@@ -191,6 +194,7 @@ def _by_status(culprit: Culprit, evidence: list[Evidence]) -> Draft:
         scope="cgroup" if "OOMKilled" in status.text else "",
         program=culprit.program,
         output=culprit.output,
+        edge=culprit.edge,
         evidence=joined([status], evidence[1:]),
     )
 
@@ -237,6 +241,7 @@ def _memory(culprit: Culprit, report: Report, confidence: Confidence, scope: Sco
         scope=scope,
         program=culprit.program,
         output=culprit.output,
+        edge=culprit.edge,
         used_bytes=culprit.held_bytes,
         had_bytes=had,
         evidence=tuple(evidence),
@@ -248,7 +253,13 @@ def _other(culprit: Culprit, confidence: Confidence, why: str, evidence: list[Ev
         f"killed-other: {who(culprit.program)} was killed from outside{doing(culprit.program, culprit.output)}: {why}"
     )
     return Draft(
-        "killed-other", confidence, text, program=culprit.program, output=culprit.output, evidence=tuple(evidence)
+        "killed-other",
+        confidence,
+        text,
+        program=culprit.program,
+        output=culprit.output,
+        edge=culprit.edge,
+        evidence=tuple(evidence),
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from arm_ci.agent.report import Edge, Report
-from arm_ci.diagnosis.advice.situation import held
 from arm_ci.diagnosis.figures import count, size
+from arm_ci.diagnosis.judging.failed_edge import held
 from arm_ci.diagnosis.verdict import Verdict
 
 

@@ -8,7 +8,7 @@ from arm_ci.agent.report import OOM_KILL, Edge
 from arm_ci.diagnosis.figures import count, size
 from arm_ci.diagnosis.judging.cause import Cause
 from arm_ci.diagnosis.judging.draft_verdict import Draft, Facts, from_log, from_report, joined
-from arm_ci.diagnosis.judging.failed_edge import Culprit, failed_edges
+from arm_ci.diagnosis.judging.failed_edge import Culprit, edge_making, failed_edges
 from arm_ci.diagnosis.judging.kills import foreign
 from arm_ci.diagnosis.judging.sentences import cut, doing, simple, who
 from arm_ci.diagnosis.reading.findings import Failure
@@ -69,7 +69,13 @@ def judge_other(culprit: Culprit, facts: Facts) -> Draft:
     else:
         sentence = simple(cause.kind, culprit.program, culprit.output, finding.text)
     return Draft(
-        cause.kind, confidence, sentence, program=culprit.program, output=culprit.output, evidence=joined(evidence)
+        cause.kind,
+        confidence,
+        sentence,
+        program=culprit.program,
+        output=culprit.output,
+        edge=culprit.edge,
+        evidence=joined(evidence),
     )
 
 
@@ -117,7 +123,14 @@ def nothing_known(facts: Facts, failed: list[Failure]) -> Draft:
         first = failed[0]
         evidence = [from_log(first.says, "the build tool says that it failed, and nobody why")] if first.says else []
         text = f"unknown: {first.output} failed, and the log does not say why"
-        return Draft("unknown", "possible", text, output=first.output, evidence=joined(evidence, strangers))
+        return Draft(
+            "unknown",
+            "possible",
+            text,
+            output=first.output,
+            edge=edge_making(first.output, facts.report),
+            evidence=joined(evidence, strangers),
+        )
     edges = failed_edges(facts.report)
     if edges:
         edge = edges[0]
@@ -128,7 +141,13 @@ def nothing_known(facts: Facts, failed: list[Failure]) -> Draft:
         what = f"{edge.program} failed{doing(edge.program, edge.output, edge.kind)}"
         text = f"unknown: {what} with {how}, and no log says why"
         return Draft(
-            "unknown", "possible", text, program=edge.program, output=edge.output, evidence=joined([fact], strangers)
+            "unknown",
+            "possible",
+            text,
+            program=edge.program,
+            output=edge.output,
+            edge=edge,
+            evidence=joined([fact], strangers),
         )
     if findings.rebuilt and facts.exit_status is None:
         name = sorted(findings.rebuilt)[0]

@@ -56,6 +56,7 @@ def judge_refusal(culprit: Culprit, facts: Facts) -> Draft:
         refused(regime.kind, culprit.program, culprit.output, culprit.asked_bytes, regime.why),
         program=culprit.program,
         output=culprit.output,
+        edge=culprit.edge,
         bytes=culprit.asked_bytes,
         used_bytes=regime.used_bytes,
         had_bytes=regime.had_bytes,
@@ -85,6 +86,7 @@ def judge_too_large(culprit: Culprit, facts: Facts) -> Draft:
         f"address-space: {who(culprit.program)} could not make {culprit.output or 'its output'}: {why}",
         program=culprit.program,
         output=culprit.output,
+        edge=culprit.edge,
         bytes=cause.bytes,
         had_bytes=top if top and facts.report and facts.report.limits.address_bits == 32 else None,
         evidence=tuple(evidence),
@@ -116,6 +118,7 @@ def crash_regime(culprit: Culprit, facts: Facts) -> Draft | None:
         f"{size(limit)}",
         program=culprit.program,
         output=culprit.output,
+        edge=culprit.edge,
         used_bytes=peak,
         had_bytes=limit,
         evidence=joined(

@@ -81,6 +81,7 @@ def thrashing(facts: Facts, said: Finding | None) -> Draft | None:
         scope="cgroup" if in_cgroup else "",
         program=(heaviest.heaviest or heaviest.program) if heaviest else "",
         output=heaviest.output if heaviest else "",
+        edge=heaviest,
         used_bytes=held,
         had_bytes=had,
         evidence=tuple(evidence),

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from arm_ci.agent.report import Edge, Report
-from arm_ci.diagnosis.advice.situation import Situation, held
+from arm_ci.diagnosis.advice.situation import Situation
 from arm_ci.diagnosis.figures import usable
+from arm_ci.diagnosis.judging.failed_edge import held
 from arm_ci.diagnosis.page.curves import Point, curve, usable_seconds
 
 _MOST_EDGES = 8

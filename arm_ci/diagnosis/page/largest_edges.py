@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from arm_ci.agent.report import Edge, Report
-from arm_ci.diagnosis.advice.situation import held
 from arm_ci.diagnosis.figures import count, usable
+from arm_ci.diagnosis.judging.failed_edge import held
 from arm_ci.diagnosis.page.cells import ended, path_cell, seconds_cell, size_cell
 from arm_ci.diagnosis.page.shown_text import LONGEST_NAME, shortened
 

@@ -55,7 +55,7 @@ class _Drawing:
 
     def __init__(self, report: Report, verdict: Verdict) -> None:
         self._report = report
-        self._situation = Situation(verdict, report)
+        self._situation = Situation(verdict, report, verdict.edge_of(report))
         self._verdict = verdict
         self._shapes: list[Shape] = []
         self._grid: list[Line] = []

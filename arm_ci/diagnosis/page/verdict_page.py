@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from arm_ci.agent.report import Report
-from arm_ci.diagnosis.advice.situation import culprit
 from arm_ci.diagnosis.page.admission_section import admission_section
 from arm_ci.diagnosis.page.cells import Fact, path_cell, size_cell
 from arm_ci.diagnosis.page.largest_edges import largest_edges
@@ -42,7 +41,7 @@ def page(verdict: Verdict, report: Report | None) -> str:
     parts: dict[str, object] = {"verdict": verdict, "head": _head(verdict), "report": report}
     if report is not None:
         parts["picture"] = picture(report, verdict)
-        parts["edges"] = largest_edges(report, culprit(verdict, report))
+        parts["edges"] = largest_edges(report, verdict.edge_of(report))
         parts["admission"] = admission_section(report)
         parts["machine"] = machine_facts(report)
     return rendered("verdict_page.html.j2", **parts)

@@ -3,21 +3,20 @@
 from dataclasses import replace
 
 import pytest
-from made_up import GB, LINK, MB, link, report, verdict
+from made_up import GB, LINK, MB, advised, link, report, verdict
 
 from arm_ci.agent.report import Limits
-from arm_ci.diagnosis.advice.advise import advice
 from arm_ci.diagnosis.verdict import Evidence
 
 GOLD_SPARING = "Link with gold's -Wl,--no-map-whole-files -Wl,--no-mmap-output-file."
 
 
 def texts(*args):
-    return [each.text for each in advice(*args)]
+    return [each.text for each in advised(*args)]
 
 
 def pairs(*args):
-    return [(each.text, each.because) for each in advice(*args)]
+    return [(each.text, each.because) for each in advised(*args)]
 
 
 def small_addresses(linker="gold", top=0x7F00_0000, model="Raspberry Pi 3 Model B", **limits):

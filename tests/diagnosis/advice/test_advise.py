@@ -6,10 +6,9 @@ from typing import get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_up import BLIND, COMPILE, GB, LINK, MB, cgroup_link, edge, link, report, samples, verdict
+from made_up import BLIND, COMPILE, GB, LINK, MB, advised, cgroup_link, edge, link, report, samples, verdict
 
 from arm_ci.agent.report import Limits
-from arm_ci.diagnosis.advice.advise import advice
 from arm_ci.diagnosis.verdict import MEMORY_KINDS, Kind
 
 LLD = "Link with lld (-fuse-ld=lld), or with mold."
@@ -18,11 +17,11 @@ COLLECT = "Have gcc collect its garbage earlier: --param ggc-min-expand=10 --par
 
 
 def texts(*args):
-    return [each.text for each in advice(*args)]
+    return [each.text for each in advised(*args)]
 
 
 def pairs(*args):
-    return [(each.text, each.because) for each in advice(*args)]
+    return [(each.text, each.because) for each in advised(*args)]
 
 
 # -- RAM ----------------------------------------------------------------------------------------------------------
@@ -184,7 +183,7 @@ def test_zram_is_not_advised_where_ram_would_not_hold_a_third_of_it_or_where_it_
 
 def test_what_does_not_suffice_is_named_only_where_nothing_does_and_says_so():
     argv = ("g++", "-O2", "-g", "-c", "x.cpp", "-o", "x.o")
-    found = advice(replace(MASTER, kind="thrashing"), four_compiles(2000, (), argv=argv))
+    found = advised(replace(MASTER, kind="thrashing"), four_compiles(2000, (), argv=argv))
     assert found
     assert all(each.because.endswith(" It helps, but is not enough alone.") for each in found)
 
@@ -295,15 +294,15 @@ def test_what_could_not_be_seen_is_advised_where_it_would_settle_the_cause():
 
 @pytest.mark.parametrize("kind", sorted(set(get_args(Kind)) - {*MEMORY_KINDS, "disk-full", "worker-lost", "unknown"}))
 def test_what_is_not_about_memory_gets_no_advice_about_memory(kind):
-    assert advice(verdict(kind, program="cc1plus", output="src/master.cpp.o"), four_compiles()) == ()
-    assert advice(verdict(kind, program="ld", output="bin/app"), None) == ()
+    assert advised(verdict(kind, program="cc1plus", output="src/master.cpp.o"), four_compiles()) == ()
+    assert advised(verdict(kind, program="ld", output="bin/app"), None) == ()
 
 
 def test_a_lost_worker_gets_advice_about_memory_only_where_it_had_run_out():
     lost = verdict("worker-lost")
     assert "Build with at most 2 edges at once: -j2." in texts(lost, four_compiles(300, (300, 300)))
     idle = four_compiles()._replace(samples=samples(60)._replace(rows=samples(60).rows[:10]))
-    assert advice(lost, idle) == ()
+    assert advised(lost, idle) == ()
 
 
 SIZES = st.none() | st.integers(0, 1 << 50)
@@ -350,7 +349,7 @@ SIZES = st.none() | st.integers(0, 1 << 50)
 )
 def test_every_combination_of_facts_gets_sentences(kind, scope, program, output, asked, used, had, there):
     made = verdict(kind, scope=scope, program=program, output=output, bytes=asked, used_bytes=used, had_bytes=had)
-    for each in advice(made, there):
+    for each in advised(made, there):
         assert each.text.endswith(".")
         assert each.because.endswith(".")
         assert "None" not in each.text + each.because

@@ -40,21 +40,21 @@ def test_the_cgroups_memory_is_drawn_against_its_limit_and_the_kill_is_marked():
 
 
 def test_without_a_cgroup_it_is_the_machines_memory():
-    shown = words(timeline(report((link(800 * MB),), samples=samples(60)), verdict(output="bin/app")))
+    shown = words(timeline(report((link(800 * MB),), samples=samples(60)), verdict(output="bin/app", edge=0)))
     assert "Memory of the machine" in shown
     assert "RAM 925 MB" in shown
     assert "swap" not in shown
 
 
 def test_the_axes_have_round_marks_with_units():
-    shown = words(timeline(report((link(800 * MB),), samples=samples(60)), verdict(output="bin/app")))
+    shown = words(timeline(report((link(800 * MB),), samples=samples(60)), verdict(output="bin/app", edge=0)))
     assert [each for each in shown if re.fullmatch(r"\d+ MB", each)] == ["256 MB", "512 MB", "768 MB"]
     assert {"0 s", "10 s", "20 s", "1 min", "25 %", "100 %"} <= set(shown)
     assert "since the start of the command, which took 1 min" in shown
 
 
 def test_a_limit_of_addresses_is_not_drawn_as_one_of_memory():
-    found = verdict("address-space", program="ld", output="bin/app", had_bytes=2 * GB)
+    found = verdict("address-space", program="ld", output="bin/app", edge=0, had_bytes=2 * GB)
     shown = words(timeline(report((link(800 * MB),), samples=samples(60)), found))
     assert "the limit that was reached is one of addresses, 2.0 GB, not of RAM" in shown
 
@@ -81,7 +81,7 @@ def test_what_the_machine_does_not_tell_is_said_and_not_drawn():
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_few_samples_are_enough(count):
     few = samples(60)._replace(rows=samples(60).rows[:count])
-    assert "Edges" in words(timeline(report((link(800 * MB),), samples=few), verdict(output="bin/app")))
+    assert "Edges" in words(timeline(report((link(800 * MB),), samples=few), verdict(output="bin/app", edge=0)))
 
 
 def test_an_empty_report_is_told_in_words():
@@ -90,7 +90,9 @@ def test_an_empty_report_is_told_in_words():
 
 def test_the_largest_edges_are_shown_and_always_the_culprit():
     many = tuple(edge(i, f"src/{i}.o", i, i + 5.0, (500 + i) * MB) for i in range(30))
-    shown = words(timeline(report((*many, link(5 * MB)), samples=samples(60)), verdict(output="bin/app")))
+    shown = words(
+        timeline(report((*many, link(5 * MB)), samples=samples(60)), verdict(output="bin/app", edge=len(many)))
+    )
     assert [each for each in shown if each.startswith("src/")] == [f"src/{i}.o {500 + i} MB" for i in range(23, 30)]
     assert "bin/app 5 MB, failed" in shown
 
@@ -118,7 +120,7 @@ def test_nothing_was_killed_in_a_build_that_went_well():
 
 def test_text_of_others_is_shown_and_never_acts():
     hostile = edge(1, HOSTILE, 0.0, 50.0, 900 * MB, exit_status=1, program=HOSTILE, heaviest=HOSTILE)
-    found = verdict(output=HOSTILE, program=HOSTILE)
+    found = verdict(output=HOSTILE, program=HOSTILE, edge=0)
     svg = timeline(report((hostile,), samples=samples(60)), found)
     assert "<script" not in svg
     assert any("</text><script>alert(1)</script>&\"'\ufffd\ufffd\ufffdgnp" in each for each in words(svg))
@@ -153,7 +155,7 @@ def test_whatever_a_report_holds_it_is_a_picture(rows, edges, seconds, limit):
         samples=Samples(rows=tuple(rows)),
         outcome=Outcome(seconds=seconds or 0.0),
     )
-    svg = timeline(there, verdict(output=made[0].output if made else None))
+    svg = timeline(there, verdict(output=made[0].output if made else None, edge=0 if made else None))
     ElementTree.fromstring(svg)
     for place in re.findall(r' (?:x|x1|x2|width)="([^"]*)"', svg):
         assert -1 <= float(place) <= WIDTH

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from judged import judged
-from made_up import BLIND, GB, MB, cgroup_link, edge, link, report, samples, verdict
+from made_up import BLIND, GB, MB, advised, cgroup_link, edge, link, report, samples, verdict
 
 from arm_ci.agent.report import Admission, How, Kernel, Limits, OomRecord, Outcome, Report, Unseen
-from arm_ci.diagnosis.advice.advise import advice
 from arm_ci.diagnosis.judging.judge import Ended
 from arm_ci.diagnosis.page.largest_edges import LARGEST
 from arm_ci.diagnosis.page.verdict_page import page
@@ -62,7 +61,7 @@ def read(found, there):
 
 def whole():
     found, there = cgroup_link()
-    return replace(found, advice=advice(found, there)), there
+    return replace(found, advice=advised(found, there)), there
 
 
 def test_the_page_begins_with_the_sentence_and_how_sure_it_is():
@@ -118,7 +117,7 @@ def test_the_largest_edges_have_every_figure_and_the_failed_one_is_marked():
 
 def test_of_many_edges_the_largest_and_the_culprit_are_shown():
     many = tuple(edge(i, f"src/{i}.o", 0.0, 5.0, (100 + i) * MB) for i in range(50))
-    text = page(verdict(output="bin/app"), report((*many, link(MB))))
+    text = page(verdict(output="bin/app", edge=len(many)), report((*many, link(MB))))
     assert "20 of 51 edges" in text
     rows = [row for row in Reader(text).rows if row and row[0].endswith((", compile", ", link"))]
     assert len(rows) == LARGEST
@@ -217,6 +216,7 @@ def hostile():
         sentence=HOSTILE,
         program=HOSTILE,
         output=HOSTILE,
+        edge=0,
         evidence=(Evidence("log", 1, HOSTILE, f"`{HOSTILE}`"),),
         advice=(Advice(f"`{HOSTILE}`", HOSTILE),),
         unseen=(HOSTILE,),
