@@ -6,11 +6,11 @@ from collections import deque
 
 from arm_ci.diagnosis.reading.findings import Finding
 
-FIRST = 150
-LAST = 50
+MOST_FIRST = 150
+MOST_LAST = 50
 
 
-class Kept:
+class BoundedFindings:
     """Findings of each meaning: the first ones and the last ones."""
 
     def __init__(self) -> None:
@@ -21,15 +21,15 @@ class Kept:
     def add(self, finding: Finding) -> None:
         """One more."""
         first = self._first.setdefault(finding.means, [])
-        if len(first) < FIRST:
+        if len(first) < MOST_FIRST:
             first.append(finding)
             return
-        last = self._last.setdefault(finding.means, deque(maxlen=LAST))
-        if len(last) == LAST:
+        last = self._last.setdefault(finding.means, deque(maxlen=MOST_LAST))
+        if len(last) == MOST_LAST:
             self.left_out += 1
         last.append(finding)
 
     def all(self) -> tuple[Finding, ...]:
-        """All that were kept, by their lines."""
-        every = [each for kept in (*self._first.values(), *self._last.values()) for each in kept]
+        """The first and the last of each meaning, by their lines."""
+        every = [each for findings in (*self._first.values(), *self._last.values()) for each in findings]
         return tuple(sorted(every, key=lambda each: each.line))

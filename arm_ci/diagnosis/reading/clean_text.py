@@ -1,5 +1,5 @@
-"""Lines of a build log as a person reads them: without colours, time stamps and what a CI service puts before "
-"them."""
+"""Lines of a build log as a person reads them: without colours, time stamps and what a CI service puts before
+them."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def readable(data: bytes) -> str:
 
 
 def tools_own(text: str) -> str:
-    """The line without what a CI service, a logger or a quotation put before it; the tool's own indent goes as "
-    "well."""
+    """The line without what a CI service, a logger or a quotation put before it; the tool's own indent goes as
+    well."""
     prefix = _PREFIX.match(text)
     return text[prefix.end() :].rstrip() if prefix else text.strip()
 

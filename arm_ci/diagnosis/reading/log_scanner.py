@@ -12,14 +12,14 @@ from dataclasses import replace
 
 from arm_ci.agent.machine.oom_records import OomRecord, parse_oom_records
 from arm_ci.diagnosis.reading import logged_commands
-from arm_ci.diagnosis.reading.block_lines import LONGEST_LINE, Window
-from arm_ci.diagnosis.reading.bounded_findings import Kept
+from arm_ci.diagnosis.reading.bounded_findings import BoundedFindings
 from arm_ci.diagnosis.reading.clean_text import readable, shortened, tools_own
 from arm_ci.diagnosis.reading.findings import Finding, LogFindings
-from arm_ci.diagnosis.reading.rebuilt_outputs import Rebuilt
+from arm_ci.diagnosis.reading.log_window import LONGEST_LINE, LogWindow
+from arm_ci.diagnosis.reading.rebuilt_outputs import RebuiltOutputs
 from arm_ci.diagnosis.reading.recognisers import recognise
 from arm_ci.diagnosis.reading.status_lines import next_status
-from arm_ci.diagnosis.reading.telling_lines import Budget, Candidates
+from arm_ci.diagnosis.reading.telling_lines import Allowance, TellingLines
 
 BLOCK_BYTES = 1 << 18
 """What is searched at once; the memory that the scanner takes is a small multiple of it."""
@@ -31,8 +31,11 @@ BLOCK_LINES = 60
 """Lines of a failed edge of ninja that are all looked at, from its command on."""
 MOST_KILLS = 50
 LINES_BELOW = 4
-_GOES_ON = ("refused", "crashed", "disk-full")
+_EXPLAINED_ABOVE = ("target-failed", "linker-failed")
+_EXPLAINED_BELOW = ("refused", "crashed", "disk-full")
 """LLVM names the program only below its error."""
+_OF_ADDRESSES = ("refused", "too-large", "not-loaded")
+"""Where it counts whether the tools were 32-bit programs."""
 LONGEST_COMMAND = 4000
 AGENT_PREFIX = b"arm_ci: "
 """Begins each line that the agent says in a build's output (`arm_ci.agent.admission.controller`)."""
@@ -57,19 +60,19 @@ class LogScanner:
     def __init__(self) -> None:
         self._pending: list[bytes] = []
         self._pending_bytes = 0
-        self._window = Window()
-        self._candidates = Candidates()
-        self._kept = Kept()
-        self._contexts = Budget(first=200, per_block=1)
-        self._lookups = Budget(first=200, per_block=1)
-        self._machines = Budget(first=20, per_block=0)
-        self._rebuilt = Rebuilt()
+        self._window = LogWindow()
+        self._telling_lines = TellingLines()
+        self._bounded = BoundedFindings()
+        self._context_allowance = Allowance(first=200, per_block=1)
+        self._command_allowance = Allowance(first=200, per_block=1)
+        self._bits_allowance = Allowance(first=20, per_block=0)
+        self._rebuilt = RebuiltOutputs()
         self._edge: Finding | None = None
         self._edge_lines = 0
         self._edge_end = 0
-        self._fragments = Budget(first=200, per_block=1)
+        self._fragment_allowance = Allowance(first=200, per_block=1)
         self._looked: set[int] = set()
-        self._waiting: list[int] = []
+        self._rest: list[int] = []
         self._bits32 = ""
         self._kernel: list[OomRecord] = []
         self._bytes = 0
@@ -92,10 +95,10 @@ class LogScanner:
         self._scan(b"".join(self._pending), last=True)
         done, done_line = self._end()
         last, last_line = self._last()
-        findings = self._kept.all()
+        findings = self._bounded.all()
         return LogFindings(
             findings=findings,
-            left_out=self._kept.left_out,
+            left_out=self._bounded.left_out,
             lines=self._window.lines,
             bytes=self._bytes,
             bits32=self._bits32,
@@ -129,42 +132,42 @@ class LogScanner:
         window = self._window
         window.append(block)
         self._looked = {place for place in self._looked if place >= window.offset}
-        self._candidates.new_block()
-        for budget in (self._contexts, self._lookups, self._fragments):
-            budget.new_block()
+        self._telling_lines.new_block()
+        for allowance in (self._context_allowance, self._command_allowance, self._fragment_allowance):
+            allowance.new_block()
         begin = window.begin
         if self._edge is not None:
             self._follow(begin)
-        self._look(self._candidates.find(window.text, begin))
+        self._look(self._telling_lines.find(window.text, begin))
         self._close_edge(len(window.text))
-        self._look_at_waiting()
+        self._look_at_rest()
         if last:
             self._look(window.lines_before(len(window.text), TAIL_LINES))
-            self._look(self._candidates.find_late(window.text))
+            self._look(self._telling_lines.find_late(window.text))
             self._end_edge(window.lines)
-            self._look_at_waiting()
+            self._look_at_rest()
         self._rebuilt.look(window, begin)
 
     def _look(self, places: Iterable[int]) -> None:
         """Looks at the lines that hold these places of the window, and at those that they lead to."""
-        self._look_at_waiting()
+        self._look_at_rest()
         for place in places:
             if self._edge is not None and place >= self._window.begin:
                 # The status line itself is looked for to its end.
                 self._close_edge(self._window.line(place)[1])
             self._look_at(place)
-            self._look_at_waiting()
+            self._look_at_rest()
 
-    def _look_at_waiting(self) -> None:
-        while self._waiting:
-            self._look_at(self._waiting.pop())
+    def _look_at_rest(self) -> None:
+        while self._rest:
+            self._look_at(self._rest.pop())
 
     def _look_at(self, place: int) -> None:
         window = self._window
         start, stop = window.line(place)
         if window.offset + start in self._looked or _is_agents(window.text, start):
             return
-        if stop - start > LONGEST_LINE and not self._fragments.take():
+        if stop - start > LONGEST_LINE and not self._fragment_allowance.take():
             return
         self._looked.add(window.offset + start)
         text = readable(window.text[start:stop])
@@ -176,8 +179,7 @@ class LogScanner:
             self._found(found, text, start, stop)
 
     def _found(self, found: Finding, text: str, start: int, stop: int) -> None:
-        window = self._window
-        number = window.number(start)
+        number = self._window.number(start)
         text = self._with_reason(found, text, stop)
         finding = replace(found, line=number, text=shortened(tools_own(text)))
         if finding.means == "edge-failed":
@@ -185,26 +187,44 @@ class LogScanner:
             return
         if finding.means == "target-failed":
             self._rebuilt.failed(finding.output, number)
-            if self._lookups.take():
-                command = logged_commands.command_of(window, finding.output, start)
-                finding = replace(finding, command=shortened(command, LONGEST_COMMAND))
-        elif not finding.command and self._lookups.take():
-            finding = replace(finding, nearby=shortened(logged_commands.command_before(window, start), LONGEST_COMMAND))
+        finding = self._with_names(self._with_command(finding, start), start)
+        self._look_around(finding, start, stop)
+        self._bounded.add(finding)
+
+    def _with_command(self, finding: Finding, start: int) -> Finding:
+        """With the command that made its output, or else with the last one before it."""
+        if finding.means != "target-failed" and finding.command:
+            return finding
+        if not self._command_allowance.take():
+            return finding
+        if finding.means == "target-failed":
+            command = logged_commands.command_of(self._window, finding.output, start)
+            return replace(finding, command=shortened(command, LONGEST_COMMAND))
+        nearby = logged_commands.command_before(self._window, start)
+        return replace(finding, nearby=shortened(nearby, LONGEST_COMMAND))
+
+    def _with_names(self, finding: Finding, start: int) -> Finding:
+        """With the output, the source and the program that only lines before it name."""
+        window = self._window
         if not finding.output and finding.means in ("network", "patch"):
             finding = replace(finding, output=logged_commands.named_before(window, start, finding))
         if finding.source.endswith(_HEADERS):
             finding = replace(finding, source=logged_commands.includer(window, start) or finding.source)
         if finding.means == "fork-refused" and not finding.program:
             finding = replace(finding, program=logged_commands.speaker_before(window, start))
-        if finding.means in ("refused", "too-large", "not-loaded") and not self._bits32 and self._machines.take():
+        return finding
+
+    def _look_around(self, finding: Finding, start: int, stop: int) -> None:
+        """Looks at what else the log says near a finding, now or when this line is done."""
+        window = self._window
+        if finding.means in _OF_ADDRESSES and not self._bits32 and self._bits_allowance.take():
             self._bits32 = _bits32(window.text)
         if finding.means == "kernel-kill" and len(self._kernel) < MOST_KILLS:
-            self._read_kernel(start, number)
-        if finding.means in ("target-failed", "linker-failed"):
-            self._await(window.lines_before(start, CONTEXT_LINES))
-        if finding.means in _GOES_ON:
-            self._await(window.lines_after(stop, LINES_BELOW))
-        self._kept.add(finding)
+            self._read_kernel(start, finding.line)
+        if finding.means in _EXPLAINED_ABOVE:
+            self._look_later(window.lines_before(start, CONTEXT_LINES))
+        if finding.means in _EXPLAINED_BELOW:
+            self._look_later(window.lines_after(stop, LINES_BELOW))
 
     def _with_reason(self, found: Finding, text: str, stop: int) -> str:
         """CMake names the place first, and says on the next line with words what is wrong."""
@@ -216,9 +236,9 @@ class LogScanner:
                 return f"{text} {words}"
         return text
 
-    def _await(self, places: list[int]) -> None:
-        if self._contexts.take():
-            self._waiting.extend(reversed(places))
+    def _look_later(self, places: list[int]) -> None:
+        if self._context_allowance.take():
+            self._rest.extend(reversed(places))
 
     # An edge of ninja: `FAILED: out`, its command, what it printed, until the next status line.
 
@@ -230,7 +250,7 @@ class LogScanner:
             line = text[stop + 1 : min(end if end >= 0 else len(text), stop + (1 << 16))]
             edge = replace(edge, command=shortened(readable(line).strip(), LONGEST_COMMAND))
         if self._edge is not None and edge.line < self._edge.line:
-            self._kept.add(replace(edge, last_line=self._edge.line - 1))
+            self._bounded.add(replace(edge, last_line=self._edge.line - 1))
             return
         self._end_edge(edge.line - 1)
         self._edge = edge
@@ -247,7 +267,7 @@ class LogScanner:
             close = next_status(text, place, places[-1] + LONGEST_LINE)
             places = [each for each in places if close < 0 or each < close]
         self._edge_lines += len(places)
-        self._await(places)
+        self._look_later(places)
 
     def _close_edge(self, place: int) -> None:
         """Ends the open edge when a status line stands before this place."""
@@ -266,11 +286,11 @@ class LogScanner:
         self._end_edge(number - 1)
         if number - edge.line > BLOCK_LINES:
             # The end of a long output, where a tool says how it ended.
-            self._await(window.lines_before(close, CONTEXT_LINES))
+            self._look_later(window.lines_before(close, CONTEXT_LINES))
 
     def _end_edge(self, last_line: int) -> None:
         if self._edge is not None:
-            self._kept.add(replace(self._edge, last_line=last_line))
+            self._bounded.add(replace(self._edge, last_line=last_line))
             # Within its output the edge names what it makes, a crashed linker for example its whole command.
             self._rebuilt.failed(self._edge.output, last_line)
             self._edge = None

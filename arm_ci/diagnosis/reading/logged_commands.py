@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from arm_ci.diagnosis.reading.block_lines import Window
 from arm_ci.diagnosis.reading.clean_text import readable, tools_own
 from arm_ci.diagnosis.reading.findings import Finding
+from arm_ci.diagnosis.reading.log_window import LogWindow
 from arm_ci.diagnosis.reading.recognisers.recogniser import program_name
 
 _WRAPPERS = frozenset(
@@ -53,7 +53,7 @@ _COMPILERS = re.compile(r"^(?:[\w.]+-)*(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+|cpp
 _LINKERS = re.compile(r"^(?:[\w.]+-)*(?:ld|ld\.\w+|mold|lld|gold|collect2)$")
 
 
-def command_of(window: Window, output: str, place: int) -> str:
+def command_of(window: LogWindow, output: str, place: int) -> str:
     """The command line before this place of the window that names the output; empty when there is none."""
     name = output.rsplit("/", 1)[-1].encode("utf-8", "replace")
     if len(name) < 2:
@@ -72,7 +72,7 @@ def command_of(window: Window, output: str, place: int) -> str:
     return _just_before(window, place)
 
 
-def _just_before(window: Window, place: int) -> str:
+def _just_before(window: LogWindow, place: int) -> str:
     """A command right above that names no output at all: of a rule like `gen 5 > $@` or `python3 gen.py`."""
     for each in reversed(window.lines_before(place, 2)):
         text = tools_own(readable(window.text[slice(*window.line(each))]))
@@ -82,7 +82,7 @@ def _just_before(window: Window, place: int) -> str:
     return ""
 
 
-def command_before(window: Window, place: int) -> str:
+def command_before(window: LogWindow, place: int) -> str:
     """The last compiler's or linker's command line shortly before this place; empty when there is none."""
     end = place
     low = max(0, place - 16384)
@@ -102,20 +102,20 @@ def command_before(window: Window, place: int) -> str:
     return ""
 
 
-def named_before(window: Window, place: int, finding: Finding) -> str:
+def named_before(window: LogWindow, place: int, finding: Finding) -> str:
     """What git was cloning, or patch patching, when it failed at this place; empty when the log does not say."""
     pattern = _CLONING if finding.program == "git" and finding.means == "network" else _PATCHING
     names = pattern.findall(window.text, max(0, place - 4096), place)
     return readable(names[-1]) if names else ""
 
 
-def includer(window: Window, place: int) -> str:
+def includer(window: LogWindow, place: int) -> str:
     """The source that includes the header which an error at this place is in, as the lines before say."""
     names = _INCLUDED.findall(window.text, max(0, place - 8192), place)
     return readable(names[-1]) if names else ""
 
 
-def speaker_before(window: Window, place: int) -> str:
+def speaker_before(window: LogWindow, place: int) -> str:
     """The program whose message the line at this place continues: `dpkg: unrecoverable fatal error, aborting:`."""
     start = window.text.rfind(b"\n", 0, max(0, place - 1)) + 1
     match = _SPEAKER.match(tools_own(readable(window.text[start : min(place, start + 400)])))

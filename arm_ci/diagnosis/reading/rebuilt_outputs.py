@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from arm_ci.diagnosis.reading.block_lines import Window
 from arm_ci.diagnosis.reading.clean_text import readable, tools_own
+from arm_ci.diagnosis.reading.log_window import LogWindow
 
-MOST = 8
+MOST_OUTPUTS = 8
 """Outputs that are watched; of a log with more failures nothing is claimed to be repaired."""
 
 _SAYS_FAILED = re.compile(
@@ -16,7 +16,7 @@ _SAYS_FAILED = re.compile(
 )
 
 
-class Rebuilt:
+class RebuiltOutputs:
     """Watches for lines that show an output being made, after it failed."""
 
     def __init__(self) -> None:
@@ -28,12 +28,12 @@ class Rebuilt:
         """The build tool says that this output failed, in this line."""
         if len(output) < 3:
             self._too_many = True
-        elif output in self._failed or len(self._failed) < MOST:
+        elif output in self._failed or len(self._failed) < MOST_OUTPUTS:
             self._failed[output] = max(line, self._failed.get(output, 0))
         else:
             self._too_many = True
 
-    def look(self, window: Window, begin: int) -> None:
+    def look(self, window: LogWindow, begin: int) -> None:
         """Looks through the newest block."""
         if self._too_many:
             return
@@ -48,7 +48,7 @@ class Rebuilt:
                     break
                 place = window.text.rfind(name, 0, place)
 
-    def _is_made(self, output: str, window: Window, place: int) -> bool:
+    def _is_made(self, output: str, window: LogWindow, place: int) -> bool:
         text = tools_own(readable(window.text[slice(*window.line(place))]))
         if _SAYS_FAILED.search(text):
             return False

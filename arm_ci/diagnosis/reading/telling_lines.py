@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arm_ci.diagnosis.reading.block_lines import LONGEST_LINE
+from arm_ci.diagnosis.reading.log_window import LONGEST_LINE
 
 # In lower case. Every message that means something far above the end of a log has one of these in it; what only
 # counts near the end is found there, where each line is looked at.
@@ -63,7 +63,7 @@ _GIVEN_137 = (b"rc=", b"code=", b"tus=", b"exit=")
 _DIGITS = frozenset(b"0123456789.")
 
 
-class Budget:
+class Allowance:
     """How often something may be done: so many times at all, then so many times per block."""
 
     def __init__(self, first: int, per_block: int) -> None:
@@ -84,19 +84,19 @@ class Budget:
         return self._here >= 0
 
 
-class Candidates:
+class TellingLines:
     """Places worth a look. A text that stands everywhere is soon only looked at here and there."""
 
     FIRST = 1000
     PER_BLOCK = 5
 
     def __init__(self) -> None:
-        self._budgets = {text: Budget(self.FIRST, self.PER_BLOCK) for text in (*_EVERYWHERE, *_LATE)}
+        self._allowances = {text: Allowance(self.FIRST, self.PER_BLOCK) for text in (*_EVERYWHERE, *_LATE)}
 
     def new_block(self) -> None:
         """The next block begins."""
-        for budget in self._budgets.values():
-            budget.new_block()
+        for allowance in self._allowances.values():
+            allowance.new_block()
 
     def find(self, text: bytes, begin: int) -> list[int]:
         """Places from `begin` on, one for each line and text, in their order."""
@@ -109,13 +109,13 @@ class Candidates:
     def _find(self, texts: tuple[bytes, ...], lowered: bytes, begin: int) -> list[int]:
         found: set[int] = set()
         for each in texts:
-            budget = self._budgets[each]
+            allowance = self._allowances[each]
             place = lowered.find(each)
             while place >= 0:
                 if each == b"137" and not _is_status(lowered, place):
                     place = lowered.find(each, place + 3)
                     continue
-                if not budget.take():
+                if not allowance.take():
                     last = lowered.rfind(each)
                     found.add(last + begin)
                     break

@@ -141,7 +141,7 @@ _WORDS = {
     ),
 }
 
-_ENGLISH = {foreign: english for english, words in _WORDS.items() for foreign in words.split("|")}
+_ENGLISH = {translated: english for english, words in _WORDS.items() for translated in words.split("|")}
 _ALSO_SAY_DONE = ("Terminated", "Interrupt")
 # The longest first: one word may begin another.
 # Words of scripts that put no spaces between words (from U+2E80 on) end anywhere.

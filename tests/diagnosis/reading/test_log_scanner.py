@@ -5,8 +5,8 @@ import tracemalloc
 import pytest
 from judged import judged, scanned
 
-from arm_ci.diagnosis.reading.bounded_findings import FIRST, LAST
-from arm_ci.diagnosis.reading.log_scanner import LogScanner
+from arm_ci.diagnosis.reading.bounded_findings import MOST_FIRST, MOST_LAST
+from arm_ci.diagnosis.reading.log_scanner import CONTEXT_LINES, LINES_BELOW, LogScanner
 
 KILLED = "g++: fatal error: Killed signal terminated program cc1plus\n"
 
@@ -61,9 +61,9 @@ def test_of_messages_without_end_the_first_and_the_last_are_kept():
     log = "".join(f"src/a{number}.cpp:1:1: error: x\n" for number in range(20000))
     found = scanned(log)
     lines = [each.line for each in found.findings]
-    assert lines[:FIRST] == list(range(1, FIRST + 1))
+    assert lines[:MOST_FIRST] == list(range(1, MOST_FIRST + 1))
     assert lines[-1] == 20000
-    assert len(lines) == FIRST + LAST
+    assert len(lines) == MOST_FIRST + MOST_LAST
     assert found.left_out > 0
 
 
@@ -95,3 +95,44 @@ def test_a_log_in_one_piece_is_the_same_as_in_many():
 def test_the_success_at_the_end_is_quoted():
     found = scanned("x\n[1/2] CXX a.o\n[2/2] LINK app\n")
     assert (found.succeeded, found.succeeded_line) == ("[2/2] LINK app", 3)
+
+
+QUIET = "quiet line\n" * 60_000
+"""More than the scanner has at hand at once: what stands before is not near the end of the log any more."""
+UNDEFINED = "main.o: in function `main': undefined reference to `run'\n"
+
+
+def meanings(log):
+    return [each.means for each in scanned(log + QUIET).findings]
+
+
+def test_a_line_without_a_telling_word_is_not_looked_at_far_from_the_end():
+    assert meanings(UNDEFINED) == []
+
+
+@pytest.mark.parametrize(
+    ("failed", "means"),
+    [
+        ("make: *** [Makefile:5: app] Error 1\n", "target-failed"),
+        ("collect2: error: ld returned 1 exit status\n", "linker-failed"),
+    ],
+)
+def test_what_stands_above_a_failed_target_or_link_is_looked_at_in_any_words(failed, means):
+    assert meanings(UNDEFINED + failed) == ["link", means]
+    assert meanings(UNDEFINED + "quiet\n" * (CONTEXT_LINES - 1) + failed) == ["link", means]
+    assert meanings(UNDEFINED + "quiet\n" * CONTEXT_LINES + failed) == [means]
+
+
+def test_what_stands_above_a_compilers_error_is_not_looked_at():
+    assert meanings(UNDEFINED + "main.cpp:1:1: error: x\n") == ["compile"]
+
+
+STACK = "Illegal instruction (core dumped)\n"
+
+
+def test_what_stands_below_a_refusal_is_looked_at_in_any_words():
+    refused = "LLVM ERROR: out of memory\n"
+    assert meanings(STACK) == []
+    assert meanings(refused + "quiet\n" * (LINES_BELOW - 1) + STACK) == ["refused", "crashed"]
+    assert meanings(refused + "quiet\n" * LINES_BELOW + STACK) == ["refused"]
+    assert meanings("main.cpp:1:1: error: x\n" + STACK) == ["compile"]

@@ -1,5 +1,5 @@
-"""A request for memory that was refused, or a program that could not be loaded, in the words of the tool that "
-"asked."""
+"""A request for memory that was refused, or a program that could not be loaded, in the words of the tool that
+asked."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ _GCC_OLD = re.compile(
     rf"^(?P<driver>{DRIVER}): (?P<kind>[^:]+): (?P<word>[^:()]+?)(?: \(core dumped\))? \(program (?P<program>\S+)\)"
 )
 # Translated as a whole: `gcc: erreur fatale: le signal Processus arrêté a terminé le programme cc1`.
-_GCC_FOREIGN = re.compile(
+_GCC_TRANSLATED = re.compile(
     rf"^(?P<driver>{DRIVER}): (?P<kind>[^:]+): (?P<words>.*\b[Ss]ign\w*.*?)\b(?P<program>cc1plus|cc1|lto1|f951"
     rf"|as|ld)\b"
 )
@@ -111,7 +111,7 @@ def _gcc_old(match: re.Match[str]) -> Finding | None:
     return None if signal is None else _end(signal, match["program"])
 
 
-def _gcc_foreign(match: re.Match[str]) -> Finding | None:
+def _gcc_translated(match: re.Match[str]) -> Finding | None:
     signal = _signal_within(match["words"])
     return None if signal is None else _end(signal, match["program"])
 
@@ -190,7 +190,7 @@ RECOGNISERS = (
     Recogniser((" process ",), _KERNEL, _kernel),
     Recogniser(("signal terminated program",), _GCC, _gcc),
     Recogniser((" (program ",), _GCC_OLD, _gcc_old),
-    Recogniser(("sign",), _GCC_FOREIGN, _gcc_foreign),
+    Recogniser(("sign",), _GCC_TRANSLATED, _gcc_translated),
     Recogniser(("collect2", "lto-wrapper"), _COLLECT2, _collect2),
     Recogniser(("unable to execute command",), _CLANG, _clang),
     Recogniser(("frontend command failed",), _CLANG_FRONTEND, _clang_frontend),

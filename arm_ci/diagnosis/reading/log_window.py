@@ -6,7 +6,7 @@ LONGEST_LINE = 1500
 """Bytes before and after the place that counts, of a longer line, that are looked at."""
 
 
-class Window:
+class LogWindow:
     """Two neighbouring blocks of a log as one text."""
 
     def __init__(self) -> None:
