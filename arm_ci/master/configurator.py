@@ -13,8 +13,7 @@ from buildbot.configurators import ConfiguratorBase
 from arm_ci.config import Config, ConfigError, load, variants
 from arm_ci.config.model import Variant
 from arm_ci.config.site_checks import EVERY_ADDRESS
-from arm_ci.master.buildbot_fixes.connection import Connections
-from arm_ci.master.buildbot_fixes.rest_answers import RestAnswers
+from arm_ci.master.buildbot_fixes.in_force import BuildbotFixes
 from arm_ci.master.builders import artefacts_directory, buildbot_project, builders
 from arm_ci.master.builds.recovery import Recovery
 from arm_ci.master.housekeeping import Housekeeping
@@ -44,9 +43,8 @@ class ArmCi(ConfiguratorBase):
         config_dict.setdefault("services", []).extend(
             (
                 Recovery(),
-                Connections(config.site.worker_silence),
+                BuildbotFixes(config.site.worker_silence),
                 Housekeeping(config.site, str(artefacts_directory(config))),
-                RestAnswers(),
             )
         )
         self.workers += [buildbot_worker(config, each) for each in config.workers.values()]

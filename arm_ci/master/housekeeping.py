@@ -15,6 +15,7 @@ from twisted.internet.threads import deferToThread
 from twisted.python import log
 
 from arm_ci.config.model import Site
+from arm_ci.master.buildbot_fixes import old_rows
 
 _DAY_SECONDS = 24 * 3600
 
@@ -50,8 +51,7 @@ class Housekeeping(BuildbotService):
         now = time.time()
         try:
             before = now - self.site.keep_logs
-            chunks = await self.master.db.logs.deleteOldLogChunks(before)
-            data = await self.master.db.build_data.deleteOldBuildData(before)
+            chunks, data = await old_rows.delete_older(self.master, before)
             builds = await deferToThread(remove_old_artefacts, self.artefacts, now - self.site.keep_artefacts)
         except Exception as error:  # noqa: BLE001  (a service that dies silently would keep everything for ever)
             log.err(error, "removing what is old")

@@ -1,8 +1,11 @@
-"""Keeps the web server of Buildbot 4.3 answering when a client hangs up early.
+"""Keeps the web server answering when a client hangs up early.
 
-Buildbot writes the answers of its REST API from a thread, but Twisted's sockets belong to the reactor's thread. When
-the client is gone by then, a dead socket stays in the reactor, and every later connection that gets its number fails,
-until the master is started again. Here the thread only encodes and the reactor writes.
+What: the one method that writes the answers of the REST API.
+Why: Buildbot writes them from a thread, but Twisted's sockets belong to the reactor's thread. When the client is gone
+by then, a dead socket stays in the reactor, and every later connection that gets its number fails, until the master is
+started again. Here the thread only encodes and the reactor writes.
+Buildbot's issues: 8306 and 9065, mended on Buildbot's master branch by pull request 9143.
+Can go: with the first release that has it.
 """
 
 from __future__ import annotations
@@ -10,21 +13,27 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from buildbot.util.service import BuildbotService
 from twisted.internet import reactor
 
+from arm_ci.master.buildbot_fixes.fix import Fix
 
-class RestAnswers(BuildbotService):
-    """A service of the master that replaces the one method of Buildbot that writes from a thread."""
+FIX = Fix(
+    name="rest_answers",
+    why="answers of the REST API are written by the reactor, not by a thread, which left dead sockets behind",
+    issue="https://github.com/buildbot/buildbot/issues/8306 and 9065",
+    goes_when="a release of Buildbot has pull request 9143",
+    replaces=("buildbot.www.rest:V2RootResource._write_json_data",),
+    relies_on=("buildbot.www.rest:V2RootResource.renderRest",),
+    reads=("twisted.web.http:Request._disconnected",),
+)
 
-    name = "arm_ci_rest_answers"
 
-    async def startService(self) -> None:
-        # Imported late: checking a configuration needs no web server.
-        from buildbot.www.rest import V2RootResource
+def put_in_force() -> None:
+    """Replaces Buildbot's method, for every master of this process."""
+    # Imported late: checking a configuration needs no web server.
+    from buildbot.www.rest import V2RootResource
 
-        V2RootResource._write_json_data = staticmethod(_encode_and_hand_over)
-        await super().startService()
+    V2RootResource._write_json_data = staticmethod(_encode_and_hand_over)
 
 
 def _encode_and_hand_over(request: Any, encoder: json.JSONEncoder, data: Any) -> None:

@@ -42,22 +42,22 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def verdict(tries: Sequence[str]) -> str | None:
+def verdict(losses: Sequence[str]) -> str | None:
     """The sentence that ends a request after these losses, oldest first; None when it is to be built again."""
-    if len(tries) < MOST_BUILDS:
+    if len(losses) < MOST_BUILDS:
         return None
-    return f"worker-lost: {tries[-1]}; {len(tries) - 1} builds were lost before, see tries"
+    return f"worker-lost: {losses[-1]}; {len(losses) - 1} builds were lost before, see tries"
 
 
-def again(tries: Sequence[str]) -> str:
+def again(losses: Sequence[str]) -> str:
     """What stands beside a lost build that is followed by another."""
-    return f"worker lost: {tries[-1]}; built again, {len(tries) + 1} of {MOST_BUILDS}"
+    return f"worker lost: {losses[-1]}; built again, {len(losses) + 1} of {MOST_BUILDS}"
 
 
-def table(tries: Sequence[tuple[int, str]], found: Mapping[int, str]) -> str:
-    """The log with every try: the build's number, how it was lost, and what was `found` on the worker afterwards."""
+def table(lost: Sequence[tuple[int, str]], found: Mapping[int, str]) -> str:
+    """The log with every lost build: its number, how it was lost, and what was `found` on the worker afterwards."""
     lines = []
-    for number, how in tries:
+    for number, how in lost:
         lines.append(f"build {number}: {how}\n")
         if number in found:
             lines.append(f"  afterwards on the worker: {found[number]}\n")

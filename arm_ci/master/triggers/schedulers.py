@@ -5,19 +5,21 @@ Which commits there are is commit_poller.py's business, what happens to requests
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from buildbot.plugins import schedulers, util
-from buildbot.util.deferwaiter import DeferWaiter
+from buildbot.plugins import util
 from twisted.python import log
 
 from arm_ci.config.model import Config, Variant
 from arm_ci.config.project import Project
+from arm_ci.master.buildbot_fixes.nightly_time import PunctualNightly
+from arm_ci.master.buildbot_fixes.taken_changes import TakesChanges
+from arm_ci.master.buildbot_fixes.tree_timer import EachBranchScheduler
 from arm_ci.master.deferred import as_deferred
 from arm_ci.master.triggers.superseding import Superseding
 
@@ -39,74 +41,12 @@ class Important:
         return any(fnmatchcase(file, pattern) for pattern in self.unimportant)
 
 
-class TakesChanges:
-    """For a scheduler: says whether it listens, and when it has written down what it heard.
-
-    Buildbot's schedulers miss changes that come before they listen, and forget those that came but were not written
-    into the database when the master died. The poller waits for both.
-    """
-
-    name: str
-    enabled: bool
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._taking = DeferWaiter()
-        self._listens = False
-
-    @property
-    def ready(self) -> bool:
-        """Whether it listens, or never will because a person switched it off."""
-        return self._listens or not self.enabled
-
-    @as_deferred
-    async def activate(self) -> None:
-        await super().activate()  # type: ignore[misc]
-        self._listens = True
-
-    @as_deferred
-    async def deactivate(self) -> None:
-        self._listens = False
-        await super().deactivate()  # type: ignore[misc]
-
-    def _changeCallback(self, *args: Any) -> Any:
-        return self._taking.add(super()._changeCallback(*args))  # type: ignore[misc]
-
-    async def taken(self) -> None:
-        """Returns when every change that was announced so far is in this scheduler's part of the database."""
-        await self._taking.wait()
-        # Buildbot takes a change under this lock and does not wait for it.
-        await self._change_consumption_lock.run(lambda: None)  # type: ignore[attr-defined]
-
-
-class CommitScheduler(TakesChanges, Superseding, schedulers.AnyBranchScheduler):
+class CommitScheduler(TakesChanges, Superseding, EachBranchScheduler):
     """Builds the newest commit of each branch when no other came for some seconds."""
 
-    def stableTimerFired(self, timer_name: tuple[str, ...]) -> Any:
-        """As Buildbot's, which however forgets what waits on other branches, too."""
-        return self._stable_timers_lock.run(self._fire, timer_name)
 
-    @as_deferred
-    async def _fire(self, timer_name: tuple[str, ...]) -> None:
-        if not self._stable_timers.pop(timer_name, None):
-            return
-        changes = sorted(await self.getChangeClassificationsForTimer(self.serviceid, timer_name))
-        if changes:
-            await self.addBuildsetForChanges(reason=self.reason, changeids=changes, priority=self.priority)
-            await self._forget(changes)
-
-    async def _forget(self, changes: Iterable[int]) -> None:
-        table = self.master.db.model.scheduler_changes
-
-        def delete(connection: Any) -> None:
-            ours = (table.c.schedulerid == self.serviceid) & table.c.changeid.in_(changes)
-            connection.execute(table.delete().where(ours)).close()
-
-        await self.master.db.pool.do_with_transaction(delete)
-
-
-class NightlyScheduler(TakesChanges, Superseding, schedulers.Nightly):
-    """Builds a branch every night; a new time holds from the next time on, not from the night after.
+class NightlyScheduler(TakesChanges, Superseding, PunctualNightly):
+    """Builds a branch every night.
 
     `compared` is the directory of a repository on this machine of which no changes are told: a night is skipped when
     the branch there is where it was when a night built it last.
@@ -118,12 +58,7 @@ class NightlyScheduler(TakesChanges, Superseding, schedulers.Nightly):
     @as_deferred
     async def reconfigService(self, *args: Any, compared: str = "", **kwargs: Any) -> None:
         self.compared = compared
-        before = (getattr(self, "hour", None), getattr(self, "minute", None))
         await super().reconfigService(*args, **kwargs)
-        if self.active and before != (self.hour, self.minute):
-            # Counted from now: that the new time has passed today is no build missed.
-            self.lastActuated = self.now()
-            await self.scheduleNextBuild()
 
     @as_deferred
     async def startBuild(self) -> None:

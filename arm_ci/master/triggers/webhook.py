@@ -18,6 +18,8 @@ from buildbot.www.hooks.base import BaseHookHandler
 from twisted.python import log
 
 from arm_ci.config.model import Config
+from arm_ci.master.buildbot_fixes import webhook_answer
+from arm_ci.master.buildbot_fixes.master_parts import change_sources
 from arm_ci.master.deferred import as_deferred
 from arm_ci.master.triggers.commit_poller import CommitPoller
 
@@ -25,6 +27,7 @@ from arm_ci.master.triggers.commit_poller import CommitPoller
 _MOST_BYTES = 25 * 1024 * 1024
 _SIGNATURE = re.compile(r"sha256=([0-9a-f]{64})", re.ASCII)
 _ACCEPTED = 202
+_BRANCHES = "refs/heads/"
 _LONGEST_WORD = 100
 
 
@@ -48,10 +51,7 @@ class GitHubPush(BaseHookHandler):
             log.msg(f"webhook from {where}: refused: {error}")
             raise
         log.msg(f"webhook from {where}: {answer}")
-        request.setResponseCode(_ACCEPTED)
-        request.write(f"{answer}\n".encode())
-        # Buildbot would add that no change was found, which a reader of GitHub's list of deliveries would take amiss.
-        request.write = lambda _: None
+        webhook_answer.answer(request, _ACCEPTED, answer)
         return [], "git"
 
     def _answer(self, request: Any) -> str:
@@ -69,8 +69,7 @@ class GitHubPush(BaseHookHandler):
 
     def _secret(self) -> bytes:
         """The secret, read anew each time, so that a new one needs no restart."""
-        # Buildbot keeps this object for ever; the newest options are in its configuration.
-        path = Path(self.master.config.www["change_hook_dialects"]["github"]["secret_file"])
+        path = Path(webhook_answer.options(self.master, "github")["secret_file"])
         try:
             secret = path.read_bytes().strip()
         except OSError as error:
@@ -81,18 +80,12 @@ class GitHubPush(BaseHookHandler):
         return secret
 
     def _pushed(self, payload: dict[str, Any]) -> str:
-        reference = payload.get("ref")
-        if not isinstance(reference, str):
-            raise ValueError("the payload has no `ref`")
-        names = set(repository_names(payload))
-        if not names:
-            raise ValueError("the payload names no repository")
-        if not reference.startswith("refs/heads/"):
-            return f"nothing to do: `{_short(reference)}` is not a branch"
-        branch = reference.removeprefix("refs/heads/")
+        branch, names = read_push(payload)
+        if branch is None:
+            return f"nothing to do: `{_short(payload['ref'])}` is not a branch"
         if payload.get("deleted"):
             return f"nothing to do: branch `{_short(branch)}` was deleted"
-        theirs = [each for each in self._pollers() if names & set(names_of(each.repourl))]
+        theirs = [each for each in change_sources(self.master, CommitPoller) if names & set(names_of(each.repourl))]
         if not theirs:
             return "nothing to do: no project has this repository"
         looking = [each for each in theirs if branch in each.branches]
@@ -103,8 +96,19 @@ class GitHubPush(BaseHookHandler):
             poller.force()
         return f"looking for new commits of {', '.join(sorted(each.project for each in looking))}"
 
-    def _pollers(self) -> Iterator[CommitPoller]:
-        return (each for each in self.master.change_svc if isinstance(each, CommitPoller))
+
+def read_push(payload: dict[str, Any]) -> tuple[str | None, set[str]]:
+    """The branch of a push, None when it is of something else, and the names of its repository.
+
+    Raises ValueError with the sentence of a refusal.
+    """
+    reference = payload.get("ref")
+    if not isinstance(reference, str):
+        raise ValueError("the payload has no `ref`")
+    names = set(repository_names(payload))
+    if not names:
+        raise ValueError("the payload names no repository")
+    return reference.removeprefix(_BRANCHES) if reference.startswith(_BRANCHES) else None, names
 
 
 def check_signature(secret: bytes, body: bytes, header: bytes) -> None:

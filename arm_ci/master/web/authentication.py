@@ -14,15 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from buildbot.www.auth import CustomAuth
-from buildbot.www.authz import Authz, endpointmatchers, roles
-from buildbot.www.authz.authz import Forbidden
+from buildbot.www.authz import endpointmatchers, roles
 from twisted.internet import defer
 from twisted.python import log
-from twisted.python.failure import Failure
 
 from arm_ci.config.model import TERMINAL, Config
+from arm_ci.master.buildbot_fixes.web_log_in import ReadersAllowed, session_key
 
-_REFUSED = b"only people of this site start, stop and change things here: log in (top right), then try again"
 _ROLE = "person"
 
 
@@ -73,23 +71,15 @@ class PasswordFiles(CustomAuth):
         return defer.succeed(None)
 
 
-class OnlyPeople(Authz):
+class OnlyPeople(ReadersAllowed):
     """Whoever did not log in may look, and nothing else."""
+
+    refusal = b"only people of this site start, stop and change things here: log in (top right), then try again"
 
     def __init__(self, files: Mapping[str, Path]) -> None:
         super().__init__(
             allowRules=[endpointmatchers.AnyControlEndpointMatcher(role=_ROLE)], roleMatchers=[LoggedIn(files)]
         )
-
-    def assertUserAllowed(self, ep: Any, action: str, options: Any, userDetails: dict[str, Any]) -> Any:
-        if action.lower() in ("get", "head"):
-            return defer.succeed(None)
-        return super().assertUserAllowed(ep, action, options, userDetails).addErrback(_say_what_to_do)
-
-
-def _say_what_to_do(failure: Failure) -> None:
-    failure.trap(Forbidden)
-    raise Forbidden(_REFUSED)
 
 
 class LoggedIn(roles.RolesFromBase):
@@ -110,5 +100,4 @@ class LoggedIn(roles.RolesFromBase):
 
 def seal(master: Any, name: str, its_password: bytes) -> str:
     """What a login shows of its password: enough to see that it changed, and nothing without the master's own key."""
-    key = master.www.site.session_secret.encode()
-    return hmac.new(key, name.encode() + b"\0" + its_password, hashlib.sha256).hexdigest()
+    return hmac.new(session_key(master), name.encode() + b"\0" + its_password, hashlib.sha256).hexdigest()

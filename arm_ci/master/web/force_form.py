@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any, TypeVar
 
-from buildbot.plugins import schedulers, util
-from buildbot.schedulers.forcesched import CollectedValidationError, ValidationError
+from buildbot.plugins import util
+from buildbot.schedulers.forcesched import ValidationError
 
 from arm_ci.config.matrix import MATRIX_KEYS, SELECTOR_AXES
 from arm_ci.config.model import Variant
 from arm_ci.config.problems import count
 from arm_ci.config.project import Project
+from arm_ci.master.buildbot_fixes.force_scheduler import ChoosingForce, refusal
 from arm_ci.master.deferred import as_deferred
 
 T = TypeVar("T")
@@ -83,8 +84,8 @@ def _source(project: Project) -> Any:
     )
 
 
-class Force(schedulers.ForceScheduler):
-    """Buildbot's force scheduler with a choice of variants; what it starts carries the property `trigger`."""
+class Force(ChoosingForce):
+    """A force scheduler with a choice of variants; what it starts carries the property `trigger`."""
 
     @as_deferred
     async def reconfigService(self, *args: Any, **kwargs: Any) -> None:
@@ -92,13 +93,11 @@ class Force(schedulers.ForceScheduler):
         self.properties.setProperty("trigger", "force", "Scheduler")
         self.choices = next(each for each in self.forcedProperties if isinstance(each, VariantChoices))
 
-    @as_deferred
-    async def force(self, owner: str | None, builderNames: Any = None, builderid: Any = None, **kwargs: Any) -> Any:
-        form = await self._form(builderNames, builderid)
+    async def chosen(self, names: Any, number: Any, fields: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        form = await self._form(names, number)
         # What is no text the field refuses.
-        chosen = {key: [each for each in _as_list(kwargs.get(key)) if isinstance(each, str)] for key in MATRIX_KEYS}
-        names = self.choices.names(form, chosen) or form
-        return await super().force(owner, builderNames=names, **{**kwargs, _FORM: form})
+        chosen = {key: [each for each in _as_list(fields.get(key)) if isinstance(each, str)] for key in MATRIX_KEYS}
+        return self.choices.names(form, chosen) or form, {**fields, _FORM: form}
 
     async def _form(self, names: Any, number: Any) -> list[str]:
         """The builders whose form it is. Buildbot takes one that is not there for a mistake of its own."""
@@ -111,9 +110,9 @@ class Force(schedulers.ForceScheduler):
             names = [builder["name"] if builder else number]
         found = list(self.builderNames) if names is None else _as_list(names)
         if wrong := [str(each)[:_LONGEST_SHOWN] for each in found if each not in self.builderNames]:
-            raise CollectedValidationError({field: f"`{wrong[0]}` is no builder of project `{self.choices.project}`"})
+            raise refusal(field, f"`{wrong[0]}` is no builder of project `{self.choices.project}`")
         if not found:
-            raise CollectedValidationError({field: "no builder is named"})
+            raise refusal(field, "no builder is named")
         return sorted(set(found))
 
 

@@ -1,6 +1,6 @@
 """The port of `tls`: workers of other machines log in here as others do on the workers' port, only encrypted.
 
-Buildbot listens on one port; this one hands every log-in to that port's own gatekeeper.
+Buildbot listens on one port; this one hands every log-in to that port's own dispatcher.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from typing import Any
 
 from buildbot.util.service import BuildbotService
 from twisted.application import strports
-from twisted.cred import checkers, credentials, error, portal
+from twisted.cred import checkers, credentials, portal
 from twisted.internet.endpoints import quoteStringArgument
 from twisted.spread import pb
 from zope.interface import implementer
 
 from arm_ci.config.model import Config, Tls
+from arm_ci.master.buildbot_fixes.tls_log_in import dispatcher
 from arm_ci.master.workers.configured import endpoint
 
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
@@ -23,7 +24,7 @@ _BEGIN = b"-----BEGIN CERTIFICATE-----"
 
 @implementer(portal.IRealm, checkers.ICredentialsChecker)
 class Gate:
-    """Asks the gatekeeper of the workers' port, which comes and goes with the workers of the configuration."""
+    """Asks the dispatcher of the workers' port, which comes and goes with the workers of the configuration."""
 
     credentialInterfaces = (credentials.IUsernamePassword, credentials.IUsernameHashedPassword)
 
@@ -31,17 +32,11 @@ class Gate:
         self._master = master
         self._port = port
 
-    def _gatekeeper(self) -> Any:
-        try:
-            return self._master.pbmanager.dispatchers[self._port]
-        except KeyError:
-            raise error.UnauthorizedLogin from None
-
     def requestAvatarId(self, creds: Any) -> Any:
-        return self._gatekeeper().requestAvatarId(creds)
+        return dispatcher(self._master, self._port).requestAvatarId(creds)
 
     def requestAvatar(self, avatarId: Any, mind: Any, *interfaces: Any) -> Any:
-        return self._gatekeeper().requestAvatar(avatarId, mind, *interfaces)
+        return dispatcher(self._master, self._port).requestAvatar(avatarId, mind, *interfaces)
 
 
 class SecurePort(BuildbotService):

@@ -13,8 +13,8 @@ from twisted.python import log
 from twisted.trial import unittest
 from upstream import Upstream
 
+from arm_ci.master.buildbot_fixes.taken_changes import TakesChanges
 from arm_ci.master.triggers.commit_poller import CommitPoller, commit_poller
-from arm_ci.master.triggers.schedulers import TakesChanges
 
 SOURCE = {"demo.cpp": "int main() {}\n"}
 

@@ -8,7 +8,9 @@ from example import config
 from twisted.internet.defer import Deferred
 
 from arm_ci.config.model import Variant
-from arm_ci.master.triggers.try_scheduler import Person, Refusal, Tried, check_job, try_scheduler
+from arm_ci.master.buildbot_fixes.try_port import Refusal
+from arm_ci.master.triggers.try_job import Tried, check_job
+from arm_ci.master.triggers.try_scheduler import Person, try_scheduler
 
 PROJECTS = {
     "mesos": Tried(("master", "1.11.x"), ("1.11.0",), ("mesos-a", "mesos-b", "mesos-c"), ("mesos-a", "mesos-b")),

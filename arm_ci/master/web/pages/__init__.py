@@ -5,11 +5,9 @@ It is a plugin of Buildbot's web server (entry point `buildbot.www`, name `arm_c
 
 from __future__ import annotations
 
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from arm_ci import __version__
+from arm_ci.master.buildbot_fixes.web_plugin import WebPlugin
 
 STATIC = Path(__file__).parent / "static"
 
@@ -26,28 +24,4 @@ UI_DEFAULTS = {
 """Settings of Buildbot's web UI that a visitor may change for himself; the names are Buildbot's."""
 
 
-class Pages:
-    """What Buildbot 4.3 asks of a plugin of its web server (compare buildbot.www.plugin.Application)."""
-
-    description = "arm_ci's style sheet"
-    version = __version__
-    ui = True
-
-    static_dir = STATIC
-
-    @cached_property
-    def resource(self) -> Any:
-        """What is served below /plugins/arm_ci."""
-        # Imported late: checking a configuration needs no web server.
-        from twisted.web.static import File
-
-        return File(str(STATIC))
-
-    def setMaster(self, master: Any) -> None:
-        """Nothing of the master is needed."""
-
-    def setConfiguration(self, configuration: Any) -> None:
-        """There is nothing to configure."""
-
-
-plugin = Pages()
+plugin = WebPlugin("arm_ci's style sheet", STATIC)

@@ -7,7 +7,8 @@ from buildbot.test.reactor import TestReactorMixin
 from twisted.internet import defer
 from twisted.trial import unittest
 
-from arm_ci.master.buildbot_fixes.connection import Connection, Connections
+from arm_ci.master.buildbot_fixes.in_force import BuildbotFixes
+from arm_ci.master.buildbot_fixes.worker_connection import Connection
 
 SILENCE = 300
 
@@ -110,8 +111,8 @@ class ConnectionTest(TestReactorMixin, unittest.TestCase):
 
 
 def test_the_configuration_says_how_long_a_worker_may_be_silent():
-    service = Connections(7)
+    service = BuildbotFixes(7)
     master = SimpleNamespace(workers=SimpleNamespace(pb=SimpleNamespace(ConnectionClass=None)))
     service.parent = SimpleNamespace(master=master)
-    service.reconfigService(7)
+    defer.ensureDeferred(service.reconfigService(7))
     assert master.workers.pb.ConnectionClass.args == (7,)

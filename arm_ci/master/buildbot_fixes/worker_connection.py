@@ -1,8 +1,11 @@
 """A worker's connection that ends: noticed when the worker is silent, cut at once, told exactly once.
 
-Buildbot 4.3 falls short of each. Its keepalive waits for an answer for ever; `loseConnection` waits for a peer that
-takes nothing any more; and a connection that is lost during the log-in is never told, so that the worker counts as
-connected until the master is started again.
+What: Buildbot's class for a connection of a worker.
+Why: its keepalive waits for an answer for ever; `loseConnection` waits for a peer that takes nothing any more; and a
+connection that is lost during the log-in is never told, so that the worker counts as connected until the master is
+started again.
+Buildbot's issues: 5832 and 3630 (the keepalive), 7463 (the log-in).
+Can go: when a silent worker is cut off without this; tests/integration/test_handshake.py shows it.
 """
 
 from __future__ import annotations
@@ -10,12 +13,33 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from buildbot.util.service import BuildbotService
 from buildbot.worker.protocols import pb
 from twisted.internet.task import LoopingCall
 from twisted.python import log
 
+from arm_ci.master.buildbot_fixes.fix import Fix
 from arm_ci.master.builds.worker_loss import CLOSED
+
+FIX = Fix(
+    name="worker_connection",
+    why="a worker that is silent is cut off and told as lost, also during its log-in",
+    issue="https://github.com/buildbot/buildbot/issues/5832, 3630 and 7463",
+    goes_when="Buildbot's keepalive has a limit, its connections are aborted, and one lost in the log-in is told",
+    replaces=(
+        "buildbot.worker.protocols.pb:Connection.loseConnection",
+        "buildbot.worker.protocols.pb:Connection.startKeepaliveTimer",
+        "buildbot.worker.protocols.pb:Connection.stopKeepaliveTimer",
+    ),
+    relies_on=("buildbot.worker.protocols.base:BaseListener.onMessageReceived",),
+    extends=("buildbot.worker.protocols.pb:Connection.detached",),
+    calls=("buildbot.worker.protocols.pb:Connection.remotePrint", "twisted.spread.pb:Broker.notifyOnDisconnect"),
+    reads=(
+        "buildbot.worker.protocols.pb:Listener.ConnectionClass",
+        "buildbot.worker.base:AbstractWorker.lastMessageReceived",
+        "twisted.spread.pb:Broker.disconnected",
+    ),
+    ours={"buildbot.worker.protocols.pb:Connection": "arm_ci.master.buildbot_fixes.worker_connection:Connection"},
+)
 
 LOOKS = 5
 """How often a silent worker is looked at before it counts as lost. Looks are counted, not seconds: when the master's
@@ -79,10 +103,6 @@ class Connection(pb.Connection):
         self._asked = False
 
 
-class Connections(BuildbotService):
-    """A service of the master: workers' connections are ours, and how long they may be silent (in seconds)."""
-
-    name = "arm_ci_connections"
-
-    def reconfigService(self, silence_seconds: float) -> None:  # type: ignore[override,unused-ignore]
-        self.master.workers.pb.ConnectionClass = partial(Connection, silence_seconds)
+def put_in_force(master: Any, silence_seconds: float) -> None:
+    """The connections that workers of a master make from now on are ours."""
+    master.workers.pb.ConnectionClass = partial(Connection, silence_seconds)
