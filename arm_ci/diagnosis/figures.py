@@ -33,6 +33,11 @@ def size(size_bytes: float) -> str:
     return f"{size_bytes / _KIBIBYTE:.1f} GB"
 
 
+def exact_size(size_bytes: int) -> str:
+    """Bytes to the last one: `1,073,749,752 bytes`."""
+    return f"{size_bytes:,} byte" if size_bytes == 1 else f"{size_bytes:,} bytes"
+
+
 def duration(seconds: float) -> str:
     """Seconds for people: `0.4 s`, `12 s`, `3 min 5 s`, `10 h 2 min`."""
     if seconds < 9.95:

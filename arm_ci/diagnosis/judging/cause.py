@@ -93,6 +93,11 @@ class Cause:
     others: tuple[Finding, ...] = ()
     """What else was said about it."""
 
+    @property
+    def lines(self) -> list[Finding]:
+        """All that was said about it, the line that says most first."""
+        return [self.finding, *self.others]
+
 
 def cause_of(failure: Failure) -> Cause | None:
     """The cause of a failed edge; None when the log says nothing about it but that it failed."""

@@ -1,52 +1,19 @@
-"""A verdict in the making: what the rules agree on before evidence, advice and what was not seen are added."""
+"""A verdict in the making: what a rule says, before advice and what was not seen are added; and its evidence."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
-from arm_ci.agent.report import Edge, OomRecord, Report
-from arm_ci.diagnosis.reading.findings import Finding, LogFindings
+from arm_ci.agent.report import Edge, OomRecord
+from arm_ci.diagnosis.judging.cause import Cause
+from arm_ci.diagnosis.judging.failed_edge import Culprit
+from arm_ci.diagnosis.reading.findings import Finding
 from arm_ci.diagnosis.verdict import Confidence, Evidence, Kind, Scope
 
 MOST_EVIDENCE = 12
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How the build command ended, as far as the step that ran it knows; all None: unknown."""
-
-    exit_status: int | None = None
-    signal: int | None = None
-    silent_seconds: float | None = None
-    """It was stopped because it printed nothing for so long."""
-
-
-@dataclass(frozen=True)
-class Facts:
-    """Everything that a judgement rests on."""
-
-    findings: LogFindings
-    report: Report | None
-    records: tuple[OomRecord, ...]
-    """Kills by the kernel: from the kernel log, the report and the build log."""
-    ended: Ended
-    again: tuple[Edge, ...] = ()
-    """Tries that memory killed and after which the agent ran the edge again; nothing else here knows of them."""
-
-    @property
-    def exit_status(self) -> int | None:
-        """How the command ended: as the step says, else as the report does."""
-        if self.ended.exit_status is not None or self.ended.signal is not None:
-            return self.ended.exit_status
-        return self.report.outcome.exit_status if self.report else None
-
-    @property
-    def signal(self) -> int | None:
-        """The signal that ended the command."""
-        if self.ended.signal is not None or self.ended.exit_status is not None:
-            return self.ended.signal
-        return self.report.outcome.signal if self.report else None
+_MOST_OTHERS = 4
+_MOST_STRANGERS = 3
 
 
 @dataclass(frozen=True)
@@ -64,7 +31,45 @@ class Draft:
     bytes: int | None = None
     used_bytes: int | None = None
     had_bytes: int | None = None
-    evidence: tuple[Evidence, ...] = field(default=())
+    evidence: tuple[Evidence, ...] = ()
+
+
+def about(
+    culprit: Culprit,
+    kind: Kind,
+    confidence: Confidence,
+    sentence: str,
+    *evidence: Iterable[Evidence],
+    program: str = "",
+    scope: Scope = "",
+    bytes: int | None = None,
+    used_bytes: int | None = None,
+    had_bytes: int | None = None,
+) -> Draft:
+    """The judgement about one failed edge; `program` where another one is known than the culprit's."""
+    return Draft(
+        kind,
+        confidence,
+        sentence,
+        scope,
+        program or culprit.program,
+        culprit.output,
+        culprit.edge,
+        bytes,
+        used_bytes,
+        had_bytes,
+        joined(*evidence),
+    )
+
+
+def with_others(draft: Draft, others: Iterable[Cause], records: Iterable[OomRecord]) -> Draft:
+    """The draft with what else failed, and what else the kernel killed, as evidence."""
+    more = [from_log(each.finding, f"another failure ({each.output or each.kind})") for each in others]
+    strangers = [] if draft.kind == "oom-kill" else kills_of_others(records)
+    return replace(draft, evidence=joined(draft.evidence, more[:_MOST_OTHERS], strangers))
+
+
+# -- evidence -----------------------------------------------------------------------------------------------------
 
 
 def from_log(finding: Finding, why: str) -> Evidence:
@@ -80,6 +85,12 @@ def from_report(text: str, why: str) -> Evidence:
 def from_kernel(record: OomRecord, why: str) -> Evidence:
     """A record of the kernel as evidence."""
     return Evidence("kernel log", record.line or None, record.text, why)
+
+
+def kills_of_others(records: Iterable[OomRecord]) -> list[Evidence]:
+    """Kills that were none of the build's, as evidence."""
+    why = "the kernel's OOM killer ended a process that is none of the failed edges'"
+    return [from_kernel(each, why) for each in [*records][:_MOST_STRANGERS]]
 
 
 def joined(*parts: Iterable[Evidence]) -> tuple[Evidence, ...]:

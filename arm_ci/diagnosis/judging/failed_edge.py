@@ -96,6 +96,11 @@ def held(edge: Edge) -> int:
     return int(usable(edge.peak_anonymous_swap_bytes) or usable(edge.peak_rss_bytes) or 0)
 
 
+def ended_by_sigkill(edge: Edge) -> bool:
+    """Whether an edge ended by SIGKILL, itself or a process whose end a shell passed on."""
+    return edge.signal == 9 or edge.exit_status == 137
+
+
 def addresses_seen(edge: Edge | None) -> int | None:
     """The most addresses that an edge had, as far as seen; what an emulator takes for itself does not count."""
     if edge is None or edge.peak_virtual_bytes is None:

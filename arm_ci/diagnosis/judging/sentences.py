@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from arm_ci.diagnosis.figures import size
+from arm_ci.diagnosis.figures import exact_size, size
 from arm_ci.diagnosis.verdict import Kind
 
 LONGEST_MESSAGE = 120
 
 _LINKING = ("ld", "mold", "collect2")
 _COMPILING = ("cc1", "cc1plus", "cc1obj", "lto1", "f951")
-
-
-def exact(count: int) -> str:
-    """`1,073,749,752 bytes`."""
-    return f"{count:,} byte" if count == 1 else f"{count:,} bytes"
 
 
 def doing(program: str, output: str, stage: str = "") -> str:
@@ -32,17 +27,17 @@ def who(program: str) -> str:
     return program or "a program"
 
 
-def killed(
+def oom_kill_sentence(
     program: str,
     output: str,
     scope: str,
     held: int | None,
     had: int | None,
-    asked: str = "",
+    why: str = "",
     how: str = "",
     ended: str = "was killed",
 ) -> str:
-    """An OOM kill; `how` are words about the killed one, such as `though it ran alone`."""
+    """An OOM kill; `why` stands where there are no figures, `how` are words such as `though it ran alone`."""
     text = f"oom-kill: {who(program)} {ended}{doing(program, output)}{f' {how}' if how else ''}"
     figures = []
     if held:
@@ -52,18 +47,16 @@ def killed(
         figures.append(f"{whose} {size(had)}")
     if figures:
         return f"{text}: {', '.join(figures)}"
-    if asked:
-        return f"{text}: {asked}"
-    return text
+    return f"{text}: {why}" if why else text
 
 
-def refused(kind: Kind, program: str, output: str, asked: int | None, why: str) -> str:
+def refusal_sentence(kind: Kind, program: str, output: str, asked: int | None, why: str) -> str:
     """A request for memory that was refused."""
-    what = exact(asked) if asked else "memory"
+    what = exact_size(asked) if asked else "memory"
     return f"{kind}: {who(program)} could not get {what}{doing(program, output)}: {why}"
 
 
-def simple(kind: Kind, program: str, output: str, message: str) -> str:
+def tool_sentence(kind: Kind, program: str, output: str, message: str) -> str:
     """A failure that is not about memory: who, what, and the tool's own words."""
     subject = {
         "disk-full": f"{who(program)} could not write {output}"
