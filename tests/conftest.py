@@ -10,7 +10,9 @@ searches on: with the profile `fuzz` it tries many more, other ones each time, a
 import signal
 import warnings
 
+import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -29,3 +31,38 @@ _PATIENT = settings(database=None, deadline=None, suppress_health_check=[HealthC
 settings.register_profile("steady", _PATIENT, derandomize=True, max_examples=100)
 settings.register_profile("fuzz", _PATIENT, derandomize=False, max_examples=3000, print_blob=True)
 settings.load_profile("steady")
+
+
+# -- side by side ---------------------------------------------------------------------------------------------------
+
+_KILLS = {
+    "tests/agent/admission/test_admission_run.py",
+    "tests/agent/fallback/test_fallback_run.py",
+    "tests/integration/test_build_fits.py",
+    "tests/integration/test_killed_edges.py",
+    "tests/integration/test_link_trial_for_real.py",
+    "tests/integration/test_lost_workers.py",
+    "tests/integration/test_provoked_disk.py",
+    "tests/integration/test_provoked_kills.py",
+    "tests/integration/test_provoked_memory.py",
+}
+"""Files whose tests provoke kills of the kernel's OOM killer, count them, or use swap. The kernel counts for all of the
+machine, so these files run one after another, beside the others."""
+_LONGEST_FIRST = [*sorted(_KILLS), "tests/integration/", "tests/browser/", "tests/agent/test_", "tests/"]
+
+
+class _ByFile(LoadFileScheduling):
+    """Gives a process all tests of a file or of `_KILLS`: they share what a fixture started for their module."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "kills" if file in _KILLS else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> _ByFile:
+    return _ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: next(n for n, start in enumerate(_LONGEST_FIRST) if item.nodeid.startswith(start)))

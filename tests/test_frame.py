@@ -16,7 +16,7 @@ from arm_ci.config import load
 ROOT = Path(__file__).parents[1]
 PREREQUISITES = ROOT / "scripts" / "prerequisites.sh"
 FIND_PYTHON = ROOT / "scripts" / "find_python.sh"
-PUBLIC_TARGETS = {"help", "run", "test", "check", "stop", "bench", "clean"}
+PUBLIC_TARGETS = {"help", "run", "quick", "test", "fuzz", "check", "stop", "bench", "clean"}
 PROGRAMS = (
     "git",
     "make",
@@ -175,7 +175,7 @@ def test_help_lists_every_public_target() -> None:
 
 def test_bare_make_runs_every_check() -> None:
     assert make("--dry-run") == make("--dry-run", "check")
-    for tool in ("ruff check", "ruff format --check", "mypy", "arm-ci check"):
+    for tool in ("ruff check", "ruff format --check", "mypy", "lint-imports", "arm-ci check"):
         assert tool in make("--dry-run")
 
 

@@ -16,6 +16,8 @@ from waiting import wait_for
 from arm_ci.agent.machine import cgroup
 from arm_ci.agent.report import Report
 
+pytestmark = pytest.mark.real
+
 NOBODY = 65534
 EATER = """#!/bin/sh
 exec {python} -c 'x = b"x" * {bytes}; print("eaten")'

@@ -17,6 +17,8 @@ from waiting import wait_for
 from arm_ci.agent.machine import cgroup
 from arm_ci.agent.report import Report
 
+pytestmark = pytest.mark.real
+
 HUNGRY = Path(__file__).parents[2] / "samples" / "hungry"
 
 MAKEFILE = """

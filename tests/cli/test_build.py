@@ -17,6 +17,8 @@ from arm_ci.cli.options import CommandError
 from arm_ci.plan import Facts
 from arm_ci.plan.recipe import is_foreign
 
+pytestmark = pytest.mark.real
+
 ROOT = Path(__file__).resolve().parents[2]
 VARIANT = "sample-local-gcc-bfd-ninja-full"
 

@@ -63,6 +63,7 @@ def test_images_and_their_recipes_are_listed(machine: Path) -> None:
     assert "debian-12-arm64" in good(machine, "image", "build", "--help")
 
 
+@pytest.mark.real
 def test_a_variant_is_built_and_what_it_took_is_predicted(machine: Path) -> None:
     shutil.copytree(ROOT / "samples" / "hungry", machine / "source")
     variant = "sample-local-gcc-bfd-ninja-full"

@@ -9,7 +9,10 @@ import pytest
 from arm_ci.agent.link_trial.trial_result import TrialResult
 from arm_ci.cli import main
 
-pytestmark = pytest.mark.skipif(not shutil.which("g++") or not shutil.which("ld.gold"), reason="needs g++ and gold")
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(not shutil.which("g++") or not shutil.which("ld.gold"), reason="needs g++ and gold"),
+]
 
 
 @pytest.fixture

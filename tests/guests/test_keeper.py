@@ -17,6 +17,8 @@ from arm_ci.guests.image import Image, ImageStore
 from arm_ci.guests.qmp import Lines
 from arm_ci.guests.start import CONNECTING_SECONDS
 
+pytestmark = pytest.mark.real
+
 PASSWORD = "sesame-0815"
 MIB = 1 << 20
 
@@ -51,7 +53,7 @@ class Stand:
             "memory_bytes": 64 * MIB,
             "swap_bytes": 0,
             "cpu": "",
-            "boot_seconds": 20,
+            "boot_seconds": int(limit(20)),
             "name": "guest-1",
             "password": PASSWORD,
             "host": "10.0.2.2",

@@ -9,6 +9,8 @@ import pytest
 from killed_edges import Builds
 from scarcity import need_root
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.mark.parametrize(("generator", "seed"), [("Ninja", 11), ("Unix Makefiles", 12)])
 def test_builds_with_random_kills_end_and_tell_the_truth(tmp_path: Path, generator: str, seed: int) -> None:

@@ -14,6 +14,8 @@ from agent_runs import Agent
 from arm_ci.agent.machine.cgroup import make
 from arm_ci.agent.peaks import Learned, Peaks
 
+pytestmark = pytest.mark.real
+
 SOURCE = Path(__file__).parents[3] / "samples" / "hungry" / "src" / "feed.cpp.in"
 TABLES = 25
 """Makes a source that takes some 170 MB."""

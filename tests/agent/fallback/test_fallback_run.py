@@ -17,6 +17,8 @@ from arm_ci.agent.peaks import Peaks
 from arm_ci.agent.report import Edge, plain
 from arm_ci.history.learned_fallbacks import fallback_of
 
+pytestmark = pytest.mark.real
+
 SOURCES = Path(__file__).parents[3] / "samples" / "hungry" / "src"
 TABLES = 60
 """gcc takes 335 MB for such a source with -g, 300 with -g0, 226 with sparing parameters too; clang 187."""

@@ -10,6 +10,8 @@ import pytest
 from judged import judged
 from waiting import limit
 
+pytestmark = pytest.mark.real
+
 HAS = {
     name: shutil.which(name) is not None for name in ("clang++", "ld.gold", "ld.lld", "mold", "ninja", "cmake", "git")
 }

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.python import log
 from twisted.trial import unittest
 from upstream import Upstream
+from waiting import limit
 
 from arm_ci.master.buildbot_fixes.taken_changes import TakesChanges
 from arm_ci.master.triggers.commit_poller import CommitPoller, commit_poller
@@ -71,7 +72,7 @@ class LateScheduler(Scheduler):
 
 class Case(unittest.TestCase):
     # Every commit costs a few processes; a busy machine takes its time.
-    timeout = 120
+    timeout = limit(120)
 
     def setUp(self):
         self.directory = Path(tempfile.mkdtemp())
