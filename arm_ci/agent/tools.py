@@ -179,6 +179,12 @@ def linker_of_program(path: str) -> Optional[Linker]:
     return linker_named(match.group(1)) if match else None
 
 
+def linker_called(program: str) -> Linker:
+    """The linker that a program is said to be: `ld` is Debian's, and one that the table does not have is itself."""
+    name = os.path.basename(program)
+    return linker_of_program(name) or linker_named(DEFAULT_LINKER if name == ANY_LINKER else name)
+
+
 def linker_of_version(line: str) -> Optional[Linker]:
     """Which linker says this of itself."""
     return next((each for each in LINKERS if each.version_line and re.match(each.version_line, line)), None)
@@ -188,7 +194,7 @@ def linker_of_directory(path: str) -> Optional[Linker]:
     """The linker that is `ld` in a directory of `-B`, as far as the path says which."""
     parts = path.rstrip("/").split("/")
     if LINKER_DIRECTORY in parts[-2:-1]:
-        return linker_of_program(parts[-1]) or linker_named(parts[-1])
+        return linker_called(parts[-1])
     # Debian has /usr/libexec/mold for this.
     return _BY_NAME.get(parts[-1])
 
@@ -215,7 +221,7 @@ def asked_linker(words: Sequence[str]) -> Optional[Linker]:
         return ran
     named = [os.path.basename(word.partition("=")[2]) for word in words if word.startswith(LINKER_OPTIONS)]
     if named and named[-1] != ANY_LINKER:
-        return linker_of_program(named[-1]) or linker_named(named[-1])
+        return linker_called(named[-1])
     return linker_of_directories(words)
 
 

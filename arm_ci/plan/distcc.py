@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from arm_ci.agent.edges.command_line import COMPILED_HERE
+from arm_ci.agent.tools import compiler_of_family
 from arm_ci.config.keys import CompilerFamily
 from arm_ci.plan.toolchain import Toolchain
 
@@ -94,7 +95,7 @@ def launcher_text(family: CompilerFamily, toolchain: Toolchain, helpers: Iterabl
     """The script; so many of its runs preprocess at once as the board has cores."""
     hosts = " ".join((f"--localslots_cpp={cores}", *(f"{helper},lzo" for helper in helpers)))
     text = _with_names(_SCRIPT, family).replace("@C@", toolchain.c_compiler).replace("@CXX@", toolchain.cxx_compiler)
-    target = '--target="$machine" ' if family == "clang" else ""
+    target = "" if compiler_of_family(family).one_per_target else '--target="$machine" '
     return text.replace("@TARGET@", target).replace("@HOSTS@", hosts).replace("@HERE@", COMPILED_HERE)
 
 
@@ -105,9 +106,9 @@ def prepare(family: CompilerFamily, toolchain: Toolchain, support: PurePosixPath
 
 
 def _with_names(text: str, family: CompilerFamily) -> str:
-    # One clang compiles for every machine; a gcc for one, which is in its name.
-    c, cxx = ("$machine-gcc", "$machine-g++") if family == "gcc" else ("clang", "clang++")
-    return text.replace("@NAME_C@", c).replace("@NAME_CXX@", cxx)
+    compiler = compiler_of_family(family)
+    prefix = "$machine-" if compiler.one_per_target else ""
+    return text.replace("@NAME_C@", prefix + compiler.c).replace("@NAME_CXX@", prefix + compiler.cxx)
 
 
 def address(helper: str) -> str:

@@ -5,33 +5,32 @@ from __future__ import annotations
 from dataclasses import replace
 
 from arm_ci.agent.fallback.fallback import Fallback as Resolved
+from arm_ci.agent.tools import STRIP
 from arm_ci.config.matrix import axes_of_variant, matcher
 from arm_ci.config.model import Config, Variant
 from arm_ci.config.project import Fallback
 from arm_ci.plan.toolchain import toolchain_of
 
-_STRIPPED = "-Wl,-S"
+_STRIPPED = f"-Wl,{STRIP}"
 """A link leaves debug info out of the program."""
 
 
-def fallbacks_of(config: Config, variant: Variant, linker_directory: str) -> tuple[Resolved, ...]:
-    """The fallbacks for a variant in the order of trial; `linker_directory` is the variant's own, where it has one."""
+def fallbacks_of(config: Config, variant: Variant, support: str) -> tuple[Resolved, ...]:
+    """The fallbacks for a variant in the order of trial; in the directory `support` its linker may have its own."""
     axes = axes_of_variant(variant)
     wanted = config.projects[variant.project].fallback
-    return tuple(
-        _resolved(config, variant, fallback, linker_directory) for fallback in wanted if matcher(fallback.match)(axes)
-    )
+    return tuple(_resolved(config, variant, fallback, support) for fallback in wanted if matcher(fallback.match)(axes))
 
 
-def _resolved(config: Config, variant: Variant, fallback: Fallback, linker_directory: str) -> Resolved:
-    before = toolchain_of(config, variant, linker_directory)
+def _resolved(config: Config, variant: Variant, fallback: Fallback, support: str) -> Resolved:
+    before = toolchain_of(config, variant, support)
     instead = replace(
         variant,
         compiler=fallback.compiler or variant.compiler,
         linker=fallback.linker or variant.linker,
         debug_info=fallback.debug_info or variant.debug_info,
     )
-    after = toolchain_of(config, instead, linker_directory)
+    after = toolchain_of(config, instead, support)
     remove = [flag for flag in before.compile_flags if flag not in after.compile_flags]
     add = [flag for flag in after.compile_flags if flag not in before.compile_flags]
     linker: tuple[str, ...] = ()

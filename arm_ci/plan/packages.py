@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from arm_ci.agent.tools import linker_called
 from arm_ci.catalogue import catalogue
 from arm_ci.config import Config, Variant, load, variants
 from arm_ci.plan.recipe import Places, Recipe
@@ -18,8 +19,6 @@ BOOTSTRAP = catalogue() / "workers" / "bootstrap.sh"
 """The script that ships."""
 
 _BEGIN, _END = "    cat <<'TABLE'\n", "TABLE\n"
-# Debian 13 has gold in a package of its own; elsewhere there is none of that name.
-_MORE = {"ld.gold": ("binutils-gold?",)}
 
 
 def package_table(config: Config) -> str:
@@ -50,7 +49,9 @@ def _packages(config: Config, variant: Variant) -> set[str]:
     if not compiler.directory:
         found.update(compiler_packages(compiler, toolchain))
     found.update(linker_packages(linker, toolchain))
-    found.update(_MORE.get(toolchain.linker_program, ()))
+    known = linker_called(linker.program)
+    if toolchain.linker_program in known.programs:
+        found.update(known.more_packages)
     return found
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import PurePosixPath
 
+from arm_ci.agent import tools
 from arm_ci.agent.fallback.fallback import Fallback
 from arm_ci.config.keys import CompilerFamily, Generator
 from arm_ci.config.model import Config, Variant
@@ -205,7 +206,7 @@ class Recipe:
         return bool(self.config.compilers[self.variant.compiler].target)
 
     def toolchain(self, places: Places) -> Toolchain:
-        return toolchain_of(self.config, self.variant, str(places.support / "linker"))
+        return toolchain_of(self.config, self.variant, str(places.support))
 
     def toolchain_text(self, compiler_version: str, linker_version: str) -> str:
         """The toolchain with its versions on the machine that builds: what is learned of peaks is learned with it."""
@@ -219,7 +220,7 @@ class Recipe:
 
     def fallbacks(self, places: Places) -> tuple[Fallback, ...]:
         """How edges may be built differently by configuration, in the order of trial."""
-        return fallbacks_of(self.config, self.variant, str(places.support / "linker"))
+        return fallbacks_of(self.config, self.variant, str(places.support))
 
     def default_jobs(self) -> int:
         """How many edges run at once at most when nobody says otherwise: the board's and its helpers' together."""
@@ -385,7 +386,7 @@ class Recipe:
         )
         # The linker goes with the compiler's name: libtool drops -fuse-ld from LDFLAGS before its version 2.4.7.
         link = " ".join(toolchain.link_flags)
-        quiet = " -Qunused-arguments" if self._family == "clang" else ""
+        quiet = "".join(f" {flag}" for flag in tools.compiler_of_family(self._family).quiet_flags)
         launcher = f"{distcc.launcher(places.support)} " if self.helpers else ""
         cross = (f"--host={triplet(toolchain.target)}",) if toolchain.target is not None else ()
         return (

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from arm_ci.agent import tools
 from arm_ci.config.keys import Generator
 from arm_ci.config.model import Board, Compiler, Linker
 from arm_ci.config.versions import in_range, version_key
@@ -89,10 +90,10 @@ def compiler_packages(compiler: Compiler, toolchain: Toolchain) -> tuple[str, ..
     if compiler.packages:
         return compiler.packages
     suffix = f"-{compiler.version}" if compiler.version else ""
-    if compiler.family == "clang":
-        return (f"clang{suffix}",)
-    cross = f"-{_package_triplet(toolchain.target)}" if toolchain.target is not None else ""
-    return (f"g++{suffix}{cross}",)
+    family = tools.compiler_of_family(compiler.family)
+    target = toolchain.target if family.one_per_target else None
+    cross = f"-{_package_triplet(target)}" if target is not None else ""
+    return (f"{family.package}{suffix}{cross}",)
 
 
 def linker_packages(linker: Linker, toolchain: Toolchain) -> tuple[str, ...]:
@@ -149,7 +150,7 @@ def probe_request(recipe: Recipe, places: Places) -> dict[str, Any]:
     every_package = {name for names in recipe.project.prerequisites.values() for name in names}
     return {
         "directory": str(places.build),
-        "programs": list(dict.fromkeys((*needed, "g++", "clang++", *others))),
+        "programs": list(dict.fromkeys((*needed, *(each.cxx for each in tools.COMPILERS), *others))),
         "packages": sorted(every_package),
         "links": [list(trial)] if trial else [],
         "helpers": [distcc.address(helper) for helper in recipe.helpers],

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from arm_ci.config.keys import BuildType, CompilerFamily, DebugInfo
+from arm_ci.agent import tools
+from arm_ci.config.keys import BuildType
 from arm_ci.config.model import Board, Compiler, Config, Linker, Variant
 
 # Debian's multiarch triplets, https://wiki.debian.org/Multiarch/Tuples
@@ -29,18 +30,6 @@ BUILD_TYPE_FLAGS: Mapping[BuildType, tuple[str, ...]] = {
     "Release": ("-O3", "-DNDEBUG"),
     "RelWithDebInfo": ("-O2", "-DNDEBUG"),
     "MinSizeRel": ("-Os", "-DNDEBUG"),
-}
-
-GNU_LINKERS = ("ld", "ld.bfd", "ld.gold")
-
-DEBUG_INFO_FLAGS: Mapping[CompilerFamily, Mapping[DebugInfo, tuple[str, ...]]] = {
-    "gcc": {"full": ("-g",), "line-tables": ("-g1",), "split": ("-g", "-gsplit-dwarf"), "none": ("-g0",)},
-    "clang": {
-        "full": ("-g",),
-        "line-tables": ("-gline-tables-only",),
-        "split": ("-g", "-gsplit-dwarf"),
-        "none": ("-g0",),
-    },
 }
 
 
@@ -69,21 +58,20 @@ def triplet(board: Board) -> str:
 
 def compiler_programs(compiler: Compiler, target: Board | None) -> tuple[str, str]:
     """The C and the C++ compiler: names for PATH, or absolute paths when the compiler is in a directory."""
-    c, cxx = ("gcc", "g++") if compiler.family == "gcc" else ("clang", "clang++")
+    family = tools.compiler_of_family(compiler.family)
     if compiler.directory:
         bin_directory = PurePosixPath(compiler.directory) / "bin"
-        return str(bin_directory / c), str(bin_directory / cxx)
-    # A cross gcc carries its target in its name; every clang can build for every target.
-    prefix = f"{triplet(target)}-" if target is not None and compiler.family == "gcc" else ""
+        return str(bin_directory / family.c), str(bin_directory / family.cxx)
+    prefix = f"{triplet(target)}-" if target is not None and family.one_per_target else ""
     suffix = f"-{compiler.version}" if compiler.version else ""
-    return f"{prefix}{c}{suffix}", f"{prefix}{cxx}{suffix}"
+    return f"{prefix}{family.c}{suffix}", f"{prefix}{family.cxx}{suffix}"
 
 
 def _target_flags(compiler: Compiler, target: Board | None) -> tuple[str, ...]:
     if target is None:
         return ()
     flags: list[str] = []
-    if compiler.family == "clang":
+    if not tools.compiler_of_family(compiler.family).one_per_target:
         flags.append(f"--target={triplet(target)}")
     if compiler.sysroot:
         flags.append(f"--sysroot={compiler.sysroot}")
@@ -94,14 +82,15 @@ def _target_flags(compiler: Compiler, target: Board | None) -> tuple[str, ...]:
 
 def linker_flags(linker: Linker, linker_directory: str) -> tuple[str, ...]:
     """The flags that make a compiler use this linker with its options."""
-    name = linker.program.removeprefix("ld.")
+    name = tools.linker_called(linker.program).name
     choice = f"-fuse-ld={name}" if linker.selection == "fuse-ld" else f"-B{linker_directory}"
     return (choice, *(f"-Wl,{option}" for option in linker.options))
 
 
 def linker_program(compiler: Compiler, linker: Linker, target: Board | None) -> str:
-    """The linker that must be on the worker: GNU linkers are one program per target, lld and mold serve all."""
-    if target is not None and compiler.family == "gcc" and linker.program in GNU_LINKERS:
+    """The linker that must be on the worker: that of its target where each target has one of its own."""
+    of_target = tools.compiler_of_family(compiler.family).one_per_target
+    if target is not None and of_target and tools.linker_called(linker.program).one_per_target:
         return f"{triplet(target)}-{linker.program}"
     return linker.program
 
@@ -122,7 +111,7 @@ def cross_toolchain_file(compiler: Compiler, target: Board) -> str:
         f"set(CMAKE_C_COMPILER {c})",
         f"set(CMAKE_CXX_COMPILER {cxx})",
     ]
-    if compiler.family == "clang":
+    if not tools.compiler_of_family(compiler.family).one_per_target:
         lines += [
             f"set(CMAKE_C_COMPILER_TARGET {triplet(target)})",
             f"set(CMAKE_CXX_COMPILER_TARGET {triplet(target)})",
@@ -149,21 +138,22 @@ def _toolchain_text(config: Config, compiler: Compiler, target: Board | None) ->
     return ""
 
 
-def toolchain_of(config: Config, variant: Variant, linker_directory: str) -> Toolchain:
-    """The toolchain of a variant; `linker_directory` is where `-B` may point, absolute on the worker."""
+def toolchain_of(config: Config, variant: Variant, support: str) -> Toolchain:
+    """The toolchain of a variant; in the directory `support`, absolute on the worker, a linker may get its own."""
     compiler = config.compilers[variant.compiler]
     linker = config.linkers[variant.linker]
     target = config.boards[compiler.target] if compiler.target else None
     c, cxx = compiler_programs(compiler, target)
-    by_directory = linker.selection == "directory"
+    program = linker_program(compiler, linker, target)
+    directory = f"{support}/{tools.LINKER_DIRECTORY}/{program}"
     return Toolchain(
         c_compiler=c,
         cxx_compiler=cxx,
         compile_flags=(*_target_flags(compiler, target), *compiler.flags),
-        debug_flags=DEBUG_INFO_FLAGS[compiler.family][variant.debug_info],
-        link_flags=linker_flags(linker, linker_directory),
-        linker_directory=linker_directory if by_directory else "",
-        linker_program=linker_program(compiler, linker, target),
+        debug_flags=tools.compiler_of_family(compiler.family).debug_info[variant.debug_info],
+        link_flags=linker_flags(linker, directory),
+        linker_directory=directory if linker.selection == "directory" else "",
+        linker_program=program,
         target=target,
         cmake_toolchain=_toolchain_text(config, compiler, target),
     )

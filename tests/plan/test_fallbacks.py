@@ -53,7 +53,9 @@ def resolved(fallback: Fallback, **axes: str) -> Resolved:
         (
             Fallback("a", linker="lld"),
             {"linker": "mclinker"},
-            Resolved("a", remove=("-B/w/b/support/linker",), linker=("-fuse-ld=lld",), linker_program="ld.lld"),
+            Resolved(
+                "a", remove=("-B/w/b/support/linkers/ld.mcld",), linker=("-fuse-ld=lld",), linker_program="ld.lld"
+            ),
         ),
         (
             Fallback("a", compiler="clang-for-pi"),

@@ -184,7 +184,7 @@ def test_a_linker_directory_is_made_before_configuring():
         "-c",
         'mkdir -p "$1" && ln -sfn "$(command -v ld.mcld)" "$1/ld"',
         "sh",
-        "/w/b/support/linker",
+        "/w/b/support/linkers/ld.mcld",
     )
 
 
@@ -194,7 +194,7 @@ def test_jobs_are_the_cores_of_the_board_unless_somebody_says_otherwise():
 
 def test_a_linker_directory_with_a_space_stays_one_word_of_a_flag():
     argv = example.recipe(linker="mclinker").configure(Places.below("/a b"))[0].argv
-    assert "-DCMAKE_EXE_LINKER_FLAGS='-B/a b/support/linker'" in argv
+    assert "-DCMAKE_EXE_LINKER_FLAGS='-B/a b/support/linkers/ld.mcld'" in argv
 
 
 @pytest.mark.parametrize("bad", ["--upload-pack=touch x", "-b", "a b", "a;b", "a:b", "../x", "$(x)"])

@@ -42,6 +42,21 @@ def test_a_missing_program_is_named_with_what_installs_it(program, axes, sentenc
     assert lacks(example.recipe(**axes), programs={program: None}) == (sentence,)
 
 
+@pytest.mark.parametrize(
+    ("generator", "wanted"),
+    [
+        ("ninja", {"cmake": "cmake", "ninja": "ninja-build"}),
+        ("make", {"cmake": "cmake", "make": "make"}),
+        # ckati reads CMake's makefiles and writes files for ninja, whose edges run make.
+        ("kati", {"cmake": "cmake", "make": "make", "ckati": "ckati", "ninja": "ninja-build"}),
+        ("autotools", {"make": "make", "autoconf": "autoconf", "automake": "automake", "libtoolize": "libtool"}),
+    ],
+)
+def test_every_program_of_a_generator_is_asked_for(generator, wanted):
+    found = lacks(example.recipe(generator=generator), programs=dict.fromkeys(("cmake", "make", "ckati", "ninja")))
+    assert {sentence.partition(" is not on")[0].strip("`"): sentence.rpartition(" ")[2] for sentence in found} == wanted
+
+
 def test_a_compiler_by_version_is_asked_for_by_version():
     assert lacks(example.recipe(compiler="gcc-12"))[0] == (
         "compiler `gcc-12` is not on worker `pi-1` (debian-12): apt-get install g++-12"

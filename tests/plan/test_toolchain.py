@@ -33,8 +33,8 @@ def test_a_linker_is_chosen_through_the_compiler():
 
 def test_a_linker_that_no_fuse_ld_knows_is_chosen_by_a_directory_of_its_own():
     toolchain = example.recipe(linker="mclinker").toolchain(example.PLACES)
-    assert toolchain.link_flags == ("-B/w/b/support/linker",)
-    assert toolchain.linker_directory == "/w/b/support/linker"
+    assert toolchain.link_flags == ("-B/w/b/support/linkers/ld.mcld",)
+    assert toolchain.linker_directory == "/w/b/support/linkers/ld.mcld"
     assert toolchain.linker_program == "ld.mcld"
 
 
