@@ -20,7 +20,8 @@ from arm_ci.cli.patch_option import GivenPatch
 from arm_ci.cli.watched_build import report_of, run_watched
 from arm_ci.diagnosis.figures import count
 from arm_ci.diagnosis.judging.distcc_helpers import where_compiled
-from arm_ci.diagnosis.verdict import EXHAUSTED
+from arm_ci.diagnosis.judging.failed_patch import forced_patch_failed, patch_set_failed, patching_failed
+from arm_ci.diagnosis.verdict import EXHAUSTED, Verdict
 from arm_ci.history.learned_peaks import known, learn, write
 from arm_ci.patches import diffs, engine, forced, transaction
 from arm_ci.patches.series import SeriesError
@@ -82,9 +83,9 @@ class LocalBuild:
                 print(error)
                 return ""
             print("".join(f"{problem}\n" for problem in error.problems), end="")
-            return f"patch-failed: {error}"
+            return _told(forced_patch_failed(str(error), error.problems))
         except transaction.SourceError as error:
-            return f"patch-failed: {error}"
+            return _told(patching_failed(str(error)))
         print("".join(f"{file}\n" for file in applied), end="")
         print(forced.sentence(applied))
         return ""
@@ -98,11 +99,11 @@ class LocalBuild:
             states = engine.apply(series, source, context)
             version = engine.read_version(source, series.version)
         except (SeriesError, diffs.BundleError, transaction.SourceError) as error:
-            return f"patch-failed: {error}"
+            return _told(patching_failed(str(error)))
         self.choices = Choices(self.choices.jobs, self.choices.targets, version or "")
         print(state_table([{"name": each.name, "state": each.state, "reason": each.reason} for each in states]), end="")
-        conflicts = [each for each in states if each.state == engine.CONFLICTS]
-        return f"patch-failed: {conflicts[0].name}: {conflicts[0].reason}" if conflicts else ""
+        conflict = next((each for each in states if each.state == engine.CONFLICTS), None)
+        return _told(patch_set_failed(conflict.name, conflict.reason)) if conflict is not None else ""
 
     def prerequisites(self) -> str:
         wanted = wanted_packages(self.recipe, self.facts.os)
@@ -175,11 +176,7 @@ class LocalBuild:
 
     def _run_all(self, commands: Sequence[Command], stage: str) -> str:
         verdict, _ = run_watched(commands, self.places, stage, self.environment)
-        if verdict.kind == "ok":
-            return ""
-        for advice in verdict.advice:
-            print(f"advice: {advice.text} ({advice.because})")
-        return verdict.sentence
+        return "" if verdict.kind == "ok" else _told(verdict)
 
     def _run_test(self, run: TestRun) -> str:
         parser = parser_for(run.test.kind)
@@ -189,3 +186,10 @@ class LocalBuild:
             sentence = f"{sentence}; {verdict.sentence}"
         print(f"{run.test.name}: {sentence}")
         return f"{run.test.name}: {sentence}" if failed else ""
+
+
+def _told(verdict: Verdict) -> str:
+    """Prints what to change, and gives the verdict's sentence, with which the build ends."""
+    for advice in verdict.advice:
+        print(f"advice: {advice.text} ({advice.because})")
+    return verdict.sentence

@@ -29,7 +29,7 @@ Kind = Literal[
 ]
 Scope = Literal["system", "cgroup", ""]
 Confidence = Literal["certain", "likely", "possible"]
-Source = Literal["log", "kernel log", "report"]
+Source = Literal["log", "kernel log", "report", "patch engine", "master"]
 
 MEMORY_KINDS = ("oom-kill", "address-space", "alloc-failed", "overcommit", "thrashing")
 EXHAUSTED = (*MEMORY_KINDS, "disk-full")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import heapq
 import os
+import re
 import stat
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
@@ -233,6 +234,16 @@ def _replaced(hunk: Hunk, found: list[bytes], end: bytes | None) -> list[bytes]:
                 end = b"\r\n" if found[position].endswith(b"\r\n") else b"\n"
             position += 1
     return result
+
+
+_SUBJECT = re.compile(r"(?:^|: )([^:;]+?)(?:, hunk [0-9]+: | is (?:not |a |to be |executable ))")
+"""How what is refused begins, in this module and forced.py."""
+
+
+def file_of(problem: str) -> str:
+    """The file that a problem is about, as its sentence names it; empty when it names none."""
+    found = _SUBJECT.search(problem)
+    return found.group(1) if found else ""
 
 
 def _conflict(file: FilePatch, hunk: Hunk, lines: list[bytes]) -> str:

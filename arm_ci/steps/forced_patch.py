@@ -9,11 +9,12 @@ import base64
 from typing import Any
 
 from buildbot.db.logs import LogsConnectorComponent
-from buildbot.process.results import FAILURE, SKIPPED, SUCCESS
+from buildbot.process.results import SKIPPED, SUCCESS
 from buildbot.util.lineboundaries import LineBoundaryFinder
 
+from arm_ci.diagnosis.judging.failed_patch import forced_patch_failed
 from arm_ci.plan import Recipe
-from arm_ci.steps.patch_step import PatchingStep
+from arm_ci.steps.patch_step import PatchFailedError, PatchingStep
 
 STRIP_PROPERTY = "patch_strip"
 """Strip level of the forced patch, for the command that repeats the build; not set without a patch."""
@@ -56,18 +57,16 @@ class ForcedPatch(PatchingStep):
         kwargs.setdefault("hideStepIf", lambda results, step: results == SKIPPED)
         super().__init__(recipe, **kwargs)
 
-    async def run(self) -> int:
+    async def patch(self) -> int:
         given = forced_patch(self.build)
         assert given
         strip, text = given
         self.setProperty(STRIP_PROPERTY, strip, self.name)
         await self._keep(text)
         document = await self.run_engine("forced", "--patch", "forced.patch", text, "--strip", str(strip))
-        if document is None:
-            return int(FAILURE)
         if document["problems"]:
             await self.addCompleteLog("problems", _lines(document["problems"]))
-            return self.fail(f"patch-failed: {document['sentence']}")
+            raise PatchFailedError(forced_patch_failed(document["sentence"], document["problems"]))
         self.setProperty("forced_patch", document["sentence"], self.name)
         await self.addCompleteLog("applied", _lines(document["files"]))
         self.say(document["sentence"])

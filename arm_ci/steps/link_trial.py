@@ -19,9 +19,9 @@ from arm_ci.diagnosis.verdict import MEMORY_KINDS
 from arm_ci.history.learned_fallbacks import fallback_file, fallback_of, learn_fallback
 from arm_ci.plan import Recipe
 from arm_ci.plan.agent_command import trial, trial_path
-from arm_ci.steps.agent_step import FAILED_LINK_NUMBER_PROPERTY, FAILED_LINK_PROPERTY, VERDICT_PROPERTY
 from arm_ci.steps.base import RecipeStep, how_it_ended
 from arm_ci.steps.build import Build
+from arm_ci.steps.verdict_step import FAILED_LINK_NUMBER_PROPERTY, FAILED_LINK_PROPERTY, VERDICT_PROPERTY
 
 TABLE = "link-trial"
 """Name of the log with the table, and of the build data with the agent's result."""

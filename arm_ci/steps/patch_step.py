@@ -5,20 +5,42 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from arm_ci.diagnosis.judging.failed_patch import patching_failed
+from arm_ci.diagnosis.verdict import Verdict
 from arm_ci.plan.archives import patch_engine
 from arm_ci.plan.recipe import Command
-from arm_ci.steps.base import RecipeStep, how_it_ended
+from arm_ci.steps.base import how_it_ended
+from arm_ci.steps.verdict_step import VerdictStep
 
 _TIMEOUT_SECONDS = 1800
 
 
-class PatchingStep(RecipeStep):
+class PatchFailedError(Exception):
+    """Nothing was applied."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.sentence)
+        self.verdict = verdict
+
+
+class PatchingStep(VerdictStep):
     """A step that runs the patch engine on the source tree."""
+
+    async def run(self) -> int:
+        try:
+            return await self.patch()
+        except PatchFailedError as failure:
+            await self.publish(failure.verdict, None)
+            return self.fail(failure.verdict.sentence)
+
+    async def patch(self) -> int:
+        """Patches, and ends the step well. Raises PatchFailedError."""
+        raise NotImplementedError
 
     async def run_engine(self, command: str, option: str, name: str, text: str | bytes, *more: str) -> Any:
         """The engine's JSON for `command --source DIR OPTION NAME ...`, where file `name` has `text`.
 
-        None when it gave none: the step's sentence is then the reason, and the step has failed.
+        Raises PatchFailedError when it gives none.
         """
         support = self.places.support
         archive = patch_engine()
@@ -30,5 +52,4 @@ class PatchingStep(RecipeStep):
             return json.loads(remote.stdout)
         except ValueError:
             reason = remote.stderr.strip().splitlines()[-1:] or [how_it_ended(remote)]
-            self.say(f"patch-failed: {reason[0]}")
-            return None
+            raise PatchFailedError(patching_failed(reason[0])) from None

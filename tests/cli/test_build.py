@@ -269,6 +269,7 @@ def test_a_patch_that_does_not_apply_ends_the_build_before_anything_is_touched(b
         f'=== {VARIANT}: patch-failed: {MAIN}, hunk 1: expected `{{"sums-differ", sums_repeat}},` at line 55, '
         'found `{"sums-repeat", sums_repeat},`\n',
     )
+    assert "advice: Rebase the patch onto the revision that is built, and give it again. (The first" in done.stdout
     assert "=== configure" not in done.stdout
 
 

@@ -52,7 +52,7 @@ class ConfigureTest(StepCase):
         )
         self.expect_outcome(FAILURE, sentence)
         self.expect_build_result_summary({"step": sentence, "build": f"configure: {sentence}"})
-        self.expect_verdict("configure-error")
+        self.expect_verdict_with_report("configure-error")
         return self.run_step()
 
 
@@ -70,7 +70,7 @@ class BuildTest(StepCase):
         self.expect_outcome(
             FAILURE, "missing-byproduct: ninja knows no rule that makes lib/libledger.a: hungry needs it"
         )
-        self.expect_verdict("missing-byproduct")
+        self.expect_verdict_with_report("missing-byproduct")
         return self.run_step()
 
     def test_a_kill_without_a_word_is_told_as_such(self):
@@ -81,7 +81,7 @@ class BuildTest(StepCase):
             report_of("build"),
         )
         self.expect_outcome(FAILURE, "oom-kill: a program was killed: memory had run out")
-        self.expect_verdict("oom-kill")
+        self.expect_verdict_with_report("oom-kill")
         return self.run_step()
 
     def test_a_build_that_claims_success_and_is_broken_fails(self):
@@ -97,7 +97,7 @@ class BuildTest(StepCase):
             "address-space: ld.bfd could not make app: a section of 2,516,582,400 bytes (2.3 GB) does not fit the "
             "linker's 32-bit address space",
         )
-        self.expect_verdict("address-space")
+        self.expect_verdict_with_report("address-space")
         return self.run_step()
 
     def test_a_good_build_says_where_it_compiled(self):
@@ -111,7 +111,7 @@ class BuildTest(StepCase):
             report_of("build", Report(edges=edges)),
         )
         self.expect_outcome(SUCCESS, "built app, 16 edges at once at most, 1 compiled by helpers, 1 here")
-        self.expect_verdict("ok")
+        self.expect_verdict_with_report("ok")
         return self.run_step()
 
     def test_the_link_that_memory_ended_is_named_and_numbered_for_its_trial(self):
@@ -124,7 +124,7 @@ class BuildTest(StepCase):
             report_of("build", Report(edges=(earlier, ended))),
         )
         self.expect_outcome(FAILURE, "oom-kill: g++ was killed while making app: memory had run out")
-        self.expect_verdict("oom-kill")
+        self.expect_verdict_with_report("oom-kill")
         self.expect_property("failed_link", "app")
         self.expect_property("failed_link_number", 7)
         return self.run_step()
@@ -156,7 +156,7 @@ class BuildTest(StepCase):
             report_of("build", Report(edges=(edge,))),
         )
         self.expect_outcome(SUCCESS, "built app, 8 edges at once at most")
-        self.expect_verdict("ok")
+        self.expect_verdict_with_report("ok")
         return self.run_step()
 
     def test_an_interrupted_build_does_not_claim_to_have_built(self):
@@ -291,7 +291,7 @@ class BuildTest(StepCase):
             report_of("build", Report(edges=(edge, less, least))),
         )
         self.expect_outcome(SUCCESS, "built app, 8 edges at once at most, 1 ran again, 1 built differently")
-        self.expect_verdict("ok")
+        self.expect_verdict_with_report("ok")
         return self.run_step()
 
     def test_a_good_build_says_how_many_edges_ran_again(self):
@@ -305,5 +305,5 @@ class BuildTest(StepCase):
             report_of("build", Report(edges=edges)),
         )
         self.expect_outcome(SUCCESS, "built app, 8 edges at once at most, 1 edge, 1 ran again")
-        self.expect_verdict("ok")
+        self.expect_verdict_with_report("ok")
         return self.run_step()

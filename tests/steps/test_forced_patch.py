@@ -72,11 +72,13 @@ class ForcedPatchTest(StepCase):
         self.forced_patch(shell(ARGV, "/w/b/support", timeout=1800).stdout(said).exit(1))
         self.expect_outcome(FAILURE, "patch-failed: x, hunk 1: expected `1` at line 1, found `2`; and 1 more")
         self.expect_log_file("problems", "\n".join(problems) + "\n")
+        self.expect_verdict("patch-failed")
         return self.run_step()
 
     def test_an_error_of_the_system_is_shown_as_it_says_it(self):
         self.forced_patch(shell(ARGV, "/w/b/support", timeout=1800).stderr("/w/b/source: No space left\n").exit(3))
         self.expect_outcome(FAILURE, "patch-failed: /w/b/source: No space left")
+        self.expect_verdict("patch-failed")
         return self.run_step()
 
     def test_a_build_without_a_patch_does_not_show_the_step(self):

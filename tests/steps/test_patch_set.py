@@ -46,6 +46,7 @@ class PatchSetTest(StepCase):
             shell(ARGV, "/w/b/support", timeout=1800).stdout(answer([patch("p", "conflicts", reason)])).exit(1)
         )
         self.expect_outcome(FAILURE, f"patch-failed: p: {reason}")
+        self.expect_verdict("patch-failed")
         return self.run_step()
 
     def test_an_error_of_the_engine_is_shown_as_it_says_it(self):
@@ -53,6 +54,7 @@ class PatchSetTest(StepCase):
             shell(ARGV, "/w/b/support", timeout=1800).stderr("/w/b/source: No space left on device\n").exit(3)
         )
         self.expect_outcome(FAILURE, "patch-failed: /w/b/source: No space left on device")
+        self.expect_verdict("patch-failed")
         return self.run_step()
 
     def test_a_project_without_patches_still_tells_its_version(self):
