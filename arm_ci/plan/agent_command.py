@@ -10,6 +10,8 @@ from arm_ci.plan.recipe import Command, Places
 
 LOST_BUILD_PROPERTY = "lost_build"
 """Property of a build: what the lost build before it left in its report; the master shows it with the tries."""
+LOST_BUILD = "lost-build"
+"""Log of a build with the page about the lost build before it, and build data with the verdict's machine form."""
 _FINISH_SECONDS = 300
 # A single link may take that long on a board that swaps; the trial says a line after each.
 _TRIAL_SILENCE_SECONDS = 2 * 3600

@@ -8,11 +8,10 @@ from typing import Any
 from buildbot.process.results import SUCCESS
 from twisted.internet.threads import deferToThread
 
-from arm_ci.diagnosis.judging.judge import Ended, judge
-from arm_ci.diagnosis.judging.lost_worker import lost_sentence
+from arm_ci.diagnosis.judging.lost_worker import lost_build
 from arm_ci.diagnosis.page.verdict_page import page
 from arm_ci.plan import Facts, Recipe, missing, probe_request
-from arm_ci.plan.agent_command import LOST_BUILD_PROPERTY
+from arm_ci.plan.agent_command import LOST_BUILD, LOST_BUILD_PROPERTY
 from arm_ci.plan.archives import agent
 from arm_ci.plan.recipe import Command
 from arm_ci.plan.requirements import PROBE, notes
@@ -97,9 +96,10 @@ class CheckWorker(WatchedStep):
         report = await self.report(Build.name)
         if report is None:
             return
-        verdict = await deferToThread(judge, None, report, (), Ended())
-        self.setProperty(LOST_BUILD_PROPERTY, lost_sentence(verdict, report), self.name)
-        await self.addHTMLLog("lost-build", await deferToThread(page, verdict, report))
+        verdict = await deferToThread(lost_build, report)
+        self.setProperty(LOST_BUILD_PROPERTY, verdict.sentence.partition(": ")[2], self.name)
+        await self.addHTMLLog(LOST_BUILD, await deferToThread(page, verdict, report))
+        await self.setBuildData(LOST_BUILD, json.dumps(verdict.to_json()).encode(), "arm_ci")
 
     async def _judge(self, facts: Facts) -> int:
         toolchain = self.recipe.toolchain(self.places)

@@ -26,7 +26,8 @@ FAILED_LINK_PROPERTY = "failed_link"
 """Property of the build: the output of the link that the verdict is about, if it is about one."""
 FAILED_LINK_NUMBER_PROPERTY = "failed_link_number"
 """Property of the build: the number that the report gives to that link."""
-_SOURCE = "arm_ci"
+SOURCE = "arm_ci"
+"""Who has set a build's data."""
 
 
 def failed_link(verdict: Verdict, report: Report | None) -> Edge | None:
@@ -44,14 +45,14 @@ class VerdictStep(RecipeStep):
             return  # nothing to look at
         if VERDICT not in self.logs:
             await self.addHTMLLog(VERDICT, await deferToThread(page, verdict, report))
-        await self.setBuildData(VERDICT, json.dumps(verdict.to_json()).encode(), _SOURCE)
+        await self.setBuildData(VERDICT, json.dumps(verdict.to_json()).encode(), SOURCE)
         self.setProperty(VERDICT_PROPERTY, verdict.kind, self.name)
         if link := failed_link(verdict, report):
             self.setProperty(FAILED_LINK_PROPERTY, link.output, self.name)
             self.setProperty(FAILED_LINK_NUMBER_PROPERTY, link.number, self.name)
         if report is not None:
             packed = gzip.compress(json.dumps(report.to_json(), separators=(",", ":")).encode(), 6)
-            await self.setBuildData(REPORT, packed, _SOURCE)
+            await self.setBuildData(REPORT, packed, SOURCE)
 
     def end_with(self, verdict: Verdict, well: str) -> int:
         """Ends the step: with the sentence `well`, or failed with the verdict's."""

@@ -5,8 +5,10 @@ from dataclasses import asdict
 
 import example
 from buildbot.process.results import FAILURE, SUCCESS
-from step_case import StepCase, shell, shipped
+from step_case import StepCase, VerdictOf, report_of, shell, shipped
+from twisted.internet import defer
 
+from arm_ci.agent.report import Edge, Report
 from arm_ci.plan import probe_request
 from arm_ci.plan.archives import agent
 from arm_ci.steps import CheckWorker
@@ -119,6 +121,24 @@ class CheckWorkerTest(StepCase):
     def test_a_probe_that_was_killed_is_not_taken_for_missing_python(self):
         self.check(probe().exit(-1))
         self.expect_outcome(FAILURE, "worker `pi-1` did not answer the probe: killed by a signal")
+        return self.run_step()
+
+    def test_what_the_agent_of_a_lost_build_had_written_down_is_its_verdict(self):
+        self.use(CheckWorker(example.recipe()))
+        self.build.mark = "/w/b:1:2"
+        self.build.was_lost_before = lambda: defer.succeed(True)
+        running = Edge(1, ("g++",), "/w/b", "g++", "a.o", "compile", 0.0, peak_anonymous_swap_bytes=30 << 20)
+        self.expect_commands(
+            shipped(agent()),
+            leftovers().stdout(json.dumps(NOTHING)).exit(0),
+            report_of("build", Report(edges=(running,))),
+            self.answer(example.facts()),
+        )
+        self.expect_outcome(SUCCESS, "pi-1: amd64, debian-12, g++ 12.2.0, ld.bfd 2.40")
+        self.expect_property(
+            "lost_build", "nothing says that memory ran out; 1 edge ran, the largest a.o, which held 30 MB"
+        )
+        self.expect_build_data("lost-build", VerdictOf("worker-lost"), "arm_ci")
         return self.run_step()
 
     def test_a_worker_without_python_is_told_so(self):

@@ -15,8 +15,8 @@ from twisted.python import log
 
 from arm_ci.master.buildbot_fixes import master_start
 from arm_ci.master.buildbot_fixes.master_parts import is_building
-from arm_ci.master.builds.lost_builds import STEP, add_step, lost_builds_of
-from arm_ci.master.builds.worker_loss import MASTER_DIED, MASTER_STOPPED, PROPERTY, again, verdict
+from arm_ci.master.builds.lost_builds import STEP, add_step, lost_builds_of, publish
+from arm_ci.master.builds.worker_loss import MASTER_DIED, MASTER_STOPPED, PROPERTY, again, is_last, sentence
 
 
 class Recovery(BuildbotService):
@@ -64,14 +64,14 @@ class Recovery(BuildbotService):
         updates = self.master.data.updates
         lost = await lost_builds_of(self.master, request_id)
         losses = [how for _, how in lost]
-        sentence = verdict(losses)
-        await updates.setBuildStateString(build_id, sentence or again(losses))
-        if sentence is None:
+        verdict = await publish(self.master, build_id, sentence(losses), lost)
+        await updates.setBuildStateString(build_id, verdict.sentence if is_last(losses) else again(losses))
+        if not is_last(losses):
             return
         steps = await self.master.data.get(("builds", build_id, "steps"))
         if not any(step["name"] == STEP for step in steps):
-            await add_step(self.master, build_id, sentence, lost)
+            await add_step(self.master, build_id, verdict, lost)
         await updates.finishBuild(buildid=build_id, results=FAILURE)
-        log.msg(f"build request {request_id}: {sentence}")
+        log.msg(f"build request {request_id}: {verdict.sentence}")
         if await updates.claimBuildRequests([request_id]):
             await updates.completeBuildRequests([request_id], FAILURE)

@@ -16,8 +16,9 @@ from twisted.python import log
 from arm_ci.agent.machine.leftovers import MARK
 from arm_ci.master.buildbot_fixes.build_end import EndingBuild
 from arm_ci.master.builds.guest_log import keep_console, keep_failure, say_how
-from arm_ci.master.builds.lost_builds import add_step, lost_builds_of
-from arm_ci.master.builds.worker_loss import CLOSED, MASTER_STOPPED, PROPERTY, Loss, again, verdict
+from arm_ci.master.builds.lost_builds import add_step, lost_builds_of, publish
+from arm_ci.master.builds.worker_loss import CLOSED, MASTER_STOPPED, PROPERTY, Loss, again, is_last, sentence
+from arm_ci.steps.verdict_step import VERDICT_PROPERTY
 
 
 class VariantBuild(EndingBuild):
@@ -111,15 +112,17 @@ class VariantBuild(EndingBuild):
             # Before its first step.
             self._note_loss(CLOSED)
         self.setProperty(PROPERTY, str(self._loss), "Build")
+        # Else that of a step that had ended would come back with the build's last properties.
+        self.setProperty(VERDICT_PROPERTY, "worker-lost", "Build")
         await self.master.data.updates.setBuildProperties(self.buildid, self)
         lost = await lost_builds_of(self.master, self.requests[0].id)
         losses = [how for _, how in lost]
-        sentence = verdict(losses)
-        if sentence is None:
+        verdict = await publish(self.master, self.buildid, sentence(losses), lost)
+        if not is_last(losses):
             return [again(losses)], RETRY
-        await add_step(self.master, self.buildid, sentence, lost)
+        await add_step(self.master, self.buildid, verdict, lost)
         # Not EXCEPTION: Buildbot would look for the worker, which is gone, and never end the build.
-        return [sentence], FAILURE
+        return [verdict.sentence], FAILURE
 
     def ended(self) -> None:
         if self.its_worker is not None and hasattr(self.its_worker, "build_ended"):

@@ -42,11 +42,15 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def verdict(losses: Sequence[str]) -> str | None:
-    """The sentence that ends a request after these losses, oldest first; None when it is to be built again."""
-    if len(losses) < MOST_BUILDS:
-        return None
-    return f"worker-lost: {losses[-1]}; {len(losses) - 1} builds were lost before, see tries"
+def is_last(losses: Sequence[str]) -> bool:
+    """Whether these losses end a request: it is not built again."""
+    return len(losses) >= MOST_BUILDS
+
+
+def sentence(losses: Sequence[str]) -> str:
+    """The verdict on the last of these lost builds, oldest first, in a sentence."""
+    before = f"; {len(losses) - 1} builds were lost before, see tries" if is_last(losses) else ""
+    return f"worker-lost: {losses[-1]}{before}"
 
 
 def again(losses: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """What a killed master left is brought into order before anything is built."""
 
+import json
 from types import SimpleNamespace
 
 from buildbot.process.results import FAILURE, RETRY, SUCCESS
@@ -106,6 +107,18 @@ class RecoveryTest(TestReactorMixin, unittest.TestCase):
         request, last = yield self.take_up(self.claimed(), build(7, None), lost(7))
         self.assertEqual((request["complete"], request["claimed"]), (False, False))
         self.assertEqual((last["results"], last["state_string"]), (RETRY, LOST))
+        verdict = yield self.verdict_of(7)
+        self.assertEqual((verdict["sentence"], verdict["confidence"]), ("worker-lost: it went", "certain"))
+
+    @defer.inlineCallbacks
+    def verdict_of(self, number):
+        """The machine form of a build's verdict, of which the kind must be a property as well."""
+        properties = yield self.master.data.get(("builds", number, "properties"))
+        self.assertEqual(properties["verdict"], ("worker-lost", "worker-lost"))
+        data = yield self.master.data.get(("builds", number, "data", "verdict", "value"))
+        verdict = json.loads(data["raw"])
+        self.assertEqual(verdict["kind"], "worker-lost")
+        return verdict
 
     @defer.inlineCallbacks
     def test_the_third_of_them_ends_the_request(self):
@@ -118,6 +131,28 @@ class RecoveryTest(TestReactorMixin, unittest.TestCase):
         self.assertEqual((step["name"], step["state_string"], step["results"]), ("worker-lost", sentence, FAILURE))
         content = yield self.master.data.get(("steps", step["stepid"], "logs", "tries", "contents"))
         self.assertEqual(content["content"], "build 5: it went\nbuild 6: it went\nbuild 7: it went\n")
+        verdict = yield self.verdict_of(7)
+        self.assertEqual(verdict["sentence"], sentence)
+        self.assertEqual(
+            [each["text"] for each in verdict["evidence"]],
+            ["build 5: it went", "build 6: it went", "build 7: it went"],
+        )
+        html = yield self.master.data.get(("steps", step["stepid"], "logs", "verdict", "contents"))
+        self.assertIn("2 builds were lost before", html["content"])
+
+    @defer.inlineCallbacks
+    def test_what_the_next_build_found_is_evidence_and_its_advice_the_verdicts(self):
+        earlier = [build(5, RETRY, LOST), lost(5), build(6, RETRY, LOST), lost(6)]
+        found = fakedb.BuildProperty(buildid=6, name="lost_build", value="oom-kill: ld was killed", source="check")
+        advice = [{"text": "Link with lld.", "because": "It takes less."}]
+        data = fakedb.BuildData(
+            id=1, buildid=6, name="lost-build", value=json.dumps({"advice": advice}).encode(), source="arm_ci"
+        )
+        yield self.take_up(self.claimed(), *earlier, found, data, build(7, None), lost(7))
+        verdict = yield self.verdict_of(7)
+        self.assertEqual(verdict["advice"], advice)
+        self.assertEqual(verdict["evidence"][1]["text"], "oom-kill: ld was killed")
+        self.assertEqual(verdict["evidence"][1]["why"], "what the agent of build 5 had written down")
 
     @defer.inlineCallbacks
     def test_its_step_is_not_added_twice(self):

@@ -1,5 +1,6 @@
 """How a build ends when its worker goes, a person stops it, or the master stops; with Buildbot's own database."""
 
+import json
 import posixpath
 from types import SimpleNamespace
 
@@ -176,6 +177,18 @@ class BuildingTest(TestReactorMixin, unittest.TestCase):
         self.assertEqual(self.worker.connections, [self.conn.word])
         properties = yield self.master.data.get(("builds", build.buildid, "properties"))
         self.assertEqual(properties["worker_lost"], (FIRST, "Build"))
+        self.assertEqual(properties["verdict"][0], "worker-lost")
+        data = yield self.master.data.get(("builds", build.buildid, "data", "verdict", "value"))
+        self.assertEqual(json.loads(data["raw"])["sentence"], f"worker-lost: {FIRST}")
+
+    @defer.inlineCallbacks
+    def test_a_verdict_of_an_earlier_step_is_not_that_of_a_lost_build(self):
+        build = yield self.start()
+        build.setProperty("verdict", "ok", "configure")
+        self.lose()
+        yield self.ended(build)
+        properties = yield self.master.data.get(("builds", build.buildid, "properties"))
+        self.assertEqual(properties["verdict"][0], "worker-lost")
 
     @defer.inlineCallbacks
     def test_the_third_loss_of_a_request_ends_it(self):

@@ -1,6 +1,6 @@
 """What is said about lost builds."""
 
-from arm_ci.master.builds.worker_loss import Loss, again, duration, table, verdict
+from arm_ci.master.builds.worker_loss import Loss, again, duration, is_last, sentence, table
 
 FIRST = str(Loss("pi-1", "connection closed", "build 120/463", 3725.2))
 SECOND = str(Loss("pi-2", "silent for 300 s", "source", 95))
@@ -14,14 +14,16 @@ def test_a_loss_names_worker_step_progress_and_time():
 
 
 def test_two_losses_are_followed_by_another_build():
-    assert verdict([FIRST]) is None
-    assert verdict([FIRST, SECOND]) is None
+    assert [is_last(losses) for losses in ([FIRST], [FIRST, SECOND])] == [False, False]
+    assert sentence([FIRST]) == f"worker-lost: {FIRST}"
+    assert sentence([FIRST, SECOND]) == f"worker-lost: {SECOND}"
     assert again([FIRST]) == f"worker lost: {FIRST}; built again, 2 of 3"
     assert again([FIRST, SECOND]) == f"worker lost: {SECOND}; built again, 3 of 3"
 
 
 def test_the_third_ends_it_with_what_is_known():
-    assert verdict([FIRST, SECOND, THIRD]) == (
+    assert is_last([FIRST, SECOND, THIRD])
+    assert sentence([FIRST, SECOND, THIRD]) == (
         "worker-lost: worker `pi-1` before the first step: connection closed after 2 s; 2 builds were lost before, "
         "see tries"
     )
