@@ -17,8 +17,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .diffs import BundleError, FilePatch, parse_patch, reversed_file
+from .diffs import BundleError, FilePatch, reversed_file
 from .matching import RefusedError, Tree, quoted, run
+from .parsing import parse_patch
 from .paths import outside, shown, text_of
 from .transaction import SourceError, opened, write
 
@@ -321,13 +322,19 @@ def _unmet(conditions: Conditions, context: Context) -> str | None:
     ):
         if actual and values and not any(fnmatch.fnmatchcase(actual, value) for value in values):
             return f"needed for {', '.join(values)}; this is {actual}"
-    if context.compiler and conditions.compilers:
-        wanted = dict(conditions.compilers).get(context.compiler)
-        version = context.compiler_version
-        if wanted is None or (version and not in_range(version, wanted)):
-            needed = " or ".join(f"{family} {versions}".strip() for family, versions in conditions.compilers)
-            return f"needed for {needed}; this is {context.compiler} {version or ''}".rstrip()
-    return None
+    return _other_compiler(conditions, context)
+
+
+def _other_compiler(conditions: Conditions, context: Context) -> str | None:
+    """For which compilers it is needed, when this is none of them."""
+    if not context.compiler or not conditions.compilers:
+        return None
+    wanted = dict(conditions.compilers).get(context.compiler)
+    version = context.compiler_version
+    if wanted is not None and (not version or in_range(version, wanted)):
+        return None
+    needed = " or ".join(f"{family} {versions}".strip() for family, versions in conditions.compilers)
+    return f"needed for {needed}; this is {context.compiler} {version or ''}".rstrip()
 
 
 def _judge_hunks(patch: Patch, later: Sequence[Patch], tree: Tree, context: Context) -> tuple[PatchState, Tree]:

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .diffs import BundleError, FilePatch, parse_patch, reversed_file
+from .diffs import BundleError, FilePatch, reversed_file
 from .matching import Place, RefusedError, Tree, run_file
+from .parsing import parse_patch
 from .paths import shown
 from .transaction import opened, write
 
@@ -135,12 +136,16 @@ def _run_one(file: FilePatch, tree: Tree) -> AppliedFile:
     if file.renames:
         tree.change(file.renames, None)
     tree.change(file.path, result)
-    what = "changed"
+    moved = tuple(place for place in places if place.offset)
+    return AppliedFile(file.path, _what_is_done(file), len(file.hunks), moved)
+
+
+def _what_is_done(file: FilePatch) -> str:
     if file.renames:
-        what = f"renamed from {file.renames}"
-    elif file.creates or file.deletes:
-        what = "created" if file.creates else "deleted"
-    return AppliedFile(file.path, what, len(file.hunks), tuple(place for place in places if place.offset))
+        return f"renamed from {file.renames}"
+    if file.creates or file.deletes:
+        return "created" if file.creates else "deleted"
+    return "changed"
 
 
 def _creates_as_diff(file: FilePatch) -> bool:

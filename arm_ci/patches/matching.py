@@ -138,15 +138,22 @@ def run_file(file: FilePatch, found: File | None) -> tuple[File | None, list[Pla
         return File(data, bool(file.after_executable)), []
     if found is None:
         raise RefusedError(f"{file.path} is not in the tree")
-    changes_mode = file.before_executable is not None and file.after_executable is not None
-    if changes_mode and not file.hunks and found.executable != file.before_executable:
-        raise RefusedError(f"{file.path} is {'' if found.executable else 'not '}executable already")
+    executable = _mode_after(file, found)
     data, places = _run_hunks(file, found.data)
-    if file.deletes:
-        if data:
-            raise RefusedError(f"{file.path} is to be deleted but holds more than the patch says")
-        return None, places
-    return File(data, bool(file.after_executable) if changes_mode else found.executable), places
+    if not file.deletes:
+        return File(data, executable), places
+    if data:
+        raise RefusedError(f"{file.path} is to be deleted but holds more than the patch says")
+    return None, places
+
+
+def _mode_after(file: FilePatch, found: File) -> bool:
+    """Whether the file is executable with the patch."""
+    if file.before_executable is None or file.after_executable is None:
+        return found.executable
+    if not file.hunks and found.executable != file.before_executable:
+        raise RefusedError(f"{file.path} is {'' if found.executable else 'not '}executable already")
+    return file.after_executable
 
 
 def _run_hunks(file: FilePatch, data: bytes) -> tuple[bytes, list[Place]]:
@@ -189,25 +196,30 @@ def _without_cr(line: bytes) -> bytes:
 
 
 def _find(hunk: Hunk, before: list[bytes], lines: list[bytes], fresh: list[bool]) -> int | None:
-    """Index of the first line, or None. The order of the search is git's: the nearest place, below before above."""
-    last = len(lines) - len(before)
-    at_start, at_end = hunk.before_start <= 1, not hunk.ends_in_context
-    if hunk.exact:
-        place = _expected(hunk)
-        candidates: Iterable[int] = [place] if place <= last else []
-    elif at_start or at_end:
-        place = 0 if at_start else last
-        candidates = [place] if 0 <= place <= last and not (at_start and at_end and last) else []
-    else:
-        start = min(max(hunk.after_start - 1, 0), len(lines))
-        distances = range(max(start, last - start) + 1)
-        candidates = (at for by in distances for at in (start + by, start - by) if 0 <= at <= last)
-    for at in candidates:
+    """Index of the first line, or None."""
+    for at in _candidates(hunk, len(lines), len(lines) - len(before)):
         if before and lines[at] != before[0]:
             continue  # most places; cheaper than to cut out as many lines as a large hunk has
         if lines[at : at + len(before)] == before and all(fresh[at : at + len(before)]):
             return at
     return None
+
+
+def _candidates(hunk: Hunk, count: int, last: int) -> Iterable[int]:
+    """Places of a hunk in a file of `count` lines, none beyond `last`, in git's order: the nearest first, below before
+    above."""
+    at_start, at_end = hunk.before_start <= 1, not hunk.ends_in_context
+    places: Iterable[int]
+    if hunk.exact:
+        places = (_expected(hunk),)
+    elif at_start and at_end:
+        places = () if last else (0,)
+    elif at_start or at_end:
+        places = (0 if at_start else last,)
+    else:
+        start = min(max(hunk.after_start - 1, 0), count)
+        places = (at for by in range(max(start, last - start) + 1) for at in (start + by, start - by))
+    return (at for at in places if 0 <= at <= last)
 
 
 def _end_near(lines: list[bytes], at: int) -> bytes | None:
@@ -259,20 +271,29 @@ def _conflict(file: FilePatch, hunk: Hunk, lines: list[bytes]) -> str:
     if not alike:
         telling = max(before, key=lambda line: len(line.strip()), default=b"")
         return f"{where}: looked for {quoted(telling)} around line {expected + 1}; nothing like it stands in the file"
-    for number, line in enumerate(before, at):
-        if number >= len(there):
-            return f"{where}: expected {quoted(line)} at line {number + 1}, but the file ends there"
-        if there[number] != line and there[number].split() == line.split():
-            what = "other blanks" if there[number].rstrip(b"\n") != line.rstrip(b"\n") else "another end"
-            return f"{where}: expected {quoted(line)} at line {number + 1}, found it with {what}"
-        if there[number] != line:
-            return f"{where}: expected {quoted(line)} at line {number + 1}, found {quoted(there[number])}"
+    different = _first_difference(before, there, at)
+    if different:
+        return f"{where}: expected {different}"
     if hunk.before_start <= 1 and at:
         return f"{where}: expected {quoted(before[0])} as the first line, found it at line {at + 1}"
     end = at + len(before)
     if end < len(there):
         return f"{where}: expected the file to end after line {end}, found {quoted(there[end])}"
     return f"{where}: the only place that fits, line {at + 1}, was changed by an earlier hunk"
+
+
+def _first_difference(before: list[bytes], there: list[bytes], at: int) -> str:
+    """The first expected line that does not stand where the hunk would fit best, and what does; empty: all stand."""
+    for number, line in enumerate(before, at):
+        if number >= len(there):
+            return f"{quoted(line)} at line {number + 1}, but the file ends there"
+        found = there[number]
+        if found != line and found.split() == line.split():
+            what = "other blanks" if found.rstrip(b"\n") != line.rstrip(b"\n") else "another end"
+            return f"{quoted(line)} at line {number + 1}, found it with {what}"
+        if found != line:
+            return f"{quoted(line)} at line {number + 1}, found {quoted(found)}"
+    return ""
 
 
 def _most_alike(before: list[bytes], there: list[bytes], expected: int) -> tuple[int, int]:

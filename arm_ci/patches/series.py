@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from arm_ci.patches import diffs, engine, paths
+from arm_ci.patches import diffs, engine, parsing, paths
 
 SERIES = "series.yaml"
 HEADINGS = ("What", "Why", "Upstream", "Needed for")
@@ -185,28 +185,29 @@ class _Reader:
             self.complain(root, "expected `patches:` and a list")
         for node in self.sequence(top["patches"], "patches") if "patches" in top else []:
             values = self.mapping(node, _PATCH_KEYS, "patch")
-            file = self.text(values.get("file"), "file")
-            if not file:
-                if isinstance(node, yaml.MappingNode) and "file" not in values:
-                    self.complain(
-                        node, "patch: key `file` is missing: expected the name of a .patch file beside this one"
-                    )
-                continue
-            if "/" in file or not file.endswith(".patch"):
-                self.complain(
-                    values["file"], f"file: expected the name of a .patch file beside this one, found `{file}`"
-                )
-            elif file in listed:
-                self.complain(values["file"], f"file: `{file}` is listed already in line {listed[file]}")
-            else:
-                listed[file] = values["file"].start_mark.line + 1
-                patch = self.patch(file, values)
-                if patch:
-                    found.append(patch)
+            file = self.listed_file(node, values, listed)
+            patch = self.patch(file, values) if file else None
+            if patch:
+                found.append(patch)
         for path in sorted(self.directory.glob("*.patch")):
             if path.name not in listed:
                 self.complain_at(path, 1, 1, f"not listed in {SERIES}: list it or remove it")
         return found
+
+    def listed_file(self, node: yaml.Node, values: Mapping[str, yaml.Node], listed: dict[str, int]) -> str:
+        """The name of an entry's file, which is noted in `listed` with its line; empty where there is a mistake."""
+        file = self.text(values.get("file"), "file")
+        if not file:
+            if isinstance(node, yaml.MappingNode) and "file" not in values:
+                self.complain(node, "patch: key `file` is missing: expected the name of a .patch file beside this one")
+        elif "/" in file or not file.endswith(".patch"):
+            self.complain(values["file"], f"file: expected the name of a .patch file beside this one, found `{file}`")
+        elif file in listed:
+            self.complain(values["file"], f"file: `{file}` is listed already in line {listed[file]}")
+        else:
+            listed[file] = values["file"].start_mark.line + 1
+            return file
+        return ""
 
     def patch(self, file: str, values: Mapping[str, yaml.Node]) -> PatchFile | None:
         path = self.directory / file
@@ -223,7 +224,7 @@ class _Reader:
             self.complain(values["file"], f"file: `{file}` cannot be read: {error.strerror}")
             return None
         try:
-            diffs.parse_patch(raw)
+            parsing.parse_patch(raw)
         except diffs.BundleError as error:
             self.complain_at(path, error.line or 1, 1, error.message)
         text = raw.decode("utf-8", "surrogateescape")

@@ -16,7 +16,7 @@ import arm_ci
 
 _START = "import sys\nfrom {package}.__main__ import main\nsys.exit(main())\n"
 
-PATCHES = ("__init__", "__main__", "diffs", "engine", "forced", "matching", "paths", "transaction")
+PATCHES = ("__init__", "__main__", "diffs", "engine", "forced", "matching", "parsing", "paths", "transaction")
 """The modules of the patch engine that run on a worker."""
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from small_configuration import B, Edit, P, S, T, W, said_after
 
 from arm_ci.config.project_checks import is_inside
-from arm_ci.patches import diffs
+from arm_ci.patches import paths
 
 ADDRESS_WITH_SECRET = (
     "projects.yaml:2:15: project `app`, `repository`: the address holds a password or token, which every log would "
@@ -443,4 +443,4 @@ PARTS = st.sampled_from(["", ".", "..", "a", "b.c", ".git", ".arm_ci-patches", "
 
 @given(st.lists(PARTS, min_size=1, max_size=4).map("/".join))
 def test_the_patch_engine_accepts_the_same_paths(path: str) -> None:
-    assert is_inside(path) == (diffs.outside(path) is None)
+    assert is_inside(path) == (paths.outside(path) is None)

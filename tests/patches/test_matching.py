@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from patch_trees import NUMBERS, changed, diff, read_tree, series, states, write_tree
 
-from arm_ci.patches import diffs, engine, matching
+from arm_ci.patches import engine, matching, parsing
 
 TEXTS = st.lists(st.sampled_from(["a", "b", "c", "d", "", "}", "  x"]), max_size=14).flatmap(
     lambda lines: st.sampled_from(["\n".join(lines), "\n".join(lines) + "\n"])
@@ -31,7 +31,9 @@ def test_a_diff_of_two_texts_makes_the_second_of_the_first(before: str, after: s
         return
     with tempfile.TemporaryDirectory() as directory:
         tree = write_tree(Path(directory), {"f": before})
-        outcome = matching.run(diffs.parse_patch(diff("f", before, after, context).encode()), matching.Tree(str(tree)))
+        outcome = matching.run(
+            parsing.parse_patch(diff("f", before, after, context).encode()), matching.Tree(str(tree))
+        )
         assert not outcome.problems
         written = outcome.changes["f"]
         assert written is not None
@@ -50,7 +52,7 @@ def test_a_diff_applies_to_another_text_where_git_applies_it_and_with_the_same_r
         if not made:
             return
         (root / "p.diff").write_bytes(made)
-        outcome = matching.run(diffs.parse_patch(made), matching.Tree(str(root / "t")))
+        outcome = matching.run(parsing.parse_patch(made), matching.Tree(str(root / "t")))
         by_git = git("apply", "../p.diff", cwd=str(root / "t"))
         if outcome.problems and not by_git.returncode and b"\n\\ No newline" in made:
             return  # git takes a last line that has no end for the same line with one
@@ -272,6 +274,6 @@ def test_a_large_hunk_that_does_not_fit_a_large_file_is_judged_at_once(tmp_path:
     text = f"--- a/f\n+++ b/f\n@@ -{says},2000 +{says},2000 @@\n" + "".join(f" {line}\n" for line in hunk)
     patch = text.replace(" int missing;\n", "-int missing;\n+int x;\n")
     started = time.process_time()
-    outcome = matching.run(diffs.parse_patch(patch.encode()), matching.Tree(str(tmp_path)))
+    outcome = matching.run(parsing.parse_patch(patch.encode()), matching.Tree(str(tmp_path)))
     assert time.process_time() - started < 2
     assert outcome.problems == ["f, hunk 1: expected `int missing;` at line 30001, found `}`"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from arm_ci.patches import diffs, engine, series
+from arm_ci.patches import engine, parsing, series
 
 PATCHES = Path(__file__).resolve().parents[2] / "patches"
 SETS = sorted(path.name for path in PATCHES.iterdir() if (path / series.SERIES).exists())
@@ -43,7 +43,7 @@ def test_a_header_names_no_axis_that_its_patch_does_not_ask(project: str, patch:
 
 @pytest.mark.parametrize(("project", "patch"), ALL, ids=[f"{name}/{patch.name}" for name, patch in ALL])
 def test_a_patch_brings_no_more_context_than_it_needs(project: str, patch: series.PatchFile):
-    for file in diffs.parse_patch(patch.text.encode("utf-8", "surrogateescape")):
+    for file in parsing.parse_patch(patch.text.encode("utf-8", "surrogateescape")):
         for hunk in file.hunks:
             edges = "".join(operation for operation, _ in hunk.lines)
             assert max(len(edges) - len(edges.lstrip(" ")), len(edges) - len(edges.rstrip(" "))) <= 3

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from patch_trees import NUMBERS, changed, diff
 
-from arm_ci.patches import diffs, engine
+from arm_ci.patches import diffs, engine, parsing
 
 SIMPLE = diff("src/a.txt", NUMBERS, changed(15, "fifteen"), context=1)
 
@@ -16,34 +16,34 @@ MORE = "hunk 1 has more lines than its @@ line says, or the next @@ line is lost
 
 def test_prose_before_between_and_after_diffs_is_skipped():
     text = "Title\n--- not a file\n\nWhy: because\n\n" + SIMPLE + "-- \n2.39.2\n" + diff("b", None, "x\n") + "\nend\n"
-    files = diffs.parse_patch(text.encode())
+    files = parsing.parse_patch(text.encode())
     assert [(file.path, file.creates, len(file.hunks)) for file in files] == [("src/a.txt", False, 1), ("b", True, 1)]
 
 
 def test_a_diff_without_gits_own_lines_is_read():
     text = "--- a/x\t2016-11-10 12:00:00\n+++ b/x\t2016-11-11 12:00:00\n@@ -1 +1 @@\n-a\n+b\n"
-    assert diffs.parse_patch(text.encode())[0].path == "x"
+    assert parsing.parse_patch(text.encode())[0].path == "x"
 
 
 def test_quoted_names_are_read():
     text = '--- "a/\\303\\274 \\"x\\".txt"\n+++ "b/\\303\\274 \\"x\\".txt"\n@@ -1 +1 @@\n-a\n+b\n'
-    assert diffs.parse_patch(text.encode())[0].path == 'ü "x".txt'
+    assert parsing.parse_patch(text.encode())[0].path == 'ü "x".txt'
 
 
 def test_a_change_of_mode_alone_is_read():
-    file = diffs.parse_patch(b"diff --git a/run.sh b/run.sh\nold mode 100644\nnew mode 100755\n")[0]
+    file = parsing.parse_patch(b"diff --git a/run.sh b/run.sh\nold mode 100644\nnew mode 100755\n")[0]
     assert (file.path, file.before_executable, file.after_executable) == ("run.sh", False, True)
 
 
 def test_a_patch_file_with_dos_line_ends_throughout_reads_as_one_without():
-    assert diffs.parse_patch(SIMPLE.replace("\n", "\r\n").encode()) == diffs.parse_patch(SIMPLE.encode())
+    assert parsing.parse_patch(SIMPLE.replace("\n", "\r\n").encode()) == parsing.parse_patch(SIMPLE.encode())
 
 
 @pytest.mark.parametrize("hashes", ["0000000..e69de29", "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391..0000000"])
 def test_an_empty_file_comes_and_goes_without_a_hunk(hashes: str):
     kind = "new" if hashes.startswith("0") else "deleted"
     text = f"diff --git a/x b/x\n{kind} file mode 100644\nindex {hashes}\n{SIMPLE}"
-    (file, _) = diffs.parse_patch(text.encode())
+    (file, _) = parsing.parse_patch(text.encode())
     assert (file.path, file.creates, file.deletes, file.hunks) == ("x", kind == "new", kind == "deleted", ())
 
 
@@ -60,7 +60,7 @@ def test_an_empty_file_comes_and_goes_without_a_hunk(hashes: str):
     ],
 )
 def test_text_between_diffs_is_that_of_mails_and_logs(between: str):
-    assert len(diffs.parse_patch((SIMPLE + between + diff("b", None, "x\n") + between).encode())) == 2
+    assert len(parsing.parse_patch((SIMPLE + between + diff("b", None, "x\n") + between).encode())) == 2
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_text_between_diffs_is_that_of_mails_and_logs(between: str):
 )
 def test_what_cannot_be_applied_is_refused_with_its_line(text: str, message: str):
     with pytest.raises(diffs.BundleError) as refused:
-        diffs.parse_patch(text.encode())
+        parsing.parse_patch(text.encode())
     assert str(refused.value) == message
 
 
@@ -140,7 +140,7 @@ def test_what_cannot_be_applied_is_refused_with_its_line(text: str, message: str
 )
 def test_a_path_that_leads_out_of_the_sources_is_refused(path: str, message: str):
     with pytest.raises(diffs.BundleError) as refused:
-        diffs.parse_patch(f"--- a/{path}\n+++ b/{path}\n@@ -1 +1 @@\n-a\n+b\n".encode())
+        parsing.parse_patch(f"--- a/{path}\n+++ b/{path}\n@@ -1 +1 @@\n-a\n+b\n".encode())
     assert refused.value.message == message
 
 
