@@ -29,7 +29,7 @@ from arm_ci.agent.report import Report
 from arm_ci.plan import archives
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "hungry"
-DIALS = ("-DHUNGRY_SOURCES=8", "-DHUNGRY_COMPILE_MB=120", "-DHUNGRY_LINK_MB=60")
+DIALS = ("-DHUNGRY_SOURCES=4", "-DHUNGRY_COMPILE_MB=120", "-DHUNGRY_LINK_MB=60")
 MEMORY_BYTES = 260 << 20
 """Not enough for two of them at their peaks."""
 LONGEST_SECONDS = 180
@@ -57,6 +57,7 @@ class Builds:
     def __init__(self, directory: Path, generator: str = "Ninja") -> None:
         self.directory = directory
         self.tree = directory / "build"
+        self.prepared = directory / "prepared"
         self.report = directory / "report.json"
         self.peaks = directory / "peaks.json"
         self.agent = directory / archives.agent().name
@@ -77,13 +78,17 @@ class Builds:
         return {**os.environ, MARK: mark, "LC_ALL": "C"}
 
     def prepare(self) -> None:
-        """A configured tree with the sub-project built, and nothing else."""
+        """A configured tree with the sub-project built, and nothing else: the first one, and later copies of it."""
         shutil.rmtree(self.tree, ignore_errors=True)
+        if self.prepared.exists():
+            shutil.copytree(self.prepared, self.tree, symlinks=True)
+            return
         self.tree.mkdir()
         configure = ["cmake", "-G", self.generator, *DIALS, str(self.directory / "source")]
         # ninja does not know the archive of the external sub-project: so it is built first, by name.
         for command in (configure, [self.tool[0], "ledger"]):
             subprocess.run(self.words() + command, cwd=self.tree, check=True, capture_output=True)
+        shutil.copytree(self.tree, self.prepared, symlinks=True)
 
     def clean(self) -> dict[str, str]:
         """Builds without any kill; what it made. What its edges took the killed builds know."""
