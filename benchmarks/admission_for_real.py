@@ -160,11 +160,7 @@ def choose(directory: Path, targets: Path | None, count: int) -> Tree:
     if not targets and len(outputs) < count:
         raise SystemExit(f"{directory}: {len(outputs)} compile edges, {count} were asked for")
     for output in outputs:
-        if output not in commands:
-            raise SystemExit(f"{output}: no compile edge of {directory}")
-        program = Path(shlex.split(commands[output])[0])
-        if program.is_absolute() and program.parent.name != "masquerade":
-            raise SystemExit(f"{output} is compiled by {program}, which the agent cannot see; see --help")
+        _check_is_seen(output, commands.get(output), directory)
     tree = Tree(directory, outputs)
     tree.remove_outputs()
     plan = subprocess.run(["ninja", "-nv", *outputs], cwd=directory, stdout=subprocess.PIPE, text=True, check=False)
@@ -173,6 +169,15 @@ def choose(directory: Path, targets: Path | None, count: int) -> Tree:
     if plan.returncode or len(planned.intersection(commands.values())) != len(outputs):
         raise SystemExit("something that the chosen edges need has not been built; build the chosen ones once first")
     return tree
+
+
+def _check_is_seen(output: str, command: str | None, directory: Path) -> None:
+    """Raises SystemExit where an output is of no compile edge that the agent can see."""
+    if command is None:
+        raise SystemExit(f"{output}: no compile edge of {directory}")
+    program = Path(shlex.split(command)[0])
+    if program.is_absolute() and program.parent.name != "masquerade":
+        raise SystemExit(f"{output} is compiled by {program}, which the agent cannot see; see --help")
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -169,26 +169,17 @@ def measure(project: Project, directory: Path, rounds: int, admission: bool) -> 
     """Measures, prints, and says whether all is within its limits."""
     processors = sorted(os.sched_getaffinity(0))
     half = len(processors) // 2
+    if not half:
+        raise SystemExit("two processors are needed")
     agent, report_path = agent_command(directory, project.python, half if admission else 0)
     trees = {"plain": directory / "plain", "agent": directory / "agent"}
     with_agent: dict[str, list[str]] = {"plain": [], "agent": agent}
     for side, tree in trees.items():
         project.configure(tree, with_agent[side])
-    if not half:
-        raise SystemExit("two processors are needed")
     halves = [set(processors[:half]), set(processors[half : 2 * half])]
     costs: dict[str, list[Cost]] = {"plain": [], "agent": []}
     for number in range(rounds):
-        for tree in trees.values():
-            project.clean(tree)
-        threads = [
-            threading.Thread(target=project.build, args=(trees[side], with_agent[side], on, costs[side]))
-            for side, on in zip(trees, halves, strict=True)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        build_both(project, trees, with_agent, halves, costs)
         halves.reverse()
         for side, made in costs.items():
             if len(made) <= number:
@@ -204,18 +195,42 @@ def measure(project: Project, directory: Path, rounds: int, admission: bool) -> 
     for what, key in (("processor", "cpu_seconds"), ("clock", "wall_seconds")):
         plain, watched = (statistics.median(getattr(cost, key) for cost in costs[side]) for side in ("plain", "agent"))
         goods.append(line(what, plain, watched, MOST_PERCENT_WITH_ADMISSION if admission else MOST_PERCENT))
-    if admission:
-        return all(goods)
-    project.clean(trees["agent"])
-    memory = measure_memory(project, trees["agent"], agent)
-    if memory:
-        middle, most = statistics.median(memory) / 1e6, max(memory) / 1e6
-        words = "at most" if max(memory) <= MOST_PSS_BYTES else "more than"
-        limit = MOST_PSS_BYTES / 1e6
-        print(f"PSS, {EDGES_AT_ONCE} edges running: median {middle:.1f} MB, most {most:.1f} MB  {words} {limit:.0f} MB")
-    else:
+    return all(goods) and (admission or memory_is_good(project, trees["agent"], agent))
+
+
+def build_both(
+    project: Project,
+    trees: Mapping[str, Path],
+    with_agent: Mapping[str, list[str]],
+    halves: Sequence[set[int]],
+    costs: Mapping[str, list[Cost]],
+) -> None:
+    """Builds both trees at the same time, each on its half of the processors, and adds what it cost."""
+    for tree in trees.values():
+        project.clean(tree)
+    threads = [
+        threading.Thread(target=project.build, args=(trees[side], with_agent[side], on, costs[side]))
+        for side, on in zip(trees, halves, strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def memory_is_good(project: Project, tree: Path, agent: list[str]) -> bool:
+    """Measures what agent and launchers hold, prints it, and says whether it is within its limit."""
+    project.clean(tree)
+    memory = measure_memory(project, tree, agent)
+    if not memory:
         print(f"PSS: there were never {EDGES_AT_ONCE} edges at once")
-    return all(goods) and bool(memory) and max(memory) <= MOST_PSS_BYTES
+        return False
+    middle, most = statistics.median(memory) / 1e6, max(memory) / 1e6
+    good = max(memory) <= MOST_PSS_BYTES
+    words = "at most" if good else "more than"
+    limit = MOST_PSS_BYTES / 1e6
+    print(f"PSS, {EDGES_AT_ONCE} edges running: median {middle:.1f} MB, most {most:.1f} MB  {words} {limit:.0f} MB")
+    return good
 
 
 def main() -> int:

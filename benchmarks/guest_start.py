@@ -197,8 +197,8 @@ def table(ways: Sequence[Way]) -> str:
     return "\n".join(lines)
 
 
-def main() -> int:
-    """Measures and prints; exit status 1 when an image that can be resumed was slower than it may be."""
+def parse() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("state", type=Path)
     parser.add_argument("image", nargs="+")
@@ -208,7 +208,11 @@ def main() -> int:
     parser.add_argument(
         "--port", type=int, default=0, help="where workers log in; for an image that has it written down"
     )
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def measured(options: argparse.Namespace) -> list[Way] | None:
+    """Every way of every image with the seconds of its starts; None when one of them failed."""
     store = ImageStore(options.state / "images")
     ways = []
     for name in options.image:
@@ -226,7 +230,13 @@ def main() -> int:
         failed += [str(end.code)] if end.code else []
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    if failed or not all(way.seconds for way in ways):
+    return None if failed or not all(way.seconds for way in ways) else ways
+
+
+def main() -> int:
+    """Measures and prints; exit status 1 when an image that can be resumed was slower than it may be."""
+    ways = measured(parse())
+    if ways is None:
         return 1
     print(table(ways))
     ours = {way.image for way in ways if way.how == "resumed"}

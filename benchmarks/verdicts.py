@@ -101,53 +101,47 @@ def _programs(case: Case) -> tuple[str, ...]:
 
 def _expected(case: Case, with_report: bool) -> Expected:
     """What follows from how a case was provoked and how it ended."""
+    if with_report and case.status == 0 and "is too large (0x" not in case.log:
+        return Expected(("ok",), says_bytes=False)
+    if not case.log.strip() and not with_report:
+        return Expected(("unknown", "ok"))
     said = _SAID_BYTES.search(case.log)
     number = next(int(each, 0) for each in said.groups() if each) if said else None
     output = _output(_driver_argv(case)) or None
-    details = (
+    return Expected(
+        _kinds(case, with_report),
         _programs(case) if with_report else None,
         output if with_report else None,
         number,
         "mimalloc" not in case.log,
     )
-    empty = not case.log.strip()
+
+
+def _kinds(case: Case, with_report: bool) -> tuple[str, ...]:
+    """The kinds that may be said of a case that left words or a report."""
+    provoked = (
+        ("RLIMIT_FSIZE", "killed-other"),
+        ("tmpfs of size", "disk-full"),
+        ("full 64 MiB tmpfs", "disk-full"),
+        ("cgroup", "oom-kill"),
+    )
+    kind = next((kind for words, kind in provoked if words in case.provoked), None)
     if "is too large (0x" in case.log:
-        return Expected(("address-space",), *details)
-    if with_report and case.status == 0:
-        return Expected(("ok",), says_bytes=False)
-    if empty and not with_report:
-        return Expected(("unknown", "ok"))
-    if "RLIMIT_FSIZE" in case.provoked:
-        return Expected(("killed-other",), *details)
-    if "tmpfs of size" in case.provoked or "full 64 MiB tmpfs" in case.provoked:
-        return Expected(("disk-full",), *details)
-    if "cgroup" in case.provoked:
-        return Expected(("oom-kill",), *details)
+        return ("address-space",)
+    if kind:
+        return (kind,)
     if with_report:
-        return Expected(("address-space",), *details)
+        return ("address-space",)
     if _MEMORY_WORDS.search(case.log):
         # A log alone rarely proves which limit refused the memory.
-        return Expected(("alloc-failed", "address-space"), *details)
-    if "ftruncate failed" in case.log:
-        return Expected(("address-space",), *details)
-    # A crash without a word of memory.
-    return Expected(("compiler-crash",), *details)
+        return ("alloc-failed", "address-space")
+    # Else a crash without a word of memory.
+    return ("address-space",) if "ftruncate failed" in case.log else ("compiler-crash",)
 
 
 def _report(case: Case) -> Report:
     """A report with the limit that provoked the case, one edge, and no samples."""
     argv = _driver_argv(case) or tuple(case.command.split())
-    memory = "cgroup" in case.provoked
-    limits = Limits(
-        memory_bytes=8 << 30,
-        rlimit_as_bytes=case.limit_bytes if "RLIMIT_AS" in case.provoked else None,
-        rlimit_fsize_bytes=case.limit_bytes if "RLIMIT_FSIZE" in case.provoked else None,
-        cgroup_version=1 if memory else 0,
-        cgroup_limit_bytes=case.limit_bytes if memory else None,
-        free_disk_bytes=0 if "tmpfs of size" in case.provoked or "full" in case.provoked else 50 << 30,
-        address_bits=32 if "32-bit" in case.name else 64,
-        address_top_bytes=0xFFFF0000 if "32-bit" in case.name else None,
-    )
     status, signal = (case.status, None) if case.status >= 0 else (None, -case.status)
     names = re.findall(r"FAILED: (\S+)|\*\*\* \[[^\]]*?(\S+)\]", case.log)
     outputs = [next(each for each in name if each) for name in names] or [_output(argv)]
@@ -155,13 +149,33 @@ def _report(case: Case) -> Report:
         Edge(number, argv, "/build", argv[0], output, "compile" if "-c" in argv else "link", 0.1, 1.0, status, signal)
         for number, output in enumerate(outputs, 1)
     )
-    kills = 1 if memory else 0
+    kills = 1 if "cgroup" in case.provoked else 0
     return Report(
         command=tuple(case.command.split()),
-        limits=limits,
+        limits=_limits(case),
         outcome=Outcome(status, signal, "", 1.0, True),
         edges=edges,
         kernel=Kernel(kills, kills, kills),
+    )
+
+
+def _limits(case: Case) -> Limits:
+    """Of the machine on which the case was provoked."""
+
+    def given(words: str) -> int | None:
+        return case.limit_bytes if words in case.provoked else None
+
+    full = "tmpfs of size" in case.provoked or "full" in case.provoked
+    narrow = "32-bit" in case.name
+    return Limits(
+        memory_bytes=8 << 30,
+        rlimit_as_bytes=given("RLIMIT_AS"),
+        rlimit_fsize_bytes=given("RLIMIT_FSIZE"),
+        cgroup_version=1 if "cgroup" in case.provoked else 0,
+        cgroup_limit_bytes=given("cgroup"),
+        free_disk_bytes=0 if full else 50 << 30,
+        address_bits=32 if narrow else 64,
+        address_top_bytes=0xFFFF0000 if narrow else None,
     )
 
 

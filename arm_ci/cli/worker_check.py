@@ -60,22 +60,14 @@ def run(arguments: argparse.Namespace) -> int:
     config = load_config(arguments)
     worker = find_worker(config, arguments.name)
     recipes = recipes_of(config, worker.board)
-    known = _known(config, worker, needed=not (arguments.ssh or arguments.here))
-    if arguments.ssh or arguments.here:
-        answer: Mapping[str, Any] = ask(request_for(recipes), arguments.ssh)
+    asked_now = bool(arguments.ssh or arguments.here)
+    known = _known(config, worker, needed=not asked_now)
+    if asked_now:
+        facts = _without_session(Facts.from_json(ask(request_for(recipes), arguments.ssh)))
         source = f"asked now{f' through ssh {arguments.ssh}' if arguments.ssh else ''}"
-    elif known is not None and known.answer is not None:
-        answer = known.answer
-        source = time.strftime("as it was at its last build, %Y-%m-%d %H:%M", time.localtime(known.probed_at))
     else:
-        raise CommandError(
-            f"worker `{worker.name}` has not built yet, so nothing is known of it: ask it with --ssh [USER@]HOST",
-            OUTSIDE,
-        )
-    facts = Facts.from_json(answer)
-    if arguments.ssh or arguments.here:
-        facts = _without_session(facts)
-    judged = judge(recipes, facts, f"worker `{worker.name}`", asked_all=bool(arguments.ssh or arguments.here))
+        facts, source = _at_its_last_build(worker, known)
+    judged = judge(recipes, facts, f"worker `{worker.name}`", asked_all=asked_now)
     lacks = (*_connection(config, worker, known), *judged.lacks)
     print(f"{worker.name}, board {worker.board}: {source}")
     print(f"  {describe(facts)}")
@@ -90,6 +82,17 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"note: no project builds on board `{worker.board}`: its matrix does not name it")
     print(f"not fit: {count(len(lacks), 'thing')} missing" if lacks else "fit")
     return FAILED if lacks else DONE
+
+
+def _at_its_last_build(worker: Worker, known: Known | None) -> tuple[Facts, str]:
+    """What the master knows of the machine, and since when."""
+    if known is None or known.answer is None:
+        raise CommandError(
+            f"worker `{worker.name}` has not built yet, so nothing is known of it: ask it with --ssh [USER@]HOST",
+            OUTSIDE,
+        )
+    when = time.strftime("as it was at its last build, %Y-%m-%d %H:%M", time.localtime(known.probed_at))
+    return Facts.from_json(known.answer), when
 
 
 def _known(config: Config, worker: Worker, needed: bool) -> Known | None:

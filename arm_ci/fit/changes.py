@@ -7,7 +7,7 @@ generator. So are fallbacks that take what such a sibling has; of others nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -16,7 +16,7 @@ from arm_ci.agent.admission.expectation import HISTORY_MARGIN
 from arm_ci.agent.peaks import Learned, Peaks
 from arm_ci.config.model import Variant
 from arm_ci.diagnosis.figures import round_up
-from arm_ci.fit.prediction import Board, Prediction, predict
+from arm_ci.fit.prediction import Board, Built, Prediction, predict
 
 Kind = Literal["fallback", "linker", "compiler", "debug info", "several", "swap", "memory"]
 _MORE_DEBUG_INFO = ("none", "line-tables", "split", "full")
@@ -87,17 +87,19 @@ def changes(
     """
     if not found.too_large and not _pages_much(found):
         return []
-    ordered = sorted(
-        ((_cost(variant, each.variant), number, each) for number, each in enumerate(siblings) if each.peaks.edges),
-        key=lambda entry: entry[:2],
-    )
-    tried = [_of_sibling(variant, each, found.board, offered) for cost, _, each in ordered if cost]
+    tried = [_of_sibling(variant, each, found.board, offered) for each in _cheapest_first(variant, siblings)]
     need = HISTORY_MARGIN * max(each.learned.need_bytes for each in found.too_large or found.paged or found.edges)
     if found.too_large:
         tried = [*_by_fallback(found, peaks, fallbacks, offered), *tried]
         return [*tried, _swap(found, peaks, need, offered), _memory(found, peaks, need, offered)]
     tried.append(_memory(found, peaks, need, offered))
     return [each for each in tried if _is_faster(each.prediction, found)]
+
+
+def _cheapest_first(variant: Variant, siblings: Sequence[Sibling]) -> list[Sibling]:
+    """Those of which a build is known and that are another, no dearer choice."""
+    known = [(_cost(variant, each.variant), each) for each in siblings if each.peaks.edges]
+    return [each for cost, each in sorted(known, key=lambda entry: entry[0]) if cost]
 
 
 def untried(found: Prediction, fallbacks: Sequence[Fallback]) -> list[Fallback]:
@@ -113,13 +115,11 @@ def _by_fallback(found: Prediction, peaks: Peaks, fallbacks: Sequence[Fallback],
     instead: dict[str, Learned] = {}
     used: list[tuple[str, str]] = []
     for each in found.too_large:
-        for fallback in fallbacks:
-            sibling = fallback.siblings.get(each.asked.kind) if fallback.covers(each.asked) else None
-            known = _of_output(sibling, each.asked.output) if sibling else None
-            if sibling and known and found.board.fits(known):
-                instead[known.output] = known._replace(fallback=fallback.name)
-                used.append((fallback.name, sibling.variant.name))
-                break
+        first = next(_fitting(found, each, fallbacks), None)
+        if first:
+            fallback, sibling, known = first
+            instead[known.output] = known._replace(fallback=fallback.name)
+            used.append((fallback.name, sibling.variant.name))
     if not instead:
         return []
     edges = tuple(edge for edge in peaks.edges if edge.output not in instead)
@@ -127,6 +127,17 @@ def _by_fallback(found: Prediction, peaks: Peaks, fallbacks: Sequence[Fallback],
     names = ", ".join(dict.fromkeys(name for name, _ in used))
     variants = ", ".join(dict.fromkeys(variant for _, variant in used))
     return [Change("fallback", f"fallback {names}, as configured", prediction, variants)]
+
+
+def _fitting(
+    found: Prediction, edge: Built, fallbacks: Sequence[Fallback]
+) -> Iterator[tuple[Fallback, Sibling, Learned]]:
+    """Fallbacks with which an edge fits, each with the variant that showed it and what the edge took there."""
+    for fallback in fallbacks:
+        sibling = fallback.siblings.get(edge.asked.kind) if fallback.covers(edge.asked) else None
+        known = _of_output(sibling, edge.asked.output) if sibling else None
+        if sibling and known and found.board.fits(known):
+            yield fallback, sibling, known
 
 
 def _of_output(sibling: Sibling, output: str) -> Learned | None:

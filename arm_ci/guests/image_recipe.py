@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Collection
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +140,22 @@ def read(directory: Path, name: str) -> Recipe:
 def _recipe(name: str, file: Path, root: yaml.MappingNode) -> Recipe:
     checks = {each.name: each for each in fields(Recipe) if "check" in each.metadata}
     in_file = {attribute: key for key, attribute in _KEYS.items()}
-    keys = [in_file.get(attribute, attribute) for attribute in checks]
+    values, problems = _values(file, root, checks, [in_file.get(attribute, attribute) for attribute in checks])
+    for attribute, each in checks.items():
+        if attribute not in values and each.default is MISSING:
+            problems.append(f"{file}: `{in_file.get(attribute, attribute)}` is missing")
+    if not problems:
+        recipe = Recipe(name, file, **values)
+        problems = [f"{file}: {each}" for each in _contradictions(recipe)]
+    if problems:
+        raise ImageError("\n".join(problems))
+    return recipe
+
+
+def _values(
+    file: Path, root: yaml.MappingNode, checks: Mapping[str, Field[Any]], keys: Sequence[str]
+) -> tuple[dict[str, Any], list[str]]:
+    """What the file says by attribute, and what is wrong with it; a wrong value is None."""
     values: dict[str, Any] = {}
     problems = []
     for key_node, node in root.value:
@@ -158,15 +173,7 @@ def _recipe(name: str, file: Path, root: yaml.MappingNode) -> Recipe:
             except _UnexpectedError as error:
                 line = error.node.start_mark.line + 1
                 problems.append(f"{file}:{line}: `{key}`: {error} was expected{_found(error.node)}")
-    for attribute, each in checks.items():
-        if attribute not in values and each.default is MISSING:
-            problems.append(f"{file}: `{in_file.get(attribute, attribute)}` is missing")
-    if not problems:
-        recipe = Recipe(name, file, **values)
-        problems = [f"{file}: {each}" for each in _contradictions(recipe)]
-    if problems:
-        raise ImageError("\n".join(problems))
-    return recipe
+    return values, problems
 
 
 def _contradictions(recipe: Recipe) -> list[str]:

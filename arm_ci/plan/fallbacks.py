@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from arm_ci.agent.fallback.fallback import Fallback as Resolved
@@ -31,11 +32,11 @@ def _resolved(config: Config, variant: Variant, fallback: Fallback, support: str
         debug_info=fallback.debug_info or variant.debug_info,
     )
     after = toolchain_of(config, instead, support)
-    remove = [flag for flag in before.compile_flags if flag not in after.compile_flags]
-    add = [flag for flag in after.compile_flags if flag not in before.compile_flags]
+    remove = _not_in(after.compile_flags, before.compile_flags)
+    add = _not_in(before.compile_flags, after.compile_flags)
     linker: tuple[str, ...] = ()
     if fallback.linker:
-        remove += [flag for flag in before.link_flags if flag not in after.link_flags]
+        remove += _not_in(after.link_flags, before.link_flags)
         # The agent makes the directory of a linker that no compiler knows by name.
         linker = after.link_flags[1:] if after.linker_directory else after.link_flags
     if fallback.debug_info:
@@ -55,3 +56,7 @@ def _resolved(config: Config, variant: Variant, fallback: Fallback, support: str
         by_directory=bool(fallback.linker and after.linker_directory),
         add=(*add, *fallback.add),
     )
+
+
+def _not_in(others: Sequence[str], flags: Sequence[str]) -> list[str]:
+    return [flag for flag in flags if flag not in others]

@@ -23,13 +23,7 @@ _BEGIN, _END = "    cat <<'TABLE'\n", "TABLE\n"
 
 def package_table(config: Config) -> str:
     """Lines `PROJECT ARCHITECTURE DISTRIBUTION PACKAGE...`, `*` for all; boards of local workers alone do not count."""
-    by_hand = {worker.board for worker in config.workers.values() if worker.local}
-    by_hand -= {worker.board for worker in config.workers.values() if not worker.local}
-    wanted: dict[tuple[str, str], set[str]] = {}
-    for variant in variants(config):
-        if variant.board not in by_hand:
-            key = variant.project, config.boards[variant.board].architecture
-            wanted.setdefault(key, set()).update(_packages(config, variant))
+    wanted = _wanted(config)
     lines = []
     for project in sorted(config.projects.values(), key=lambda each: each.name):
         for (name, architecture), packages in sorted(wanted.items()):
@@ -38,6 +32,18 @@ def package_table(config: Config) -> str:
         if any(name == project.name for name, _ in wanted):
             lines += [" ".join((project.name, "*", system, *names)) for system, names in project.prerequisites.items()]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _wanted(config: Config) -> dict[tuple[str, str], set[str]]:
+    """Packages of toolchains and generators by project and architecture."""
+    by_hand = {worker.board for worker in config.workers.values() if worker.local}
+    by_hand -= {worker.board for worker in config.workers.values() if not worker.local}
+    wanted: dict[tuple[str, str], set[str]] = {}
+    for variant in variants(config):
+        if variant.board not in by_hand:
+            key = variant.project, config.boards[variant.board].architecture
+            wanted.setdefault(key, set()).update(_packages(config, variant))
+    return wanted
 
 
 def _packages(config: Config, variant: Variant) -> set[str]:
