@@ -71,13 +71,13 @@ class CheckWorker(WatchedStep):
         if remote.rc == _NOT_FOUND:
             # The probe, which is next, says that this machine has no Python.
             return ""
-        try:
-            found = json.loads(remote.stdout) if remote.rc == 0 else None
-        except ValueError:
-            found = None
+        found = _answer(remote)
         if found is None:
             # Compilers of an earlier build may run on; beside them this one would be killed or wait for memory.
             return f"{self.where} cannot say what is left over of earlier builds: {_why(remote)}"
+        return await self._tell_leftovers(found)
+
+    async def _tell_leftovers(self, found: dict[str, list[Any]]) -> str:
         lines = [f"ended: {each['pid']} {each['command']}" for each in found["ended"]]
         lines += [f"does not end: {each['pid']} {each['command']}" for each in found["remain"]]
         lines += [f"removed: {name}" for name in found["locks"]]
@@ -123,6 +123,14 @@ class CheckWorker(WatchedStep):
         linker = f"{toolchain.linker_program} {facts.program_version(toolchain.linker_program)}"
         self.say(f"{self.getWorkerName()}: {facts.architecture}, {facts.os}, {compiler}, {linker}{self._ended}")
         return int(SUCCESS)
+
+
+def _answer(remote: Any) -> Any:
+    """The JSON that a finished command printed; None when it failed or printed none."""
+    try:
+        return json.loads(remote.stdout) if remote.rc == 0 else None
+    except ValueError:
+        return None
 
 
 def _why(remote: Any) -> str:

@@ -8,7 +8,7 @@ from provoking import MIB, Provoked, worker
 from running import ROOT, Site
 
 from arm_ci.agent.peaks import Peaks
-from arm_ci.diagnosis.judging.second_tries import killed, tries
+from arm_ci.diagnosis.judging.second_tries import memory_kills, tries
 
 pytestmark = pytest.mark.integration
 
@@ -83,7 +83,7 @@ def check_is_whole(found):
     assert found.said()[:3] == ("ok", None, "certain")
     assert ("ran again alone" in found.verdict["sentence"]) == bool(again)
     assert found.report.admission.cores == JOBS
-    assert found.report.kernel.cgroup_oom_kills == len(killed(found.report))
+    assert found.report.kernel.cgroup_oom_kills == len(memory_kills(found.report))
     learned = found.site.steps(found.build)["learn-peaks"]["state_string"]
     assert re.fullmatch(r"learned the peaks of \d+ edges", learned), learned
 

@@ -82,15 +82,7 @@ def _link(situation: Situation) -> Iterable[Option]:
         yield from _smaller_output(situation)
         return
     now = situation.linker
-    if now == "gold" and not situation.has("--no-map-whole-files"):
-        yield _estimated(situation, f"Link with gold's {_SPARING}.", measured.GOLD_SPARING)
-        text = f"The same and no debug information: {_SPARING} -Wl,-S."
-        yield _estimated(situation, text, measured.GOLD_SPARING_STRIPPED)
-    if now == "bfd" and not situation.has("--no-keep-memory"):
-        text = "Link without debug information: -Wl,-S,--no-keep-memory,--reduce-memory-overheads."
-        yield _estimated(situation, text, measured.BFD_SPARING)
-    elif now is not None and now != "gold" and not situation.has("-S"):
-        yield _estimated(situation, "Link without debug information: -Wl,-S.", STRIPPED[now])
+    yield from _options_of_the_linker(situation, now)
     for other in _OTHERS:
         if now is not None and LINKS[other].virtual < LINKS[now].virtual:
             yield _estimated(situation, f"Link with {other}: -fuse-ld={other}.", LINKS[other])
@@ -107,6 +99,19 @@ def _link(situation: Situation) -> Iterable[Option]:
         f"{STRIPPED['lld'].virtual:,} instead of {LINKS['lld'].virtual:,} MB of addresses, mold "
         f"{STRIPPED['mold'].virtual:,} instead of {LINKS['mold'].virtual:,}.",
     )
+
+
+def _options_of_the_linker(situation: Situation, now: Linker | None) -> Iterable[Option]:
+    """By which options the linker that failed takes fewer addresses."""
+    if now == "gold" and not situation.has("--no-map-whole-files"):
+        yield _estimated(situation, f"Link with gold's {_SPARING}.", measured.GOLD_SPARING)
+        text = f"The same and no debug information: {_SPARING} -Wl,-S."
+        yield _estimated(situation, text, measured.GOLD_SPARING_STRIPPED)
+    if now == "bfd" and not situation.has("--no-keep-memory"):
+        text = "Link without debug information: -Wl,-S,--no-keep-memory,--reduce-memory-overheads."
+        yield _estimated(situation, text, measured.BFD_SPARING)
+    elif now is not None and now != "gold" and not situation.has("-S"):
+        yield _estimated(situation, "Link without debug information: -Wl,-S.", STRIPPED[now])
 
 
 def _output_too_large(situation: Situation) -> bool:

@@ -145,16 +145,18 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 def best_rows(result: TrialResult) -> list[TrialRow]:
     """What is worth changing to, best first: with the debug information, and without where that saves much."""
     by_addresses = _by_addresses(result)
-    fitting = [
-        row
-        for row in result.rows
-        if row.ended == FITS and not row.as_built and row.linker and _need(row, by_addresses) is not None
-    ]
+    fitting = _measured_others(result, by_addresses)
     whole = _least([row for row in fitting if STRIP not in row.options], by_addresses)
     stripped = _least([row for row in fitting if STRIP in row.options], by_addresses)
     if whole and stripped and not _saves(stripped, whole, by_addresses, _WORTH_STRIPPING):
         stripped = None
     return [row for row in (whole, stripped) if row]
+
+
+def _measured_others(result: TrialResult, by_addresses: bool) -> list[TrialRow]:
+    """What fits and is not the link as it was built."""
+    fitting = [row for row in result.rows if row.ended == FITS and _need(row, by_addresses) is not None]
+    return [row for row in fitting if row.linker and not row.as_built]
 
 
 def _saves(row: TrialRow, other: TrialRow, by_addresses: bool, part: float) -> bool:
@@ -176,27 +178,28 @@ def trial_advice(result: TrialResult) -> tuple[Advice, ...]:
     best = best_rows(result)
     found = []
     if built is not None and built.ended == FITS:
-        found.append(
-            Advice(
-                f"Run nothing beside the link of {result.link.output}: as it was in the build it fits alone.",
-                f"{_took(built)}; {_there(result)}.",
-            )
-        )
+        text = f"Run nothing beside the link of {result.link.output}: as it was in the build it fits alone."
+        found.append(Advice(text, f"{_took(built)}; {_there(result)}."))
     for row in best:
         without = " The program is then without debug information." if STRIP in row.options else ""
         found.append(Advice(f"Link {result.link.output} with {how_words(row)}.{without}", _because(result, row, built)))
-    if not best and not found:
+    if not found:
         found.append(_none_fits(result))
+    return (*found, *_not_tried(result, best))
+
+
+def _not_tried(result: TrialResult, best: Sequence[TrialRow]) -> list[Advice]:
+    """Linkers that take little and are not on the machine, where none like them fits."""
     lacking = [name for name in ("lld", "mold") if name in result.absent]
-    if lacking and not any(row.linker.startswith(("lld", "mold")) for row in best):
-        measured = ", ".join(f"{name} {cost.anonymous:,} MB" for name, cost in LINKS.items())
-        found.append(
-            Advice(
-                f"Install {' and '.join(lacking)} on the worker and repeat the trial.",
-                f"Not tried, for want of the program. {LINK} the linkers took so much anonymous memory: {measured}.",
-            )
+    if not lacking or any(row.linker.startswith(("lld", "mold")) for row in best):
+        return []
+    measured = ", ".join(f"{name} {cost.anonymous:,} MB" for name, cost in LINKS.items())
+    return [
+        Advice(
+            f"Install {' and '.join(lacking)} on the worker and repeat the trial.",
+            f"Not tried, for want of the program. {LINK} the linkers took so much anonymous memory: {measured}.",
         )
-    return tuple(found)
+    ]
 
 
 def how_words(row: TrialRow) -> str:
@@ -242,19 +245,22 @@ def _none_fits(result: TrialResult) -> Advice:
             f"Repair the link of {result.link.output}: memory is not what it fails for.",
             f"{count(len(result.rows), 'way')} tried: {', '.join(words)}.",
         )
-    ran = [row for row in died if _need(row, by_addresses)]
     text = (
         f"Give the link of {result.link.output} more memory, or less to link: no linker on this machine makes it fit."
     )
     if by_addresses:
         text = f"Build on a 64-bit system, or link less into {result.link.output}: no linker here makes it fit."
     tried = f"{count(len(result.rows), 'way')} tried; {_there(result)}."
+    return Advice(text, tried + _least_that_died(died, by_addresses))
+
+
+def _least_that_died(died: Sequence[TrialRow], by_addresses: bool) -> str:
+    ran = [row for row in died if _need(row, by_addresses)]
     if not ran:
-        return Advice(text, tried)
+        return ""
     least = min(ran, key=lambda row: _need(row, by_addresses) or 0)
     name = " ".join((least.linker or "its own linker", *least.options))
-    held = f" The least had {name}: {size(_need(least, by_addresses) or 0)} when it ended as {result_words(least)}."
-    return Advice(text, tried + held)
+    return f" The least had {name}: {size(_need(least, by_addresses) or 0)} when it ended as {result_words(least)}."
 
 
 # -- settings -----------------------------------------------------------------------------------------------------

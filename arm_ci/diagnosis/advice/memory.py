@@ -144,15 +144,17 @@ def _estimated(situation: Situation, text: str, measure: str, ratio: float | Non
 
 
 def _fewer(situation: Situation) -> Iterable[Option]:
-    running = situation.at_the_end
-    if situation.report is None:
-        if situation.stage != "link":
-            yield Option(
-                "Build with fewer edges at once (a smaller -jN).",
-                "The log does not say how many ran and what they held.",
-            )
-        return
-    fitting = situation.fitting_jobs
+    if situation.report is not None:
+        yield from _as_many_as_fit(situation)
+    elif situation.stage != "link":
+        yield Option(
+            "Build with fewer edges at once (a smaller -jN).",
+            "The log does not say how many ran and what they held.",
+        )
+
+
+def _as_many_as_fit(situation: Situation) -> Iterable[Option]:
+    running, fitting = situation.at_the_end, situation.fitting_jobs
     # Where swap was there and too slow, one that needs a little of it is still better off alone.
     alone_helps = situation.verdict.kind == "thrashing"
     if len(running) < 2 or (fitting == 0 and not alone_helps):

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from arm_ci.diagnosis.reading import logged_commands
 from arm_ci.diagnosis.reading.findings import Failure, Finding
 
+_NEAR_LINES = 3
+"""So near to make's line about a signal stands what a shell said of it."""
 _FAR_LINES = 80
 """Lines between two messages that are no longer taken for one edge's."""
 _ENDS = ("killed", "terminated", "crashed", "file-limit", "linker-failed", "not-loaded")
@@ -109,26 +111,29 @@ def _continues(group: list[Finding], each: Finding) -> bool:
 
 def _take(groups: list[list[Finding]], target: Finding) -> list[Finding]:
     """Takes the findings out of `groups` that are about this target."""
-    named = [group for group in groups if any(_is_about(each, target.output) for each in group)]
-    if named:
-        return _out_of(groups, named)
-    if target.signal is not None:
-        # make itself saw the signal: the tool had no words.
-        return []
-    if target.status is not None and 128 < target.status < _MOST_SIGNAL_STATUS:
-        near = [group for group in groups if group[-1].signal and target.line - group[-1].line <= 3]
-        return _out_of(groups, near[-1:])
-    nameless = [group for group in groups if not any(_names_another(each, target.output) for each in group)]
-    if not nameless:
-        return []
-    if _only_source_errors(nameless[0]):
-        return _out_of(groups, [group for group in nameless if _only_source_errors(group)])
-    return _out_of(groups, nameless[:1])
-
-
-def _out_of(groups: list[list[Finding]], taken: list[list[Finding]]) -> list[Finding]:
+    taken = _about(groups, target)
     groups[:] = [group for group in groups if not any(group is each for each in taken)]
     return [each for group in taken for each in group]
+
+
+def _about(groups: list[list[Finding]], target: Finding) -> list[list[Finding]]:
+    """The groups that are about this target: by its name, by how it ended, else the first that names no other."""
+    named = [group for group in groups if any(_is_about(each, target.output) for each in group)]
+    # Where make itself saw the signal the tool had no words.
+    if named or target.signal is not None:
+        return named
+    if target.status is not None and 128 < target.status < _MOST_SIGNAL_STATUS:
+        near = [group for group in groups if group[-1].signal and target.line - group[-1].line <= _NEAR_LINES]
+        return near[-1:]
+    return _first_nameless(groups, target)
+
+
+def _first_nameless(groups: list[list[Finding]], target: Finding) -> list[list[Finding]]:
+    """The first group that names no other output; where those are errors in a source, all such groups."""
+    nameless = [group for group in groups if not any(_names_another(each, target.output) for each in group)]
+    if nameless and _only_source_errors(nameless[0]):
+        return [group for group in nameless if _only_source_errors(group)]
+    return nameless[:1]
 
 
 def _only_source_errors(group: list[Finding]) -> bool:

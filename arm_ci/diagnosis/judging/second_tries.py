@@ -5,7 +5,7 @@ What is judged is the report and the log without them; how often it happened is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from arm_ci.agent.report import OOM_KILL, Edge, OomRecord, Report
@@ -22,7 +22,7 @@ def tries(report: Report | None) -> list[Edge]:
     return [edge for edge in report.edges if edge.run_again] if report is not None else []
 
 
-def killed(report: Report | None) -> list[Edge]:
+def memory_kills(report: Report | None) -> list[Edge]:
     """Those of them that memory killed; others the agent has ended itself."""
     return [edge for edge in tries(report) if edge.run_again == OOM_KILL]
 
@@ -37,7 +37,7 @@ def settled(report: Report) -> Report:
     """The report as if the tries that were repeated had not been, nor their kills."""
     if not tries(report):
         return report
-    kernel, kills = report.kernel, len(killed(report))
+    kernel, kills = report.kernel, len(memory_kills(report))
     return report._replace(
         edges=tuple(edge for edge in report.edges if not edge.run_again),
         kernel=kernel._replace(
@@ -55,37 +55,46 @@ def _less(number: int | None, by: int) -> int | None:
 def settled_records(records: Sequence[OomRecord], report: Report | None) -> tuple[OomRecord, ...]:
     """The kernel's records without those of tries that were repeated: by process id, else by name."""
     left = list(records)
-    for edge in killed(report):
-        own = next((record for record in left if record.pid in edge.pids), None)
-        if own is None and not any(record.pid in edge.pids for record in records):
-            own = next((record for record in left if same_program(record.program, edge.heaviest or edge.program)), None)
-        if own is not None:
-            left.remove(own)
+    for edge in memory_kills(report):
+        own = [record for record in left if record.pid in edge.pids]
+        if not any(record.pid in edge.pids for record in records):
+            own = [record for record in left if same_program(record.program, edge.heaviest or edge.program)]
+        if own:
+            left.remove(own[0])
     return tuple(left)
 
 
 def settled_log(log: LogFindings, report: Report | None) -> LogFindings:
     """The log without what was said of kills after which the edge ran again."""
     # A program that was killed itself, as clang is, said nothing.
-    spoke = [edge for edge in tries(report) if edge.signal is None]
-    if not spoke:
-        return log
+    void = _lines_of([edge for edge in tries(report) if edge.signal is None], log)
+    return replace(log, findings=tuple(each for each in log.findings if each.line not in void)) if void else log
+
+
+def _lines_of(spoke: list[Edge], log: LogFindings) -> set[int]:
+    """The lines in which these tries were said to be killed: in ninja's blocks of their outputs, else the first."""
     void: set[int] = set()
-    blocks = [each for each in log.findings if each.means == "edge-failed"]
-    for block in blocks:
+    loose = list(log.findings)
+    for block in [each for each in log.findings if each.means == "edge-failed"]:
         own = [edge for edge in spoke if same_file(edge.output, block.output)]
-        inside = [each for each in log.findings if block.line < each.line <= block.last_line]
+        inside, _ = _split(log.findings, block)
         void.update(_first_kills(inside, len(own)))
         spoke = [edge for edge in spoke if edge not in own]
-    loose = [each for each in log.findings if not any(block.line < each.line <= block.last_line for block in blocks)]
-    void.update(_first_kills(loose, len(spoke)))
-    return replace(log, findings=tuple(each for each in log.findings if each.line not in void))
+        _, loose = _split(loose, block)
+    return void | _first_kills(loose, len(spoke))
+
+
+def _split(findings: Iterable[Finding], block: Finding) -> tuple[list[Finding], list[Finding]]:
+    """The lines within what ninja printed of a failed edge, and the others."""
+    inside: list[Finding] = []
+    outside: list[Finding] = []
+    for each in findings:
+        (inside if block.line < each.line <= block.last_line else outside).append(each)
+    return inside, outside
 
 
 def _first_kills(findings: Sequence[Finding], number: int) -> set[int]:
     """The lines of the first so many kills, with what was said beside each."""
-    kills = [each for each in findings if each.means == "killed" and each.signal in (0, 9)][:number]
-    lines = {each.line for each in kills}
-    beside = [each for each in findings if each.means in _WITH_IT and not each.source]
-    lines.update(each.line for each in beside if any(abs(each.line - kill.line) <= _NEAR_LINES for kill in kills))
-    return lines
+    kills = [each.line for each in findings if each.means == "killed" and each.signal in (0, 9)][:number]
+    beside = [each.line for each in findings if each.means in _WITH_IT and not each.source]
+    return {*kills, *(line for line in beside if any(abs(line - kill) <= _NEAR_LINES for kill in kills))}

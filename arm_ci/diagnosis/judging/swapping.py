@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from arm_ci.agent.report import Report, Samples
@@ -54,25 +55,22 @@ def last_minutes(report: Report) -> LastMinutes | None:
     seconds = end - begin
     if seconds < _LEAST_SECONDS:
         return None
-    swapped = [_growth(report.samples, name, first, last) for name in ("swapped_in_bytes", "swapped_out_bytes")]
-    moved = [each for each in swapped if each is not None]
-    stalled = _growth(report.samples, "pressure_full_seconds", first, last)
     free = _free(report, first, last)
     return LastMinutes(
         seconds,
-        sum(moved) / seconds if moved else None,
-        stalled / seconds if stalled is not None else None,
+        _rate(report.samples, ("swapped_in_bytes", "swapped_out_bytes"), first, last),
+        _rate(report.samples, ("pressure_full_seconds",), first, last),
         free,
         _swaps_in_cgroup(report) and (free is None or free > _LITTLE_FREE),
     )
 
 
-def _growth(samples: Samples, name: str, first: int, last: int) -> float | None:
-    column = samples.column(name)
-    if not column:
-        return None
-    begin, end = column[first], column[last]
-    return None if begin is None or end is None else max(0.0, end - begin)
+def _rate(samples: Samples, names: Sequence[str], first: int, last: int) -> float | None:
+    """By how much these counters grew a second, together, between two rows; None: none of them was seen."""
+    ends = [(column[first], column[last]) for column in map(samples.column, names) if column]
+    grown = [max(0.0, end - begin) for begin, end in ends if begin is not None and end is not None]
+    times = samples.column("seconds")
+    return sum(grown) / ((times[last] or 0.0) - (times[first] or 0.0)) if grown else None
 
 
 def _free(report: Report, first: int, last: int) -> float | None:

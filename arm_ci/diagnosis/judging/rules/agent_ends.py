@@ -21,24 +21,31 @@ def agent_killed(case: Case) -> Draft | None:
         return None
     evidence = _what_ran(report)
     record = next((each for each in case.records if each.program.startswith("python")), None)
-    if record is not None:
-        return Draft(
-            "oom-kill",
-            "likely",
-            "oom-kill: the agent itself was killed, and the build with it",
-            scope=scope_of(record),
-            program=record.program,
-            evidence=(from_kernel(record, "the agent is such a program"), *evidence),
-        )
-    kills = counted_kills(report)
+    if record is None:
+        return _by_counter(counted_kills(report), bool(case.records), evidence)
+    return Draft(
+        "oom-kill",
+        "likely",
+        "oom-kill: the agent itself was killed, and the build with it",
+        scope=scope_of(record),
+        program=record.program,
+        evidence=(from_kernel(record, "the agent is such a program"), *evidence),
+    )
+
+
+def _by_counter(kills: int | None, others: bool, evidence: list[Evidence]) -> Draft:
+    """Without a record of the agent; `others`: the kernel's records name other programs."""
     if kills is None:
         text = "killed-other: the agent was killed, and the build with it; nothing says by whom"
         return Draft("killed-other", "possible", text, evidence=tuple(evidence))
-    if kills and not case.records:
+    if kills and not others:
         text = "oom-kill: the agent itself was killed, and the build with it"
         return Draft("oom-kill", "likely", text, evidence=(counted_words(kills), *evidence))
     if not kills:
-        evidence.append(from_report("the kernel's counter of OOM kills did not move", "so it was not the kernel"))
+        evidence = [
+            *evidence,
+            from_report("the kernel's counter of OOM kills did not move", "so it was not the kernel"),
+        ]
     text = "killed-other: the agent was killed from outside, and the build with it"
     return Draft("killed-other", "likely", text, evidence=tuple(evidence))
 

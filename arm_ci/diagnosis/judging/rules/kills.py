@@ -20,14 +20,7 @@ def edge_does_not_fit(case: Case) -> Draft | None:
     output = report.admission.does_not_fit if report else ""
     if report is None or not output:
         return None
-    culprit = _edge_alone(case, report, output)
-    stood_still = report.admission.stood_still
-    draft = judge_kill(culprit, case)
-    if stood_still or draft.kind != "oom-kill":
-        # The agent ended it, or saw the kernel's counter move, whoever else was killed beside it.
-        had = report.admission.budget_bytes + report.admission.swap_bytes
-        draft = memory_ran_out(culprit, report, "likely", "", words_of_a_kill(culprit))
-        draft = replace(draft, had_bytes=had or None)
+    draft = _killed_alone(_edge_alone(case, report, output), report, case)
     draft = replace(draft, output=draft.output or output)
     sentence = oom_kill_sentence(
         draft.program,
@@ -37,7 +30,7 @@ def edge_does_not_fit(case: Case) -> Draft | None:
         draft.had_bytes,
         "memory had run out",
         "though it ran alone",
-        "stood still for want of memory and was ended" if stood_still else "was killed",
+        "stood still for want of memory and was ended" if report.admission.stood_still else "was killed",
     )
     alone = from_report(f"nothing else was let in beside {draft.output}", "fewer edges at once would not have helped")
     earlier = [each for edge in case.again if same_file(edge.output, output) for each in _earlier_try(edge)]
@@ -48,6 +41,16 @@ def edge_does_not_fit(case: Case) -> Draft | None:
     )
     others = [each for each in case.every_cause if each.output != draft.output and not case.is_of_stop(each.finding)]
     return with_others(draft, others, case.records)
+
+
+def _killed_alone(culprit: Culprit, report: Report, case: Case) -> Draft:
+    draft = judge_kill(culprit, case)
+    if draft.kind == "oom-kill" and not report.admission.stood_still:
+        return draft
+    # The agent ended it, or saw the kernel's counter move, whoever else was killed beside it.
+    had = report.admission.budget_bytes + report.admission.swap_bytes
+    draft = memory_ran_out(culprit, report, "likely", "", words_of_a_kill(culprit))
+    return replace(draft, had_bytes=had or None)
 
 
 def _edge_alone(case: Case, report: Report, output: str) -> Culprit:

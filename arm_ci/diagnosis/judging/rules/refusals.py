@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from arm_ci.agent.report import Report
 from arm_ci.diagnosis.figures import exact_size, size
 from arm_ci.diagnosis.judging.case import Case
 from arm_ci.diagnosis.judging.cause import Cause, loose_cause
@@ -20,7 +21,10 @@ def output_too_large(case: Case) -> Draft | None:
     cause = cause or loose_cause([each for each in case.findings.findings if each.means == "too-large"])
     if cause is None:
         return None
-    culprit = case.culprit_of(cause)
+    return _too_large(cause, case.culprit_of(cause), case.report)
+
+
+def _too_large(cause: Cause, culprit: Culprit, report: Report | None) -> Draft:
     why = "more than 2 GB of output do not fit a 32-bit linker"
     if cause.bytes:
         section = f"{exact_size(cause.bytes)} ({size(cause.bytes)})"
@@ -28,7 +32,6 @@ def output_too_large(case: Case) -> Draft | None:
     counts = "only a 32-bit linker says so; bfd still ends with exit status 0 and leaves a broken file"
     if cause.finding.program == "mold":
         counts = "a length over 2 GB is negative in a 32-bit linker"
-    limits = case.report.limits if case.report is not None else None
     return about(
         culprit,
         "address-space",
@@ -36,8 +39,15 @@ def output_too_large(case: Case) -> Draft | None:
         f"address-space: {who(culprit.program)} could not make {culprit.output or 'its output'}: {why}",
         [from_log(cause.finding, counts)],
         bytes=cause.bytes,
-        had_bytes=(limits.address_top_bytes or None) if limits is not None and limits.address_bits == 32 else None,
+        had_bytes=_top_of_32_bits(report),
     )
+
+
+def _top_of_32_bits(report: Report | None) -> int | None:
+    """Where the address space of 32-bit programs ends, on a machine that has such a userland."""
+    if report is None or report.limits.address_bits != 32:
+        return None
+    return report.limits.address_top_bytes or None
 
 
 def crash_at_a_limit(case: Case) -> Draft | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from arm_ci.agent.report import Report
+from dataclasses import replace
+
+from arm_ci.agent.report import Edge, Report
 from arm_ci.diagnosis.figures import duration, size
 from arm_ci.diagnosis.judging.case import Case
 from arm_ci.diagnosis.judging.draft_verdict import Draft, from_log, from_report
@@ -25,22 +27,35 @@ def swapping(case: Case) -> Draft | None:
 def _swapping(report: Report, last: LastMinutes, evidence: list[Evidence]) -> Draft:
     limit = report.limits.cgroup_limit_bytes if last.in_cgroup else None
     why = f"the cgroup's limit was {size(limit)}" if limit is not None else ""
-    running = [edge for edge in report.edges if edge.end_seconds is None]
-    heaviest = max(running, key=lambda edge: edge.peak_anonymous_swap_bytes or edge.peak_rss_bytes or 0, default=None)
-    doing = f" over {heaviest.output}" if heaviest is not None and heaviest.output else ""
-    text = f"thrashing: the machine was swapping ({_rate(last)}){doing} until the build was stopped"
-    return Draft(
+    heaviest = _heaviest(report)
+    text = f"thrashing: the machine was swapping ({_rate(last)}){_over(heaviest)} until the build was stopped"
+    draft = Draft(
         "thrashing",
         "certain" if last.swaps and last.stalls else "likely",
         f"{text}: {why}" if why else text,
         scope="cgroup" if last.in_cgroup else "",
-        program=(heaviest.heaviest or heaviest.program) if heaviest is not None else "",
-        output=heaviest.output if heaviest is not None else "",
-        edge=heaviest,
-        used_bytes=heaviest.peak_anonymous_swap_bytes if heaviest is not None else None,
         had_bytes=limit or report.limits.memory_bytes or None,
         evidence=(*evidence, *_figures(last, why)),
     )
+    if heaviest is None:
+        return draft
+    return replace(
+        draft,
+        program=heaviest.heaviest or heaviest.program,
+        output=heaviest.output,
+        edge=heaviest,
+        used_bytes=heaviest.peak_anonymous_swap_bytes,
+    )
+
+
+def _heaviest(report: Report) -> Edge | None:
+    """The largest of the edges that ran until the build was stopped."""
+    running = [edge for edge in report.edges if edge.end_seconds is None]
+    return max(running, key=lambda edge: edge.peak_anonymous_swap_bytes or edge.peak_rss_bytes or 0, default=None)
+
+
+def _over(edge: Edge | None) -> str:
+    return f" over {edge.output}" if edge is not None and edge.output else ""
 
 
 def _rate(last: LastMinutes) -> str:
