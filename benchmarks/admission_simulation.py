@@ -38,7 +38,7 @@ from arm_ci.agent.peaks import Learned, Peaks, way
 from arm_ci.fit.choosers import Admission, Believed, Guess, plain, pools
 from arm_ci.fit.graph import Edge, lower_bound, rest_seconds
 from arm_ci.fit.simulation import Chooser, Machine, Simulation
-from arm_ci.plan.recipe import offered
+from arm_ci.plan.choices import offered
 
 CORES = 4
 BUDGETS_MB = (825, 1536, 3072, 8192)

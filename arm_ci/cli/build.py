@@ -13,7 +13,7 @@ from arm_ci.cli.local_build import LocalBuild
 from arm_ci.cli.options import CommandError, add_site_option, find_variant, load_config
 from arm_ci.cli.patch_option import add_patch_options, given_patch
 from arm_ci.plan import Choices, Recipe
-from arm_ci.plan.recipe import parse_targets
+from arm_ci.plan.choices import parse_targets
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

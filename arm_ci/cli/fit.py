@@ -22,7 +22,7 @@ from arm_ci.config.scalars import EXPECTED, parse_bytes
 from arm_ci.fit.changes import Change, Fallback, Sibling, changes, untried
 from arm_ci.fit.prediction import Board, Prediction, predict
 from arm_ci.fit.words import in_words
-from arm_ci.plan.recipe import offered
+from arm_ci.plan.choices import offered
 
 _MOST_CORES = 1000
 

@@ -27,10 +27,10 @@ from arm_ci.patches import diffs, engine, forced, transaction
 from arm_ci.patches.series import SeriesError
 from arm_ci.plan import Choices, Command, Facts, Places, Recipe, TestRun, missing, probe_request
 from arm_ci.plan.agent_command import fallback_path, peaks_path
+from arm_ci.plan.environment import is_foreign
 from arm_ci.plan.patching import bundle_of, context_of, state_table
-from arm_ci.plan.recipe import is_foreign
 from arm_ci.plan.requirements import THIS_MACHINE, missing_packages, notes, size_text, wanted_packages
-from arm_ci.plan.test_results import judge, parser_for
+from arm_ci.plan.test_results import judge
 
 
 class LocalBuild:
@@ -179,7 +179,7 @@ class LocalBuild:
         return "" if verdict.kind == "ok" else _told(verdict)
 
     def _run_test(self, run: TestRun) -> str:
-        parser = parser_for(run.test.kind)
+        parser = run.parser()
         verdict, ended = run_watched([run.command], self.places, "tests", self.environment, parser.feed)
         sentence, failed = judge(parser.finish(), ended.text)
         if ended.text and verdict.kind in EXHAUSTED:

@@ -27,7 +27,7 @@ from arm_ci.cli.patch_option import add_patch_options, given_patch
 from arm_ci.cli.rest import Master, result_name
 from arm_ci.config import Config, ConfigError, Variant, variants
 from arm_ci.config.problems import count
-from arm_ci.plan.recipe import parse_reference, parse_targets
+from arm_ci.plan.choices import parse_reference, parse_targets
 
 T = TypeVar("T")
 

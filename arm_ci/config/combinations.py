@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from arm_ci.config.keys import BUILD_SYSTEMS
 from arm_ci.config.matrix import (
     MATRIX_KEYS,
     SELECTOR_AXES,
@@ -169,7 +170,7 @@ class Judge:
         )
 
     def _generator(self, generator: str) -> Clash | None:
-        section = "autotools" if generator == "autotools" else "cmake"
+        section = BUILD_SYSTEMS[generator]
         missing = getattr(self.project, section) is None
         if not missing or not self._sound("projects", self.project.name, section):
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import MISSING, field
 from typing import Annotated, Any, Literal
 
@@ -9,6 +10,8 @@ Architecture = Literal["armhf", "arm64", "amd64", "i386"]
 BoardArchitecture = Literal["armhf", "arm64", "amd64", "i386", "host"]
 CompilerFamily = Literal["gcc", "clang"]
 Generator = Literal["ninja", "make", "autotools", "kati"]
+BUILD_SYSTEMS: Mapping[str, str] = {"ninja": "cmake", "make": "cmake", "autotools": "autotools", "kati": "cmake"}
+"""The section of a project that says how a generator builds it."""
 DebugInfo = Literal["full", "line-tables", "split", "none"]
 Tier = Literal["commit", "nightly", "force"]
 BuildType = Literal["Debug", "Release", "RelWithDebInfo", "MinSizeRel"]

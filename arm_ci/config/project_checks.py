@@ -9,6 +9,7 @@ import os
 import posixpath
 import re
 
+from arm_ci.config.keys import BUILD_SYSTEMS
 from arm_ci.config.matrix import MATRIX_KEYS, SELECTOR_AXES
 from arm_ci.config.problems import shorten, suggestion
 from arm_ci.config.project import BuildSystem, Combination, Project, Selector, Test
@@ -36,7 +37,7 @@ def check_project(draft: Draft, project: Project) -> None:
     _check_source(draft, project, path)
     _check_references(draft, project, path)
     _check_unimportant(draft, project, (*path, "unimportant"))
-    for key in ("cmake", "autotools"):
+    for key in dict.fromkeys(BUILD_SYSTEMS.values()):
         system = getattr(project, key)
         if system is not None:
             _check_build_system(draft, system, (*path, key))
@@ -167,8 +168,8 @@ def _check_test(draft: Draft, test: Test, path: Path) -> None:
         return
     if test.kind == "gtest" and not test.program:
         findings.add(path, f"test `{test.name}` is a gtest and names no `program` to run")
-    elif test.kind == "ctest" and test.program:
-        findings.add((*path, "program"), "a ctest runs what CTest knows; `program` is for gtest")
+    elif test.kind != "gtest" and test.program:
+        findings.add((*path, "program"), f"a {test.kind} runs what the build system knows of; `program` is for gtest")
     elif test.program:
         _check_inside(draft, test.program, (*path, "program"), "build tree")
 

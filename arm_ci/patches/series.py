@@ -10,19 +10,20 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
+from arm_ci.config.keys import Architecture, CompilerFamily, Generator
 from arm_ci.patches import diffs, engine, parsing, paths
 
 SERIES = "series.yaml"
 HEADINGS = ("What", "Why", "Upstream", "Needed for")
 """What the header of a patch tells, each as `Heading: text`; lines that follow are indented."""
 
-ARCHITECTURES = ("armhf", "arm64", "amd64", "i386")
-COMPILERS = ("gcc", "clang")
-GENERATORS = ("ninja", "make", "autotools", "kati")
+ARCHITECTURES: tuple[str, ...] = get_args(Architecture)
+COMPILERS: tuple[str, ...] = get_args(CompilerFamily)
+GENERATORS: tuple[str, ...] = get_args(Generator)
 _PATCH_KEYS = ("file", "needed_for", "upstream")
 _CONDITIONS = ("versions", "architectures", "compilers", "generators", "os")
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from arm_ci.plan import archives
-from arm_ci.plan.recipe import Command, Places
+from arm_ci.plan.commands import Command, Places
 
 LOST_BUILD_PROPERTY = "lost_build"
 """Property of a build: what the lost build before it left in its report; the master shows it with the tries."""

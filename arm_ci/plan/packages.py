@@ -12,7 +12,8 @@ from pathlib import Path
 from arm_ci.agent.tools import linker_called
 from arm_ci.catalogue import catalogue
 from arm_ci.config import Config, Variant, load, variants
-from arm_ci.plan.recipe import Places, Recipe
+from arm_ci.plan.commands import Places
+from arm_ci.plan.recipe import Recipe
 from arm_ci.plan.requirements import compiler_packages, linker_packages, wanted_programs
 
 BOOTSTRAP = catalogue() / "workers" / "bootstrap.sh"

@@ -10,26 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from arm_ci.agent import tools
-from arm_ci.config.keys import Generator
 from arm_ci.config.model import Board, Compiler, Linker
 from arm_ci.config.versions import in_range, version_key
 from arm_ci.plan import distcc
+from arm_ci.plan.commands import Places
 from arm_ci.plan.fallbacks import fallbacks_of
-from arm_ci.plan.recipe import Places, Recipe
+from arm_ci.plan.generators import SUITES
+from arm_ci.plan.recipe import Recipe
 from arm_ci.plan.toolchain import Toolchain, triplet
 
-# Program -> Debian package, for what the generators need.
-GENERATOR_PROGRAMS: Mapping[Generator, Mapping[str, str]] = {
-    "ninja": {"cmake": "cmake", "ninja": "ninja-build"},
-    "make": {"cmake": "cmake", "make": "make"},
-    "kati": {"cmake": "cmake", "make": "make", "ckati": "ckati", "ninja": "ninja-build"},
-    "autotools": {"make": "make"},
-}
-AUTOTOOLS_PREPARE_PROGRAMS: Mapping[str, str] = {
-    "autoconf": "autoconf",
-    "automake": "automake",
-    "libtoolize": "libtool",
-}
 _DEBIAN_FAMILY = ("debian", "raspbian", "ubuntu")
 _KIBIBYTE = 1024
 PROBE = "probe"
@@ -110,11 +99,13 @@ def _package_triplet(board: Board) -> str:
 
 def wanted_programs(recipe: Recipe) -> dict[str, str]:
     """Programs that must be there besides compiler and linker -> the Debian package of each."""
-    wanted = {"git": "git", **GENERATOR_PROGRAMS[recipe.variant.generator]}
-    if recipe.variant.generator == "autotools" and recipe.build_system.prepare:
-        wanted.update(AUTOTOOLS_PREPARE_PROGRAMS)
-    if any(test.kind == "ctest" for test in recipe.build_system.tests):
-        wanted["ctest"] = "cmake"
+    generator = recipe.generator
+    wanted = {"git": "git", **generator.programs}
+    if recipe.build_system.prepare:
+        wanted.update(generator.prepare_programs)
+    for kind, suite in SUITES.items():
+        if any(test.kind == kind for test in recipe.build_system.tests):
+            wanted.update(suite.programs)
     if recipe.helpers:
         wanted.update(distcc.PACKAGES)
     return wanted
@@ -227,11 +218,12 @@ def _machine(recipe: Recipe, board: Board, places: Places, facts: Facts, where: 
         )
         found.append(f"{where} is {facts.architecture}, but board `{board.name}` is {board.architecture}: {cure}")
     by_directory = recipe.config.linkers[recipe.variant.linker].selection == "directory"
-    if recipe.variant.generator == "autotools" and " " in str(places.support) and (by_directory or recipe.helpers):
+    is_in_the_way = " " in str(places.support) and (by_directory or recipe.helpers)
+    if is_in_the_way and not recipe.generator.takes_spaces:
         what = f"linker `{recipe.variant.linker}`" if by_directory else "distcc"
         found.append(
-            f"the path {places.support} has a space, and autotools cannot take {what} from such a directory: "
-            "build elsewhere"
+            f"the path {places.support} has a space, and {recipe.generator.name} cannot take {what} "
+            "from such a directory: build elsewhere"
         )
     project = recipe.project
     if facts.free_disk_bytes < project.disk:

@@ -6,10 +6,9 @@ Both formats are their tools' own plain output (CTest 3.x; GoogleTest 1.7 and la
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal
-
-from arm_ci.config.keys import TestKind
 
 Outcome = Literal["passed", "failed", "skipped"]
 
@@ -65,14 +64,27 @@ class TestSummary:
         return f"{', '.join(parts)}, {len(failed)} failed: {names}{more}"
 
 
-class CtestParser:
-    """Reads what `ctest` prints."""
+class TestParser(ABC):
+    """Reads what a test program prints, line by line."""
+
+    __test__ = False
 
     def __init__(self) -> None:
         self.results: list[TestResult] = []
 
+    @abstractmethod
     def feed(self, line: str) -> None:
         """Takes the next line of output."""
+
+    def finish(self) -> tuple[TestResult, ...]:
+        """Every result of a test that ended."""
+        return tuple(self.results)
+
+
+class CtestParser(TestParser):
+    """Reads what `ctest` prints; a test that never ended is not in its output."""
+
+    def feed(self, line: str) -> None:
         match = _CTEST.match(line.rstrip())
         if match is None:
             return
@@ -81,20 +93,15 @@ class CtestParser:
             outcome = "skipped"
         self.results.append(TestResult(match["name"], outcome, float(match["seconds"] or 0)))
 
-    def finish(self) -> tuple[TestResult, ...]:
-        """Every result; a test that never ended is not in ctest's output."""
-        return tuple(self.results)
 
-
-class GtestParser:
+class GtestParser(TestParser):
     """Reads what a gtest program prints. A test that was running when the program died counts as failed."""
 
     def __init__(self) -> None:
-        self.results: list[TestResult] = []
+        super().__init__()
         self._running = ""
 
     def feed(self, line: str) -> None:
-        """Takes the next line of output."""
         line = line.rstrip()
         if match := _GTEST_RUN.search(line):
             self._running = match["name"]
@@ -121,8 +128,3 @@ def judge(results: tuple[TestResult, ...], ended: str) -> tuple[str, bool]:
     if ended and not summary.failed:
         return f"{summary.sentence()}, then {ended}", True
     return summary.sentence(), bool(summary.failed)
-
-
-def parser_for(kind: TestKind) -> CtestParser | GtestParser:
-    """A fresh parser for the output of a kind of test program."""
-    return CtestParser() if kind == "ctest" else GtestParser()

@@ -16,7 +16,7 @@ from twisted.internet.error import ConnectionLost
 
 from arm_ci.plan import Choices, Command, Places, Recipe
 from arm_ci.plan.archives import Archive
-from arm_ci.plan.recipe import is_foreign
+from arm_ci.plan.environment import is_foreign
 
 # A log that grows without end is a fault of the build (a loop in a makefile): stop it, keep the master alive.
 MOST_LINES = 2_000_000

@@ -13,7 +13,7 @@ from arm_ci.diagnosis.page.verdict_page import page
 from arm_ci.plan import Facts, Recipe, missing, probe_request
 from arm_ci.plan.agent_command import LOST_BUILD, LOST_BUILD_PROPERTY
 from arm_ci.plan.archives import agent
-from arm_ci.plan.recipe import Command
+from arm_ci.plan.commands import Command
 from arm_ci.plan.requirements import PROBE, notes
 from arm_ci.steps.agent_step import WatchedStep
 from arm_ci.steps.base import how_it_ended

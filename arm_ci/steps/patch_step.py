@@ -8,7 +8,7 @@ from typing import Any
 from arm_ci.diagnosis.judging.failed_patch import patching_failed
 from arm_ci.diagnosis.verdict import Verdict
 from arm_ci.plan.archives import patch_engine
-from arm_ci.plan.recipe import Command
+from arm_ci.plan.commands import Command
 from arm_ci.steps.base import how_it_ended
 from arm_ci.steps.verdict_step import VerdictStep
 

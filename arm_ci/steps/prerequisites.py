@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from buildbot.process.results import SKIPPED, SUCCESS
 
-from arm_ci.plan.recipe import Command
+from arm_ci.plan.commands import Command
 from arm_ci.plan.requirements import wanted_packages
 from arm_ci.steps.base import RecipeStep, how_it_ended
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from buildbot.process.results import SUCCESS
 
-from arm_ci.plan.recipe import repeat_command
+from arm_ci.plan.choices import repeat_command
 from arm_ci.steps.base import RecipeStep
 from arm_ci.steps.forced_patch import EXACT_LOG, LOG_PROPERTY, PATCH_LOG, STRIP_PROPERTY
 

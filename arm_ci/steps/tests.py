@@ -6,7 +6,7 @@ from buildbot.process.results import SKIPPED, SUCCESS
 
 from arm_ci.diagnosis.verdict import EXHAUSTED
 from arm_ci.plan import TestResult, TestRun, TestSummary
-from arm_ci.plan.test_results import judge, parser_for
+from arm_ci.plan.test_results import judge
 from arm_ci.steps.agent_step import WatchedStep
 from arm_ci.steps.base import how_it_ended
 
@@ -48,7 +48,7 @@ class Tests(WatchedStep):
         return int(SUCCESS)
 
     async def _run_one(self, run: TestRun) -> tuple[str, tuple[TestResult, ...], bool]:
-        parser = parser_for(run.test.kind)
+        parser = run.parser()
         verdict, report, remote = await self.run_one(run.command, self.name, parser.feed)
         results = parser.finish()
         result_set = await self.addTestResultSet(run.test.name, _CATEGORY, _UNIT)

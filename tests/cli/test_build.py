@@ -15,7 +15,7 @@ from arm_ci.agent.machine.probe import operating_system
 from arm_ci.cli import place
 from arm_ci.cli.options import CommandError
 from arm_ci.plan import Facts
-from arm_ci.plan.recipe import is_foreign
+from arm_ci.plan.environment import is_foreign
 
 pytestmark = pytest.mark.real
 

@@ -357,7 +357,7 @@ CASES: list[tuple[str, list[Edit], list[str]]] = [
         [
             (
                 "projects.yaml:6:44: project `app`, `cmake.tests[0].program`: a ctest runs what "
-                "CTest knows; `program` is for gtest"
+                "the build system knows of; `program` is for gtest"
             )
         ],
     ),

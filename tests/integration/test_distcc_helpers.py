@@ -12,7 +12,7 @@ import pytest
 from two_hosts import HELPER, Distccd, board_and_helper, need_two_hosts
 
 from arm_ci.agent.machine.probe import architecture
-from arm_ci.plan.recipe import is_foreign
+from arm_ci.plan.environment import is_foreign
 
 pytestmark = pytest.mark.integration
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
 
 import pytest
 from patch_trees import diff, write_tree
 
-from arm_ci.config import model
 from arm_ci.patches import engine, series
 
 HEADER = "Title\n\nWhat: this\n  and that\nWhy: because\nUpstream: X-1\nNeeded for: all\n\n"
@@ -63,12 +61,6 @@ def test_the_bundle_is_what_the_engine_takes(tmp_path: Path):
 def test_a_project_without_a_directory_has_no_patches(tmp_path: Path):
     assert series.read(tmp_path / "none").patches == ()
     assert series.bundle(tmp_path / "none")["patches"] == []
-
-
-def test_the_names_of_the_axes_are_those_of_the_configuration():
-    assert get_args(model.Architecture) == series.ARCHITECTURES
-    assert get_args(model.CompilerFamily) == series.COMPILERS
-    assert get_args(model.Generator) == series.GENERATORS
 
 
 @pytest.mark.parametrize(

@@ -3,115 +3,14 @@
 import example
 import pytest
 
-from arm_ci.plan.recipe import (
-    Choices,
-    Places,
-    is_foreign,
-    offered,
-    parse_jobs,
-    parse_reference,
-    parse_targets,
-    repeat_command,
-)
+from arm_ci.plan.choices import Choices, offered, parse_jobs, parse_reference, parse_targets, repeat_command
+from arm_ci.plan.environment import is_foreign
 
 CHOICES = Choices(jobs=4, upstream_version="1.0")
 
 
 def argv(commands):
     return [command.argv for command in commands]
-
-
-def test_cmake_gets_compiler_linker_and_debug_info_where_they_win_over_the_project():
-    (command,) = example.recipe(compiler="clang", linker="lld", debug_info="none").configure(example.PLACES)
-    assert command.argv == (
-        "cmake",
-        "-G",
-        "Ninja",
-        "-DCMAKE_BUILD_TYPE=Debug",
-        "-DCMAKE_C_COMPILER=clang",
-        "-DCMAKE_CXX_COMPILER=clang++",
-        "-DCMAKE_C_FLAGS_DEBUG=-g0",
-        "-DCMAKE_CXX_FLAGS_DEBUG=-g0",
-        "-DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld",
-        "-DCMAKE_SHARED_LINKER_FLAGS=-fuse-ld=lld",
-        "-DCMAKE_MODULE_LINKER_FLAGS=-fuse-ld=lld",
-        "-DA=1",
-        "/w/b/source",
-    )
-    assert str(command.directory) == "/w/b/build"
-
-
-def test_a_release_build_keeps_the_optimisation_that_cmake_gives_it():
-    recipe = example.recipe(example.config(build_type="Release"))
-    assert "-DCMAKE_CXX_FLAGS_RELEASE=-O3 -DNDEBUG -g" in recipe.configure(example.PLACES)[0].argv
-
-
-def test_autotools_puts_the_linker_beside_the_compiler_because_libtool_drops_it_elsewhere():
-    recipe = example.recipe(generator="autotools", linker="lld", compiler="clang")
-    assert argv(recipe.prepare(example.PLACES)) == [("./bootstrap",)]
-    assert argv(recipe.configure(example.PLACES)) == [
-        (
-            "/w/b/source/configure",
-            "CC=clang -Qunused-arguments -fuse-ld=lld",
-            "CXX=clang++ -Qunused-arguments -fuse-ld=lld",
-            "CFLAGS=-O0 -g",
-            "CXXFLAGS=-O0 -g",
-            "--disable-java",
-        )
-    ]
-
-
-def test_a_cross_autotools_build_names_its_host():
-    recipe = example.recipe(generator="autotools", compiler="gcc-for-pi")
-    assert "--host=aarch64-linux-gnu" in recipe.configure(example.PLACES)[0].argv
-
-
-LAUNCHER = "/w/b/support/distcc/distcc"
-
-
-def test_cmake_puts_distcc_before_the_compilers_of_the_project_and_of_those_that_it_configures_while_it_builds():
-    recipe = example.helped()
-    settings = (f"CMAKE_C_COMPILER_LAUNCHER={LAUNCHER}", f"CMAKE_CXX_COMPILER_LAUNCHER={LAUNCHER}")
-    (configure,) = argv(recipe.configure(example.PLACES))
-    assert configure[4:8] == ("-DCMAKE_C_COMPILER=gcc", "-DCMAKE_CXX_COMPILER=g++", *(f"-D{each}" for each in settings))
-    assert argv(recipe.build(example.PLACES, CHOICES)) == [("env", *settings, "ninja", "-j12", "app", "unit_tests")]
-
-
-def test_autotools_gets_distcc_before_the_compiler_in_its_name():
-    recipe = example.helped(generator="autotools")
-    assert recipe.configure(example.PLACES)[0].argv[1:3] == (
-        f"CC={LAUNCHER} gcc -fuse-ld=bfd",
-        f"CXX={LAUNCHER} g++ -fuse-ld=bfd",
-    )
-    assert argv(recipe.build(example.PLACES, CHOICES)) == [("make", "-j12", "all")]
-
-
-def test_helpers_get_a_script_and_the_compilers_names_are_made_before_the_projects_own_preparation():
-    recipe = example.helped(generator="autotools")
-    (file,) = recipe.files(example.PLACES)
-    assert (str(file.path), "192.168.1.10/8,lzo" in file.text) == (LAUNCHER, True)
-    names, own = argv(recipe.prepare(example.PLACES))
-    assert names[-2:] == ("/w/b/support/distcc", "gcc")
-    assert own == ("./bootstrap",)
-
-
-def test_kati_turns_cmake_makefiles_into_ninja():
-    recipe = example.recipe(generator="kati")
-    (configure,) = argv(recipe.configure(example.PLACES))
-    assert configure[:3] == ("cmake", "-G", "Unix Makefiles")
-    assert argv(recipe.build(example.PLACES, CHOICES)) == [
-        (
-            "ckati",
-            "--ninja",
-            "--ninja_suffix=-kati",
-            "--gen_all_targets",
-            "--default_pool=console",
-            "-f",
-            "CMakeFiles/Makefile2",
-            "MAKE=make -j12",
-        ),
-        ("ninja", "-f", "build-kati.ninja", "-j1", "app", "unit_tests"),
-    ]
 
 
 @pytest.mark.parametrize(
@@ -190,11 +89,6 @@ def test_a_linker_directory_is_made_before_configuring():
 
 def test_jobs_are_the_cores_of_the_board_unless_somebody_says_otherwise():
     assert example.recipe(board="pi").default_jobs() == 4
-
-
-def test_a_linker_directory_with_a_space_stays_one_word_of_a_flag():
-    argv = example.recipe(linker="mclinker").configure(Places.below("/a b"))[0].argv
-    assert "-DCMAKE_EXE_LINKER_FLAGS='-B/a b/support/linkers/ld.mcld'" in argv
 
 
 @pytest.mark.parametrize("bad", ["--upload-pack=touch x", "-b", "a b", "a;b", "a:b", "../x", "$(x)"])

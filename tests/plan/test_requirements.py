@@ -6,7 +6,7 @@ import example
 import pytest
 
 from arm_ci.config.project import Fallback
-from arm_ci.plan.recipe import Places
+from arm_ci.plan.commands import Places
 from arm_ci.plan.requirements import THIS_MACHINE, missing, missing_packages, notes, probe_request
 
 MEBIBYTE = example.MEBIBYTE

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arm_ci.plan.recipe import parse_jobs, parse_reference, parse_targets
+from arm_ci.plan.choices import parse_jobs, parse_reference, parse_targets
 
 _REVISION = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
 

@@ -239,7 +239,7 @@ class TargetsParameter(util.StringParameter):
 
     def parse_from_arg(self, s: Any) -> str:
         # Imported late, as below: what builds need, checking a configuration does not.
-        from arm_ci.plan.recipe import parse_targets
+        from arm_ci.plan.choices import parse_targets
 
         return " ".join(_checked(parse_targets, str(s)))
 
@@ -250,7 +250,7 @@ class JobsParameter(util.IntParameter):
     debug = False
 
     def parse_from_arg(self, s: Any) -> int:
-        from arm_ci.plan.recipe import parse_jobs
+        from arm_ci.plan.choices import parse_jobs
 
         return _checked(parse_jobs, str(s))
 
@@ -279,7 +279,7 @@ class PriorityParameter(util.IntParameter):
 
 
 def _reference(given: Any) -> str:
-    from arm_ci.plan.recipe import parse_reference
+    from arm_ci.plan.choices import parse_reference
 
     return _checked(parse_reference, str(given))
 
