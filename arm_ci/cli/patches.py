@@ -21,7 +21,7 @@ from arm_ci.config.problems import listing, suggestion
 from arm_ci.config.project import Project
 from arm_ci.patches import diffs, engine, series, transaction
 from arm_ci.plan import Recipe
-from arm_ci.plan.patching import context_of, state_table
+from arm_ci.plan.patching import context_of, known_names, state_table
 
 NOT_CHECKED = "not checked"
 
@@ -65,7 +65,7 @@ def run_list(arguments: argparse.Namespace) -> int:
     names = [_known_project(config, arguments.project).name] if arguments.project else list(config.projects)
     rows: list[dict[str, str]] = []
     for project in names:
-        for patch in series.read(_directory(config, project)).patches:
+        for patch in series.read(_directory(config, project), known_names()).patches:
             needed = conditions(patch.needed_for)
             rows.append(
                 {"project": project, "name": patch.name, "state": NOT_CHECKED, "reason": needed, "title": patch.title}
@@ -118,7 +118,10 @@ def _series(config: Config, project: Project) -> engine.Series:
     """The project's patch set, read and judged sound."""
     version = project.version
     bundle = series.bundle(
-        _directory(config, project.name), version.file if version else "", version.pattern if version else ""
+        _directory(config, project.name),
+        known_names(),
+        version.file if version else "",
+        version.pattern if version else "",
     )
     try:
         return engine.load_bundle(bundle)

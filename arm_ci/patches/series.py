@@ -10,20 +10,16 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
 
-from arm_ci.config.keys import Architecture, CompilerFamily, Generator
 from arm_ci.patches import diffs, engine, parsing, paths
 
 SERIES = "series.yaml"
 HEADINGS = ("What", "Why", "Upstream", "Needed for")
 """What the header of a patch tells, each as `Heading: text`; lines that follow are indented."""
 
-ARCHITECTURES: tuple[str, ...] = get_args(Architecture)
-COMPILERS: tuple[str, ...] = get_args(CompilerFamily)
-GENERATORS: tuple[str, ...] = get_args(Generator)
 _PATCH_KEYS = ("file", "needed_for", "upstream")
 _CONDITIONS = ("versions", "architectures", "compilers", "generators", "os")
 
@@ -37,6 +33,15 @@ class SeriesError(Exception):
 
     def __str__(self) -> str:
         return "\n".join(self.problems)
+
+
+@dataclass(frozen=True)
+class KnownNames:
+    """What conditions may name."""
+
+    architectures: tuple[str, ...]
+    compilers: tuple[str, ...]
+    generators: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -65,22 +70,22 @@ class PatchSet:
     patches: tuple[PatchFile, ...]
 
 
-def read(directory: Path) -> PatchSet:
+def read(directory: Path, known: KnownNames) -> PatchSet:
     """The patch set in patches/<project>; one without patches when there is no such directory.
 
     Raises SeriesError with every mistake.
     """
     if not directory.is_dir():
         return PatchSet(directory.name, directory, ())
-    return _Reader(directory).read()
+    return _Reader(directory, known).read()
 
 
-def bundle(directory: Path, version_file: str = "", version_pattern: str = "") -> dict[str, Any]:
+def bundle(directory: Path, known: KnownNames, version_file: str = "", version_pattern: str = "") -> dict[str, Any]:
     """The patch set as the JSON object that engine.py takes, texts included. Raises SeriesError.
 
     `version_file` and `version_pattern` (one group) tell the upstream version of a source tree; empty: unknown.
     """
-    patch_set = read(directory)
+    patch_set = read(directory, known)
     version = {"file": version_file, "pattern": version_pattern} if version_file else None
     return {
         "schema": engine.SCHEMA,
@@ -102,6 +107,7 @@ def bundle(directory: Path, version_file: str = "", version_pattern: str = "") -
 @dataclass
 class _Reader:
     directory: Path
+    known: KnownNames
     problems: list[tuple[str, int, int, str]] = field(default_factory=list)
 
     def read(self) -> PatchSet:
@@ -275,13 +281,17 @@ class _Reader:
     def conditions(self, node: yaml.Node) -> dict[str, Any]:
         values = self.mapping(node, _CONDITIONS, "needed_for")
         found: dict[str, Any] = {}
-        for key, known in (("architectures", ARCHITECTURES), ("generators", GENERATORS), ("os", ())):
+        for key, known in (
+            ("architectures", self.known.architectures),
+            ("generators", self.known.generators),
+            ("os", ()),
+        ):
             if key in values:
                 found[key] = self.names(values[key], key, known)
         if "versions" in values:
             found["versions"] = self.version_range(values["versions"], "versions")
         if "compilers" in values:
-            given = self.mapping(values["compilers"], COMPILERS, "compilers")
+            given = self.mapping(values["compilers"], self.known.compilers, "compilers")
             found["compilers"] = {family: self.version_range(value, family) for family, value in given.items()}
         return found
 

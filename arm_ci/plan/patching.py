@@ -6,13 +6,21 @@ The patch engine is imported late: a master starts without it where no project h
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from arm_ci.config.keys import Architecture, CompilerFamily, Generator
 from arm_ci.config.model import Config
 from arm_ci.plan.recipe import Recipe
 
 if TYPE_CHECKING:
-    from arm_ci.patches import engine
+    from arm_ci.patches import engine, series
+
+
+def known_names() -> series.KnownNames:
+    """What the conditions of patches may name: the configuration's own names."""
+    from arm_ci.patches import series
+
+    return series.KnownNames(get_args(Architecture), get_args(CompilerFamily), get_args(Generator))
 
 
 def bundle_of(recipe: Recipe) -> dict[str, Any]:
@@ -23,6 +31,7 @@ def bundle_of(recipe: Recipe) -> dict[str, Any]:
     version = project.version
     return series.bundle(
         config.path(config.site.patches) / project.name,
+        known_names(),
         version.file if version else "",
         version.pattern if version else "",
     )
@@ -38,7 +47,7 @@ def patch_set_problems(config: Config) -> tuple[str, ...]:
         from arm_ci.patches import series
 
         try:
-            series.read(directory)
+            series.read(directory, known_names())
         except series.SeriesError as error:
             problems += error.problems
     return tuple(problems)

@@ -8,7 +8,9 @@ import pytest
 from patch_trees import diff, write_tree
 
 from arm_ci.patches import engine, series
+from arm_ci.plan.patching import known_names
 
+KNOWN = known_names()
 HEADER = "Title\n\nWhat: this\n  and that\nWhy: because\nUpstream: X-1\nNeeded for: all\n\n"
 PATCH = HEADER + diff("a", "x\n", "y\n")
 GOOD = """\
@@ -34,13 +36,13 @@ def write(tmp_path: Path, yaml: str, **patches: str) -> Path:
 
 def problems(directory: Path) -> list[str]:
     with pytest.raises(series.SeriesError) as refused:
-        series.read(directory)
+        series.read(directory, KNOWN)
     assert str(refused.value) == "\n".join(refused.value.problems)
     return [problem.replace(f"{directory}/", "") for problem in refused.value.problems]
 
 
 def test_a_series_is_read_in_its_order_with_titles_and_headers(tmp_path: Path):
-    patch_set = series.read(write(tmp_path, GOOD))
+    patch_set = series.read(write(tmp_path, GOOD), KNOWN)
     assert (patch_set.project, [patch.name for patch in patch_set.patches]) == ("example", ["one", "two"])
     first = patch_set.patches[0]
     assert first.title == "Title"
@@ -48,7 +50,7 @@ def test_a_series_is_read_in_its_order_with_titles_and_headers(tmp_path: Path):
 
 
 def test_the_bundle_is_what_the_engine_takes(tmp_path: Path):
-    bundle = series.bundle(write(tmp_path, GOOD), "configure.ac", "AC_INIT.([0-9.]+)")
+    bundle = series.bundle(write(tmp_path, GOOD), KNOWN, "configure.ac", "AC_INIT.([0-9.]+)")
     loaded = engine.load_bundle(bundle)
     assert loaded.version == engine.Marker("configure.ac", "AC_INIT.([0-9.]+)")
     assert loaded.patches[0].needed_for == engine.Conditions(
@@ -59,8 +61,8 @@ def test_the_bundle_is_what_the_engine_takes(tmp_path: Path):
 
 
 def test_a_project_without_a_directory_has_no_patches(tmp_path: Path):
-    assert series.read(tmp_path / "none").patches == ()
-    assert series.bundle(tmp_path / "none")["patches"] == []
+    assert series.read(tmp_path / "none", KNOWN).patches == ()
+    assert series.bundle(tmp_path / "none", KNOWN)["patches"] == []
 
 
 @pytest.mark.parametrize(

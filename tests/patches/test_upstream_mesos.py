@@ -13,6 +13,7 @@ import pytest
 from patch_trees import read_tree
 
 from arm_ci.patches import engine, series
+from arm_ci.plan.patching import known_names
 
 REPOSITORY = os.environ.get("ARM_CI_MESOS_SOURCE", "")
 pytestmark = [
@@ -21,7 +22,7 @@ pytestmark = [
 ]
 
 PATCHES = Path(__file__).resolve().parents[2] / "patches" / "mesos"
-BUNDLE = series.bundle(PATCHES, "configure.ac", r"AC_INIT\(\[mesos\], \[([0-9.]+)\]\)")
+BUNDLE = series.bundle(PATCHES, known_names(), "configure.ac", r"AC_INIT\(\[mesos\], \[([0-9.]+)\]\)")
 SERIES = engine.load_bundle(BUNDLE)
 VARIANTS = {
     "any": engine.Context(),
