@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +16,10 @@ from typing import BinaryIO, TextIO
 from arm_ci.agent.machine.oom_records import OomRecord, parse_oom_records
 from arm_ci.agent.report import Report, ReportError
 from arm_ci.cli.options import DONE, OUTSIDE, CommandError
+from arm_ci.cli.wrapped_text import advice_lines, one_line, wrapped
 from arm_ci.diagnosis.figures import size
 from arm_ci.diagnosis.judging.judge import Ended, judge
 from arm_ci.diagnosis.page.rendering import PageError, check_pages_can_be_made
-from arm_ci.diagnosis.page.shown_text import harmless
 from arm_ci.diagnosis.page.verdict_page import page
 from arm_ci.diagnosis.reading.findings import LogFindings
 from arm_ci.diagnosis.reading.log_scanner import LogScanner
@@ -29,7 +28,6 @@ from arm_ci.diagnosis.verdict import Verdict
 _CHUNK_BYTES = 1 << 20
 _LONGEST_KERNEL_LINE = 8192
 _PATIENCE_SECONDS = 1.0
-_WIDTH = 110
 _SIGNALS = 64
 _CONFIDENCE = {
     "certain": "certain",
@@ -88,36 +86,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 def in_words(verdict: Verdict) -> str:
     """The verdict for a person at a terminal."""
-    lines = [*_wrapped(verdict.sentence, ""), f"confidence: {_CONFIDENCE[verdict.confidence]}"]
+    lines = [*wrapped(verdict.sentence), f"confidence: {_CONFIDENCE[verdict.confidence]}"]
     if verdict.evidence:
         lines += ["", "evidence"]
     for evidence in verdict.evidence:
         where = evidence.source if evidence.line is None else f"{evidence.source}, line {evidence.line}"
-        lines += [f"  {where}: {_one_line(evidence.why)}", f"    {_one_line(evidence.text)}"]
+        lines += [f"  {where}: {one_line(evidence.why)}", f"    {one_line(evidence.text)}"]
     if verdict.advice:
-        lines += ["", "what to change, best first"]
-    for number, each in enumerate(verdict.advice, 1):
-        lines += [*_wrapped(each.text, f"  {number}. "), *_wrapped(each.because, "     ")]
+        lines += ["", *advice_lines(verdict.advice)]
     if verdict.unseen:
         lines += ["", "what could not be seen"]
     for unseen in verdict.unseen:
-        lines += _wrapped(unseen, "  - ")
+        lines += wrapped(unseen, "  - ")
     return "\n".join(lines)
-
-
-def _wrapped(text: str, before: str) -> list[str]:
-    return textwrap.wrap(
-        _one_line(text),
-        _WIDTH,
-        initial_indent=before,
-        subsequent_indent=" " * len(before),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
-def _one_line(text: str) -> str:
-    return harmless(" ".join(text.split()))
 
 
 def _ended(exit_status: int | None) -> Ended:

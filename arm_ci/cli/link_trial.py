@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import textwrap
 from pathlib import Path
 
 from arm_ci.agent.edges.link_command import LinkError
@@ -17,6 +16,7 @@ from arm_ci.agent.link_trial.trial_options import add_options, options_of, read_
 from arm_ci.agent.link_trial.trial_result import TrialResult
 from arm_ci.agent.report import ReportError
 from arm_ci.cli.options import CommandError
+from arm_ci.cli.wrapped_text import advice_lines
 from arm_ci.diagnosis.advice.link_trial_advice import (
     best_rows,
     linker_flags,
@@ -24,8 +24,6 @@ from arm_ci.diagnosis.advice.link_trial_advice import (
     trial_advice,
     trial_table,
 )
-
-_WIDTH = 110
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -66,12 +64,7 @@ def _say(line: str) -> None:
 
 def in_words(result: TrialResult) -> str:
     """The table, the advice, and the settings for it."""
-    lines = [trial_table(result)]
-    advice = trial_advice(result)
-    if advice:
-        lines.append("what to change, best first")
-    for number, each in enumerate(advice, 1):
-        lines += [*_wrapped(each.text, f"  {number}. "), *_wrapped(each.because, "     ")]
+    lines = [trial_table(result), *advice_lines(trial_advice(result))]
     for row in best_rows(result):
         lines += [
             "",
@@ -80,14 +73,3 @@ def in_words(result: TrialResult) -> str:
             toolchain_entry(row).rstrip(),
         ]
     return "\n".join(lines)
-
-
-def _wrapped(text: str, before: str) -> list[str]:
-    return textwrap.wrap(
-        text,
-        _WIDTH,
-        initial_indent=before,
-        subsequent_indent=" " * len(before),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

@@ -18,7 +18,7 @@ from arm_ci.cli import place
 from arm_ci.cli.options import DONE, FAILED
 from arm_ci.cli.patch_option import GivenPatch
 from arm_ci.cli.watched_build import report_of, run_watched
-from arm_ci.diagnosis.figures import count
+from arm_ci.diagnosis.figures import count, size
 from arm_ci.diagnosis.judging.distcc_helpers import where_compiled
 from arm_ci.diagnosis.judging.failed_patch import forced_patch_failed, patch_set_failed, patching_failed
 from arm_ci.diagnosis.verdict import EXHAUSTED, Verdict
@@ -29,7 +29,7 @@ from arm_ci.plan import Choices, Command, Facts, Places, Recipe, TestRun, missin
 from arm_ci.plan.agent_command import fallback_path, peaks_path
 from arm_ci.plan.environment import is_foreign
 from arm_ci.plan.patching import bundle_of, context_of, state_table
-from arm_ci.plan.requirements import THIS_MACHINE, missing_packages, notes, size_text, wanted_packages
+from arm_ci.plan.requirements import THIS_MACHINE, missing_packages, notes, wanted_packages
 from arm_ci.plan.test_results import judge
 
 
@@ -146,7 +146,7 @@ class LocalBuild:
         """Names what was made, with sizes; it stays in the build tree."""
         for pattern in self.recipe.artefacts():
             for path in sorted(Path(self.places.build).glob(pattern)):
-                print(f"artefact {path} {size_text(path.stat().st_size)}")
+                print(f"artefact {path} {size(path.stat().st_size)}")
 
     # -- details ----------------------------------------------------------------------------------------------
 

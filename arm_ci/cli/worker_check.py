@@ -21,9 +21,10 @@ from arm_ci.cli.rest import Master
 from arm_ci.cli.worker_facts import Known, known_workers
 from arm_ci.config import Config, Worker, variants
 from arm_ci.config.problems import count
+from arm_ci.diagnosis.figures import size
 from arm_ci.plan import Facts, Places, Recipe, missing, probe_request
 from arm_ci.plan.archives import agent
-from arm_ci.plan.requirements import missing_packages, notes, size_text
+from arm_ci.plan.requirements import missing_packages, notes
 
 WORKER_DIRECTORY = "/var/lib/arm-ci-worker"
 """Where bootstrap.sh has the worker build."""
@@ -189,8 +190,8 @@ def describe(facts: Facts) -> str:
             facts.architecture,
             facts.os,
             count(facts.cores, "core"),
-            f"{size_text(facts.memory_bytes)} of RAM",
-            f"{size_text(facts.swap_bytes)} of swap",
-            f"{size_text(facts.free_disk_bytes)} of disk free",
+            f"{size(facts.memory_bytes)} of RAM",
+            f"{size(facts.swap_bytes)} of swap",
+            f"{size(facts.free_disk_bytes)} of disk free",
         )
     )

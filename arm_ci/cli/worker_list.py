@@ -15,7 +15,7 @@ from arm_ci.cli.rest import Master
 from arm_ci.cli.worker_facts import Known, known_workers
 from arm_ci.config import Config, Worker, variants
 from arm_ci.config.problems import count
-from arm_ci.plan.requirements import size_text
+from arm_ci.diagnosis.figures import size
 
 _HEADINGS = ("worker", "board", "memory", "swap", "state", "builds", "held back by")
 
@@ -73,7 +73,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     """The rows for people; what nobody has seen yet stands in brackets."""
     lines = [_HEADINGS]
     for each in rows:
-        sizes = [size_text(each["memory_bytes"]), size_text(each["swap_bytes"])]
+        sizes = [size(each["memory_bytes"]), size(each["swap_bytes"])]
         if not each["probed"]:
             sizes = [f"({size})" for size in sizes]
         state = each["state"]

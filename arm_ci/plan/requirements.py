@@ -12,6 +12,7 @@ from typing import Any
 from arm_ci.agent import tools
 from arm_ci.config.model import Board, Compiler, Linker
 from arm_ci.config.versions import in_range, version_key
+from arm_ci.diagnosis.figures import size
 from arm_ci.plan import distcc
 from arm_ci.plan.commands import Places
 from arm_ci.plan.fallbacks import fallbacks_of
@@ -20,7 +21,6 @@ from arm_ci.plan.recipe import Recipe
 from arm_ci.plan.toolchain import Toolchain, triplet
 
 _DEBIAN_FAMILY = ("debian", "raspbian", "ubuntu")
-_KIBIBYTE = 1024
 PROBE = "probe"
 """The build data that keeps the answer of a build's probe: what `arm-ci worker` knows of a machine."""
 THIS_MACHINE = "this machine"
@@ -183,13 +183,9 @@ def notes(recipe: Recipe, facts: Facts, where: str) -> tuple[str, ...]:
     found = []
     # Firmware and graphics take their share of RAM, so a board's figure is only roughly the kernel's.
     if facts.memory_bytes < int(board.memory) * 0.9:
-        found.append(
-            f"{where} has {size_text(facts.memory_bytes)} of RAM, board `{board.name}` says {size_text(board.memory)}"
-        )
+        found.append(f"{where} has {size(facts.memory_bytes)} of RAM, board `{board.name}` says {size(board.memory)}")
     if facts.swap_bytes < int(board.swap) * 0.9:
-        found.append(
-            f"{where} has {size_text(facts.swap_bytes)} of swap, board `{board.name}` says {size_text(board.swap)}"
-        )
+        found.append(f"{where} has {size(facts.swap_bytes)} of swap, board `{board.name}` says {size(board.swap)}")
     if facts.cores != board.cores:
         found.append(f"{where} has {facts.cores} cores, board `{board.name}` says {board.cores}")
     found += [
@@ -228,15 +224,15 @@ def _machine(recipe: Recipe, board: Board, places: Places, facts: Facts, where: 
     project = recipe.project
     if facts.free_disk_bytes < project.disk:
         found.append(
-            f"{where} has {size_text(facts.free_disk_bytes)} of disk free at {places.build}, "
-            f"project `{project.name}` needs {size_text(project.disk)}"
+            f"{where} has {size(facts.free_disk_bytes)} of disk free at {places.build}, "
+            f"project `{project.name}` needs {size(project.disk)}"
         )
     total = facts.memory_bytes + facts.swap_bytes
     if total < project.memory:
         found.append(
-            f"{where} has {size_text(facts.memory_bytes)} of RAM and {size_text(facts.swap_bytes)} of swap, "
-            f"project `{project.name}` needs {size_text(project.memory)} together: "
-            f"add at least {size_text(project.memory - total)} of swap"
+            f"{where} has {size(facts.memory_bytes)} of RAM and {size(facts.swap_bytes)} of swap, "
+            f"project `{project.name}` needs {size(project.memory)} together: "
+            f"add at least {size(project.memory - total)} of swap"
         )
     return found
 
@@ -297,14 +293,3 @@ def _same_release(found: str, wanted: str) -> bool:
     """Whether `found` is `wanted` or a release of it: 12.2.0 is a 12."""
     parts = wanted.split(".")
     return found.split(".")[: len(parts)] == parts
-
-
-def size_text(size_bytes: int) -> str:
-    """Bytes for people, in the binary units of the configuration: `40 B`, `12 KB`, `925 MB`, `12.0 GB`."""
-    if size_bytes < _KIBIBYTE:
-        return f"{size_bytes} B"
-    if size_bytes < _KIBIBYTE**2:
-        return f"{size_bytes / _KIBIBYTE:.0f} KB"
-    if size_bytes < _KIBIBYTE**3:
-        return f"{size_bytes / _KIBIBYTE**2:.0f} MB"
-    return f"{size_bytes / _KIBIBYTE**3:.1f} GB"

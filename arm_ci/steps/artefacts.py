@@ -9,8 +9,8 @@ from buildbot.process import remotetransfer
 from buildbot.process.results import FAILURE, SKIPPED, SUCCESS, WARNINGS
 from buildbot.steps.transfer import makeStatusRemoteCommand
 
+from arm_ci.diagnosis.figures import size
 from arm_ci.plan import Recipe
-from arm_ci.plan.requirements import size_text
 from arm_ci.steps.base import RecipeStep
 
 _BLOCK_BYTES = 256 * 1024
@@ -44,7 +44,7 @@ class Artefacts(RecipeStep):
                 name = path.removeprefix(str(self.places.build)).lstrip("/")
                 if await self._upload(path, destination / name) != SUCCESS:
                     return self.fail(f"`{name}` could not be brought to the master, see the log")
-                kept.append(f"{name} {size_text((destination / name).stat().st_size)}")
+                kept.append(f"{name} {size((destination / name).stat().st_size)}")
         if kept:
             await self.addCompleteLog("files", "".join(f"{destination}/{line}\n" for line in kept))
         if absent and not self.choices.targets:

@@ -38,4 +38,5 @@ def test_the_version_is_said_without_importing_a_command() -> None:
 def test_checking_the_configuration_does_not_import_the_judging_of_logs() -> None:
     imported = imported_for("check")
     assert "arm_ci.cli.check" in imported
-    assert not any(name.startswith("arm_ci.diagnosis") for name in imported)
+    # Sizes in words are the same everywhere.
+    assert {name for name in imported if name.startswith("arm_ci.diagnosis.")} <= {"arm_ci.diagnosis.figures"}

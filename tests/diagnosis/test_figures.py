@@ -2,7 +2,7 @@
 
 import pytest
 
-from arm_ci.diagnosis.figures import count, duration, round_up, size, usable
+from arm_ci.diagnosis.figures import count, duration, exact_size, round_up, size, usable
 
 MB = 1 << 20
 
@@ -50,3 +50,11 @@ def test_what_is_advised_is_rounded_up_to_a_size_that_people_choose(wanted, chos
 @pytest.mark.parametrize("value", [None, -1, float("nan"), float("inf"), 10**400])
 def test_what_is_no_figure_is_none(value):
     assert usable(value) is None
+
+
+def test_a_request_is_told_to_the_last_byte():
+    assert [exact_size(size_bytes) for size_bytes in (0, 1, 1_073_749_752)] == [
+        "0 bytes",
+        "1 byte",
+        "1,073,749,752 bytes",
+    ]

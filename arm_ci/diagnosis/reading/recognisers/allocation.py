@@ -13,7 +13,7 @@ _REFUSED = (
     r"|[Oo]ut [Oo]f [Mm]emory|[Ii]nsufficient memory|std::bad_alloc)"
 )
 _ALLOCATING = re.compile(r"^(?:\S+: )??(?P<program>[^\s:]+): out of memory allocating (?P<bytes>\d+) bytes")
-_EXHAUSTED = re.compile(
+_VIRTUAL_MEMORY_EXHAUSTED = re.compile(
     r"^(?:(?P<program>[^\s:]+): )?(?:fatal error: )?virtual memory exhausted(?:: +Cannot allocate memory)?$"
 )
 _GOLD_OUTPUT = re.compile(
@@ -141,7 +141,7 @@ RECOGNISERS = (
     Recogniser(("is too large (0x",), _TOO_LARGE, _too_large),
     Recogniser(("ftruncate failed",), _MOLD_TRUNCATE, _mold_truncate),
     Recogniser(("loading shared libraries",), _LOADER, _loader),
-    Recogniser(("virtual memory exhausted",), _EXHAUSTED, _named),
+    Recogniser(("virtual memory exhausted",), _VIRTUAL_MEMORY_EXHAUSTED, _named),
     Recogniser(("failed to allocate",), _GOLD_OUTPUT, _gold),
     Recogniser(("cannot allocate memory",), _LLD_OUTPUT, _named),
     Recogniser(("fork", "spawn", "cannot run program", "clone", "create process", "exec"), _FORK, _fork),
