@@ -155,8 +155,10 @@ _BY_NAME = {linker.name: linker for linker in LINKERS}
 _BY_PROGRAM = {name: linker for linker in LINKERS for name in (linker.name, *linker.programs, *linker.message_names)}
 _LINKER_PROGRAM = re.compile("{}({}){}".format(TARGET, alternatives(_BY_PROGRAM), VERSION))
 _UNKNOWN_LINKER = re.compile(r"{}(ld\.\w+){}".format(TARGET, VERSION))
-
-LINKER_NAMES = (ANY_LINKER, *(name for each in LINKERS for name in (*each.programs, *each.message_names)))
+_ANY_LINKER = re.compile(TARGET + ANY_LINKER + VERSION)
+PROGRAM_NAMES = {name: each.program for each in LINKERS for name in (*each.programs, *each.message_names)}
+"""By which reports and verdicts call a linker, for each name of it."""
+LINKER_NAMES = (ANY_LINKER, *PROGRAM_NAMES)
 """What messages of linkers begin with."""
 CALLED_LINKERS = (ANY_LINKER, *(name for each in LINKERS for name in each.programs if name.startswith("ld.")))
 """Linkers as a build that uses no compiler's driver calls them."""
@@ -177,6 +179,11 @@ def linker_of_program(path: str) -> Optional[Linker]:
         return _BY_PROGRAM[match.group(1)]
     match = _UNKNOWN_LINKER.fullmatch(name)
     return linker_named(match.group(1)) if match else None
+
+
+def is_linker(path: str) -> bool:
+    """Whether a program is a linker, by its name."""
+    return _ANY_LINKER.fullmatch(os.path.basename(path)) is not None or linker_of_program(path) is not None
 
 
 def linker_called(program: str) -> Linker:
@@ -270,9 +277,11 @@ class Compiler(NamedTuple):
     """The Debian package of the C++ compiler, without version."""
     debug_info: Dict[str, Tuple[str, ...]]
     """Its flags for each value of the axis `debug_info`."""
-    other_drivers: Tuple[str, ...] = ()
-    helpers: Tuple[str, ...] = ()
-    """The programs that a driver starts to do its work, besides linker and assembler."""
+    c_helper: str = ""
+    """The program that its driver starts to compile C; empty where it does that itself."""
+    cxx_helper: str = ""
+    """The same for C++."""
+    other_helpers: Tuple[str, ...] = ()
     compiles_in_process: bool = False
     """The driver compiles in its own process: that is what memory kills, and nobody is left to say so."""
     one_per_target: bool = False
@@ -282,8 +291,13 @@ class Compiler(NamedTuple):
 
     @property
     def drivers(self) -> Tuple[str, ...]:
-        """Every name by which it is called."""
-        return (self.c, self.cxx, *self.other_drivers)
+        """The names by which it is called."""
+        return (self.c, self.cxx)
+
+    @property
+    def helpers(self) -> Tuple[str, ...]:
+        """The programs that compile for it."""
+        return tuple(name for name in (self.c_helper, self.cxx_helper, *self.other_helpers) if name)
 
 
 COMPILERS = (
@@ -293,8 +307,9 @@ COMPILERS = (
         cxx="g++",
         package="g++",
         debug_info={"full": ("-g",), "line-tables": ("-g1",), "split": ("-g", "-gsplit-dwarf"), "none": ("-g0",)},
-        other_drivers=("gfortran",),
-        helpers=("cc1", "cc1plus", "cc1obj", "f951", "lto1", "collect2", "lto-wrapper"),
+        c_helper="cc1",
+        cxx_helper="cc1plus",
+        other_helpers=("cc1obj",),
         one_per_target=True,
     ),
     Compiler(
@@ -314,14 +329,17 @@ COMPILERS = (
 )
 SYSTEM_DRIVERS = ("cc", "c++")
 """Whichever compiler the system has."""
-DRIVERS = (*SYSTEM_DRIVERS, *(name for each in COMPILERS for name in each.drivers))
-LINK_HELPERS = ("collect2", "lto-wrapper", "lto1")
-"""Helpers of a driver that works for a link."""
-HELPERS = tuple(name for each in COMPILERS for name in each.helpers)
+DRIVERS = (*SYSTEM_DRIVERS, *(name for each in COMPILERS for name in each.drivers), "gfortran")
+COMPILE_HELPERS = (*(name for each in COMPILERS for name in each.helpers), "f951")
+LINK_DRIVER = "collect2"
+"""What gcc starts to link, which starts the linker."""
+LTO_COMPILER = "lto1"
+LTO_DRIVER = "lto-wrapper"
+LINK_HELPERS = (LINK_DRIVER, LTO_DRIVER, LTO_COMPILER)
 ASSEMBLER = "as"
 OTHER_COMPILERS = ("icc", "icpc", "nvcc")
 """Drivers that are seen in logs only."""
-OTHER_HELPERS = ("ptxas", "cicc", "cudafe++", "rustc")
+OTHER_HELPERS = ("ptxas", "cicc", "rustc")
 _DRIVER = re.compile("{}({}){}".format(TARGET, alternatives(DRIVERS), VERSION))
 
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from arm_ci.agent.tools import DEFAULT_LINKER, SPARING_LINKERS, STRIP
 from arm_ci.diagnosis.advice import measured
-from arm_ci.diagnosis.advice.measured import COMPILE, LINK, LINKS, STRIPPED, LinkCost, Linker
-from arm_ci.diagnosis.advice.option import Option
+from arm_ci.diagnosis.advice.measured import COMPILE, LINK, LINKERS, LinkCost
+from arm_ci.diagnosis.advice.option import Option, for_linker, not_measured
 from arm_ci.diagnosis.advice.situation import Situation
 from arm_ci.diagnosis.figures import round_up, size
 from arm_ci.diagnosis.judging.failed_edge import addresses_seen
 
 _FULL_TOP_BYTES = 0xF000_0000
 """A 32-bit process whose address space ends above this has all 4 GB: its kernel is a 64-bit one."""
-_OTHERS: tuple[Linker, ...] = ("lld", "mold")
-_SPARING = "-Wl,--no-map-whole-files -Wl,--no-mmap-output-file"
 _OUTPUT_REFUSED = re.compile(r"bytes for output file\b|failed to open .*: Cannot allocate memory|ftruncate failed")
 """What gold, lld and mold say when the whole of their output could not be mapped, or made."""
 
@@ -38,18 +37,21 @@ def options_of_both_regimes(situation: Situation) -> Iterable[Option]:
     if situation.stage == "compile":
         yield from _compile(situation)
         return
-    if situation.stage != "link" or situation.has("-S") or situation.has("-s"):
+    if situation.stage != "link" or situation.has(STRIP) or situation.has("-s"):
         return
-    before = LINKS[situation.linker or "bfd"]
-    words, cost = "-Wl,-S", STRIPPED[situation.linker or "bfd"]
-    if situation.linker == "bfd":
-        words, cost = "-Wl,-S,--no-keep-memory,--reduce-memory-overheads", measured.BFD_SPARING
-    elif situation.linker == "gold":
-        words, cost = f"-Wl,-S {_SPARING}", measured.GOLD_SPARING_STRIPPED
+    linker = situation.linker or DEFAULT_LINKER
+    costs = LINKERS.get(linker)
+    text = "Link without debug information, which helps whichever limit it was: {}."
+    if costs is None:
+        yield Option(text.format(for_linker(STRIP)), not_measured(linker))
+        return
+    words, cost = for_linker(STRIP), costs.stripped
+    if costs.sparing_stripped is not None:
+        words, cost = for_linker(STRIP, *situation.sparing), costs.sparing_stripped
     yield Option(
-        f"Link without debug information, which helps whichever limit it was: {words}.",
-        f"{LINK} {situation.linker or 'bfd'} took {cost.anonymous:,} instead of {before.anonymous:,} MB of anonymous "
-        f"memory and {cost.virtual:,} instead of {before.virtual:,} MB of addresses.",
+        text.format(words),
+        f"{LINK} {linker} took {cost.anonymous:,} instead of {costs.plain.anonymous:,} MB of anonymous "
+        f"memory and {cost.virtual:,} instead of {costs.plain.virtual:,} MB of addresses.",
     )
 
 
@@ -81,37 +83,48 @@ def _link(situation: Situation) -> Iterable[Option]:
     if _output_too_large(situation):
         yield from _smaller_output(situation)
         return
-    now = situation.linker
-    yield from _options_of_the_linker(situation, now)
-    for other in _OTHERS:
-        if now is not None and LINKS[other].virtual < LINKS[now].virtual:
-            yield _estimated(situation, f"Link with {other}: -fuse-ld={other}.", LINKS[other])
+    yield from _with_options(situation)
+    for other in SPARING_LINKERS:
+        costs = LINKERS.get(other)
+        if costs and situation.costs and costs.plain.virtual < situation.costs.plain.virtual:
+            yield _estimated(situation, f"Link with {other}: -fuse-ld={other}.", costs.plain)
     if situation.links_archives:
-        cost = measured.AGAINST_SHARED["bfd"]
+        bfd = LINKERS["bfd"]
+        cost = bfd.against_shared or bfd.plain
         yield Option(
             "Make a shared library of the largest static archive and link against it; the library itself has to be "
             "linked once, with the same options.",
-            f"{LINK} bfd took {cost.virtual:,} instead of {LINKS['bfd'].virtual:,} MB of addresses.",
+            f"{LINK} bfd took {cost.virtual:,} instead of {bfd.plain.virtual:,} MB of addresses.",
         )
+    lld, mold = LINKERS["lld"], LINKERS["mold"]
     yield Option(
         "Compile with less debug information: -g1 or -g0.",
         f"Linkers map their input: {LINK[0].lower()}{LINK[1:]} without debug information lld took "
-        f"{STRIPPED['lld'].virtual:,} instead of {LINKS['lld'].virtual:,} MB of addresses, mold "
-        f"{STRIPPED['mold'].virtual:,} instead of {LINKS['mold'].virtual:,}.",
+        f"{lld.stripped.virtual:,} instead of {lld.plain.virtual:,} MB of addresses, mold "
+        f"{mold.stripped.virtual:,} instead of {mold.plain.virtual:,}.",
     )
 
 
-def _options_of_the_linker(situation: Situation, now: Linker | None) -> Iterable[Option]:
-    """By which options the linker that failed takes fewer addresses."""
-    if now == "gold" and not situation.has("--no-map-whole-files"):
-        yield _estimated(situation, f"Link with gold's {_SPARING}.", measured.GOLD_SPARING)
-        text = f"The same and no debug information: {_SPARING} -Wl,-S."
-        yield _estimated(situation, text, measured.GOLD_SPARING_STRIPPED)
-    if now == "bfd" and not situation.has("--no-keep-memory"):
-        text = "Link without debug information: -Wl,-S,--no-keep-memory,--reduce-memory-overheads."
-        yield _estimated(situation, text, measured.BFD_SPARING)
-    elif now is not None and now != "gold" and not situation.has("-S"):
-        yield _estimated(situation, "Link without debug information: -Wl,-S.", STRIPPED[now])
+def _with_options(situation: Situation) -> Iterable[Option]:
+    """The linker's own options: those that save memory, and the one that leaves debug information out."""
+    linker, costs, sparing = situation.linker, situation.costs, situation.sparing
+    is_sparing = bool(sparing) and situation.has(sparing[0])
+    text = "Link without debug information: {}."
+    if linker is None:
+        return
+    if costs is None:
+        if not situation.has(STRIP):
+            yield Option(text.format(for_linker(STRIP)), not_measured(linker))
+        return
+    if costs.sparing is not None:
+        if not is_sparing:
+            yield _estimated(situation, f"Link with {linker}'s {for_linker(*sparing)}.", costs.sparing)
+            same = f"The same and no debug information: {for_linker(*sparing, STRIP)}."
+            yield _estimated(situation, same, costs.sparing_stripped or costs.sparing)
+    elif costs.sparing_stripped is not None and not is_sparing:
+        yield _estimated(situation, text.format(for_linker(STRIP, *sparing)), costs.sparing_stripped)
+    elif not situation.has(STRIP):
+        yield _estimated(situation, text.format(for_linker(STRIP)), costs.stripped)
 
 
 def _output_too_large(situation: Situation) -> bool:
@@ -131,8 +144,8 @@ def _smaller_output(situation: Situation) -> Iterable[Option]:
     because = (
         f"{which} did not fit in one piece, and gold (with --no-mmap-output-file too), lld and mold all need that."
     )
-    if not situation.has("-S") and not situation.has("-s"):
-        yield Option("Link without debug information: -Wl,-S.", because)
+    if not situation.has(STRIP) and not situation.has("-s"):
+        yield Option(f"Link without debug information: {for_linker(STRIP)}.", because)
     yield Option("Compile with less debug information: -g1 or -g0.", because)
     if situation.links_archives:
         yield Option("Make a shared library of the largest static archive and link against it.", because)
@@ -141,9 +154,9 @@ def _smaller_output(situation: Situation) -> Iterable[Option]:
 def _estimated(situation: Situation, text: str, cost: LinkCost) -> Option:
     """An option that makes a link take `cost` instead of what its linker takes."""
     had, limit = situation.addresses, situation.address_limit
-    if situation.linker is None:
+    if situation.costs is None:
         return Option(text, f"{LINK} it took {cost.virtual:,} MB of addresses.")
-    before = LINKS[situation.linker].virtual
+    before = situation.costs.plain.virtual
     measure = f"{LINK} it took {cost.virtual:,} instead of {situation.linker}'s {before:,} MB of addresses"
     if had is None or limit is None:
         return Option(text, f"{measure}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from arm_ci.agent.link_trial.trial_result import (
@@ -15,21 +14,19 @@ from arm_ci.agent.link_trial.trial_result import (
     TrialResult,
     TrialRow,
 )
-from arm_ci.diagnosis.advice.measured import LINK, LINKS
+from arm_ci.agent.tools import SPARING_LINKERS, STRIP, linker_called
+from arm_ci.diagnosis.advice.measured import LINK, LINKERS
 from arm_ci.diagnosis.figures import count, duration, size
 from arm_ci.diagnosis.judging.judge import Ended, judge
 from arm_ci.diagnosis.reading.log_scanner import LogScanner
 from arm_ci.diagnosis.verdict import MEMORY_KINDS, Advice, Kind, Verdict
 
-STRIP = "-S"
 _ORDER = (FITS, TOO_SLOW, FAILED, BROKEN, REFUSED)
 _ADDRESSES: tuple[Kind, ...] = ("address-space",)
 # An option that saves less is not worth another line in the configuration.
 _WORTHWHILE = 0.95
 # With debug information left out the program cannot be debugged: that must save more.
 _WORTH_STRIPPING = 0.85
-_MINIMUM = {"lld": ">=9", "mold": ">=12.1"}
-"""The first gcc that knows the linker by -fuse-ld=."""
 _HEAD = ("linker", "options", "result", "anonymous + swap", "RSS", "addresses", "time")
 
 
@@ -190,10 +187,10 @@ def trial_advice(result: TrialResult) -> tuple[Advice, ...]:
 
 def _not_tried(result: TrialResult, best: Sequence[TrialRow]) -> list[Advice]:
     """Linkers that take little and are not on the machine, where none like them fits."""
-    lacking = [name for name in ("lld", "mold") if name in result.absent]
-    if not lacking or any(row.linker.startswith(("lld", "mold")) for row in best):
+    lacking = [name for name in SPARING_LINKERS if name in result.absent]
+    if not lacking or any(row.linker.startswith(SPARING_LINKERS) for row in best):
         return []
-    measured = ", ".join(f"{name} {cost.anonymous:,} MB" for name, cost in LINKS.items())
+    measured = ", ".join(f"{name} {costs.plain.anonymous:,} MB" for name, costs in LINKERS.items())
     return [
         Advice(
             f"Install {' and '.join(lacking)} on the worker and repeat the trial.",
@@ -274,10 +271,10 @@ def linker_flags(row: TrialRow) -> str:
 
 def toolchain_entry(row: TrialRow) -> str:
     """The linker as an entry of `linkers:` in toolchains.yaml."""
-    family = re.split(r"[-.]", row.linker)[0]
+    linker = linker_called(row.linker)
     words = [row.linker, *(option.lstrip("-").lower().replace("=", "-") for option in row.options)]
-    program = row.program if row.program.startswith("ld.") or row.by_directory else f"ld.{row.program}"
-    minimum = "" if row.by_directory else _MINIMUM.get(family, "")
+    program = row.program if row.by_directory else linker.fuse_ld_program
+    minimum = f">={linker.gcc_since}" if linker.gcc_since and not row.by_directory else ""
     lines = [
         f"  {'-'.join(words)}:",
         f"    program: {program}",

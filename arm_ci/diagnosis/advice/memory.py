@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from arm_ci.agent.tools import DEFAULT_LINKER, SPARING_LINKERS, STRIP
 from arm_ci.diagnosis.advice import measured
-from arm_ci.diagnosis.advice.measured import COMPILE, LINK, LINKS, STRIPPED, Linker
-from arm_ci.diagnosis.advice.option import Option
+from arm_ci.diagnosis.advice.measured import COMPILE, LINK, LINKERS, LinkCost, LinkerCosts
+from arm_ci.diagnosis.advice.option import Option, for_linker, not_measured
 from arm_ci.diagnosis.advice.situation import Situation
 from arm_ci.diagnosis.figures import count, round_up, size
 
@@ -38,49 +39,71 @@ def smaller_options(situation: Situation) -> Iterable[Option]:
 
 
 def _link(situation: Situation) -> Iterable[Option]:
-    now = situation.linker
-    if LINKS["lld"].anonymous < LINKS[now or "bfd"].anonymous:
-        yield _other_linker(situation, now)
-    if now == "gold" and situation.has("--no-map-whole-files"):
-        before, after = measured.GOLD_SPARING.anonymous, LINKS["gold"].anonymous
-        yield _estimated(
-            situation,
-            "Link without --no-map-whole-files and --no-mmap-output-file: they save addresses and cost RAM.",
-            f"{LINK} gold took {before:,} MB of anonymous memory with them, {after:,} without",
-            after / before,
-        )
-    if now is not None and not situation.has("-S") and not situation.has("-s"):
-        words, cost = "-Wl,-S", STRIPPED[now]
-        if now == "bfd" and not situation.has("--no-keep-memory"):
-            words, cost = "-Wl,-S,--no-keep-memory,--reduce-memory-overheads", measured.BFD_SPARING
-        yield _estimated(
-            situation,
-            f"Link without debug information: {words}.",
-            f"{LINK} {now} took {cost.anonymous:,} instead of {LINKS[now].anonymous:,} MB of anonymous memory",
-            cost.anonymous / LINKS[now].anonymous,
-        )
-    if now in measured.AGAINST_SHARED and situation.links_archives:
+    linker, costs = situation.linker, situation.costs
+    best = min((name for name in SPARING_LINKERS if name in LINKERS), key=lambda name: LINKERS[name].plain.anonymous)
+    if linker != best:
+        yield _other_linker(situation, best)
+    if linker is not None and costs is None and not _strips(situation):
+        yield Option(f"Link without debug information: {for_linker(STRIP)}.", not_measured(linker))
+    if linker is None or costs is None:
+        return
+    if costs.sparing is not None and costs.sparing.anonymous > costs.plain.anonymous:
+        yield from _without_sparing(situation, costs.sparing, costs.plain)
+    if not _strips(situation):
+        yield _without_debug_info(situation, linker, costs)
+    if costs.against_shared is not None and situation.links_archives:
         yield Option(
             "Make a shared library of the largest static archive, so that each program links against it.",
-            f"{LINK} {now} took {measured.AGAINST_SHARED[now].anonymous:,} instead of {LINKS[now].anonymous:,} MB of "
+            f"{LINK} {linker} took {costs.against_shared.anonymous:,} instead of {costs.plain.anonymous:,} MB of "
             "anonymous memory; linking the shared library itself takes as much as one such program, once.",
         )
 
 
-def _other_linker(situation: Situation, now: Linker | None) -> Option:
-    """lld, or mold; without debug information where their input would be read again and again."""
-    cost, words = LINKS["lld"], ""
-    measure = ", ".join(f"{name} {each.anonymous:,}" for name, each in LINKS.items())
-    read = (situation.needed_whole or 0) * cost.resident / LINKS[now or "bfd"].anonymous
-    if situation.ram and read > situation.ram:
-        cost, words = STRIPPED["lld"], " -Wl,-S"
-        measure += f", lld without debug information {cost.anonymous:,} ({measured.LLD_ON_A_SMALL_MACHINE})"
-    also = "" if now == "mold" else ", or with mold"
+def _strips(situation: Situation) -> bool:
+    return situation.has(STRIP) or situation.has("-s")
+
+
+def _without_sparing(situation: Situation, cost: LinkCost, plain: LinkCost) -> Iterable[Option]:
+    """Where a linker's memory options save addresses alone."""
+    if situation.has(situation.sparing[0]):
+        yield _estimated(
+            situation,
+            f"Link without {' and '.join(situation.sparing)}: they save addresses and cost RAM.",
+            f"{LINK} {situation.linker} took {cost.anonymous:,} MB of anonymous memory with them, "
+            f"{plain.anonymous:,} without",
+            plain.anonymous / cost.anonymous,
+        )
+
+
+def _without_debug_info(situation: Situation, linker: str, costs: LinkerCosts) -> Option:
+    """With the memory options as well where they save more."""
+    words, cost = for_linker(STRIP), costs.stripped
+    both = costs.sparing_stripped
+    if both is not None and both.anonymous < cost.anonymous and not situation.has(situation.sparing[0]):
+        words, cost = for_linker(STRIP, *situation.sparing), both
     return _estimated(
         situation,
-        f"Link with lld (-fuse-ld=lld{words}){also}.",
+        f"Link without debug information: {words}.",
+        f"{LINK} {linker} took {cost.anonymous:,} instead of {costs.plain.anonymous:,} MB of anonymous memory",
+        cost.anonymous / costs.plain.anonymous,
+    )
+
+
+def _other_linker(situation: Situation, best: str) -> Option:
+    """The one that takes least; without debug information where its input would be read again and again."""
+    now = LINKERS.get(situation.linker or DEFAULT_LINKER)
+    cost, words = LINKERS[best].plain, ""
+    measure = ", ".join(f"{name} {each.plain.anonymous:,}" for name, each in LINKERS.items())
+    read = (situation.needed_whole or 0) * cost.resident / now.plain.anonymous if now else 0
+    if situation.ram and read > situation.ram:
+        cost, words = LINKERS[best].stripped, f" {for_linker(STRIP)}"
+        measure += f", {best} without debug information {cost.anonymous:,} ({measured.LLD_ON_A_SMALL_MACHINE})"
+    also = "".join(f", or with {name}" for name in SPARING_LINKERS if name not in (best, situation.linker))
+    return _estimated(
+        situation,
+        f"Link with {best} (-fuse-ld={best}{words}){also}.",
         f"{LINK} anonymous memory in MB was {measure}",
-        cost.anonymous / LINKS[now].anonymous if now else None,
+        cost.anonymous / situation.costs.plain.anonymous if situation.costs else None,
     )
 
 

@@ -18,6 +18,16 @@ class Option:
     """Whether the build would then have fitted; None: the figures do not say."""
 
 
+def for_linker(*options: str) -> str:
+    """Options for the linker as a compiler's driver is given them: `-Wl,-S,--no-keep-memory`."""
+    return f"-Wl,{','.join(options)}"
+
+
+def not_measured(linker: str) -> str:
+    """What stands in place of figures for a linker of which there are none."""
+    return f"How much memory {linker} takes was not measured."
+
+
 def ranked(options: Iterable[Option]) -> Iterator[Option]:
     """In the given order, those that suffice first. One that does not suffice is named only where none does."""
     options = list(options)

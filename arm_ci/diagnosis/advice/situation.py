@@ -7,18 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
 
+from arm_ci.agent import tools
 from arm_ci.agent.report import Edge, Report
-from arm_ci.diagnosis.advice.measured import Compiler, Linker
+from arm_ci.diagnosis.advice.measured import LINKERS, LinkerCosts
 from arm_ci.diagnosis.figures import usable
 from arm_ci.diagnosis.judging.failed_edge import addresses_seen, held
+from arm_ci.diagnosis.reading.recognisers.recogniser import program_name
 from arm_ci.diagnosis.verdict import Verdict
 
-_LINKERS = re.compile(r"(?:^|[-.])(?:ld|collect2|gold|lld|mold|wild|lto1?)(?:[-.]|$)")
-_COMPILERS = re.compile(r"(?:^|[-.])(?:cc1|cc1plus|cc1obj|gcc|g\+\+|c\+\+|cc|clang|clang\+\+|as)(?:[-.]|$)")
-_GCC = re.compile(r"(?:^|-)(?:cc1|cc1plus|cc1obj|gcc|g\+\+)(?:[-.]|$)")
-_CLANG = re.compile(r"(?:^|[-.])clang(?:\+\+)?(?:[-.]|$)")
-_USES_LINKER = re.compile(r"-fuse-ld=(?:.*/)?(?:ld\.)?(bfd|gold|lld|mold)\b")
-_NAMED_LINKERS: tuple[Linker, ...] = ("gold", "lld", "mold")
 _AT_ONCE_SECONDS = 0.2
 """Edges whose ends are so near to a kill still held their memory then."""
 _GROWTH = {"compile": 1.25, "link": 2.0}
@@ -49,36 +45,39 @@ class Situation:
         """`compile`, `link`, or `other`."""
         if self.edge is not None and self.edge.kind in ("compile", "link"):
             return self.edge.kind
-        if _LINKERS.search(self.program):
+        name = program_name(self.program)
+        if tools.is_linker(name) or name in tools.LINK_HELPERS:
             return "link"
-        if _COMPILERS.search(self.program):
+        if tools.is_driver(name) or name in (*tools.COMPILE_HELPERS, tools.ASSEMBLER):
             output = self.verdict.output or ""
             return "link" if output and not output.endswith((".o", ".obj", ".lo", ".s")) else "compile"
         return "other"
 
     @cached_property
-    def linker(self) -> Linker | None:
-        """The linker of a failed link; `ld` without more is bfd."""
-        names: list[str] = [self.program, self.edge.heaviest if self.edge else ""]
-        for name in names:
-            for linker in _NAMED_LINKERS:
-                if linker in name:
-                    return linker
-        for word in reversed(self.argv):
-            match = _USES_LINKER.search(word)
-            if match:
-                return match[1]  # type: ignore[return-value]
-        return "bfd" if any(re.search(r"(?:^|-)ld(?:\.bfd)?$", name) for name in names) else None
+    def linker(self) -> str | None:
+        """Name of the linker of a failed link, in the table of tools; `ld` without more is the default one."""
+        names = [self.program, self.edge.heaviest if self.edge else ""]
+        named = next(filter(None, map(tools.linker_of_program, names)), None) or tools.asked_linker(self.argv)
+        if named is None and any(map(tools.is_linker, names)):
+            return tools.DEFAULT_LINKER
+        return named.name if named else None
+
+    @property
+    def sparing(self) -> tuple[str, ...]:
+        """The memory options of that linker."""
+        return tools.sparing_options(tools.linker_named(self.linker), "") if self.linker else ()
+
+    @property
+    def costs(self) -> LinkerCosts | None:
+        """What that linker was measured to take; None: it is not known, or was not measured."""
+        return LINKERS.get(self.linker) if self.linker else None
 
     @cached_property
-    def compiler(self) -> Compiler | None:
-        """The compiler of a failed compile."""
-        for name in (self.program, self.edge.heaviest if self.edge else "", self.edge.program if self.edge else ""):
-            if _GCC.search(name):
-                return "gcc"
-            if _CLANG.search(name):
-                return "clang"
-        return None
+    def compiler(self) -> str | None:
+        """The family of the compiler of a failed compile."""
+        names = [self.program, *((self.edge.heaviest, self.edge.program) if self.edge else ())]
+        found = next(filter(None, map(tools.compiler_of_program, names)), None)
+        return found.family if found else None
 
     def has(self, *words: str) -> bool:
         """Whether the failed edge's command already has all these words, also within `-Wl,`."""

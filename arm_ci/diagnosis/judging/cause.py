@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from arm_ci.agent import tools
 from arm_ci.diagnosis.judging.speaker import compiler_of, is_compiler, speaker
 from arm_ci.diagnosis.reading import logged_commands
 from arm_ci.diagnosis.reading.findings import Failure, Finding, Means
@@ -40,8 +41,6 @@ The lower the rank, the more it explains: what killed a tool explains the errors
 """
 _NEAR_LINES = 60
 """Lines between what belongs to no edge that are taken for one failure's."""
-_MAPPING_LINKERS = ("ld.lld", "ld.gold", "mold", "ld")
-"""They map their output file, so that a full disk is a SIGBUS; `ld` may be one of them."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,7 @@ def _guess(failure: Failure) -> Cause | None:
         program = compiler_of(failure.command, name, [])
         return Cause("compile-error", says, program, name, attached=True, guessed=True, command=failure.command)
     if logged_commands.is_link(failure.command):
-        program = logged_commands.linker(failure.command) or "ld"
+        program = logged_commands.linker(failure.command) or tools.ANY_LINKER
         return Cause("link-error", says, program, name, attached=True, guessed=True, command=failure.command)
     return None
 
@@ -160,11 +159,17 @@ def _crash_kind(primary: Finding, program: str) -> Kind:
     if primary.signal == 4:
         # Code for another processor: neither the compiler's fault nor memory's.
         return "killed-other"
-    if primary.signal == 7 and program in _MAPPING_LINKERS:
+    if primary.signal == 7 and _maps_output(program):
         return "disk-full"
     if program and primary.signal is not None and not is_compiler(program):
         return "killed-other"
     return "compiler-crash"
+
+
+def _maps_output(program: str) -> bool:
+    """Whether a full disk ends it by SIGBUS; `ld` may be a linker of which that is so."""
+    linker = tools.linker_of_program(program)
+    return program == tools.ANY_LINKER or (linker is not None and linker.maps_output)
 
 
 def _output(kind: Kind, primary: Finding, findings: list[Finding], output: str, command: str) -> str:

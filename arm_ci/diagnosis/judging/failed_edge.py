@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from arm_ci.agent import tools
 from arm_ci.agent.report import Edge, OomRecord, Report
 from arm_ci.diagnosis.figures import usable
 from arm_ci.diagnosis.judging.cause import Cause
@@ -29,14 +30,12 @@ class Culprit:
         """Its program: as the log says, else the heaviest process of the edge."""
         if self.cause is not None and self.cause.program:
             named = self.cause.program
-            if named == "ld" and self.edge is not None:
-                return logged_commands.linker(" ".join(self.edge.argv)) or named
-            return named
+            return named if named != tools.ANY_LINKER or self.edge is None else _linker(self.edge)
         if self.edge is None:
             return ""
         heaviest = program_name(self.edge.heaviest)
-        if heaviest in ("ld", "collect2"):
-            return logged_commands.linker(" ".join(self.edge.argv)) or "ld"
+        if heaviest in (tools.ANY_LINKER, tools.LINK_DRIVER):
+            return _linker(self.edge)
         return heaviest or program_name(self.edge.program)
 
     @property
@@ -125,13 +124,15 @@ def same_program(one: str, other: str) -> bool:
         return False
     if one[:_KERNEL_NAME] == other[:_KERNEL_NAME]:
         return True
-    if _is_linker(one) and _is_linker(other):
-        return "ld" in (one, other)
-    return one.startswith("clang") and other.startswith("clang")
+    if tools.is_linker(one) and tools.is_linker(other):
+        return tools.ANY_LINKER in (one, other)
+    compiler = tools.compiler_of_program(one)
+    return compiler is not None and compiler.compiles_in_process and compiler == tools.compiler_of_program(other)
 
 
-def _is_linker(name: str) -> bool:
-    return name in ("ld", "mold") or name.startswith("ld.")
+def _linker(edge: Edge) -> str:
+    asked = tools.asked_linker(edge.argv)
+    return asked.program if asked else tools.ANY_LINKER
 
 
 def same_file(one: str, other: str) -> bool:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from arm_ci.agent import tools
 from arm_ci.diagnosis.figures import exact_size, size
 from arm_ci.diagnosis.verdict import Kind
 
 LONGEST_MESSAGE = 120
 
-_LINKING = ("ld", "mold", "collect2")
-_COMPILING = ("cc1", "cc1plus", "cc1obj", "lto1", "f951")
+_COMPILING = (*tools.COMPILE_HELPERS, tools.LTO_COMPILER)
 
 
 def doing(program: str, output: str, stage: str = "") -> str:
     """` while linking bin/app`, ` while compiling x.o`, ` while making gen/tables.cpp`, or nothing."""
     if not output:
         return ""
-    if stage == "link" or program in _LINKING or program.startswith("ld."):
+    if stage == "link" or program == tools.LINK_DRIVER or tools.is_linker(program):
         return f" while linking {output}"
     if program in _COMPILING or output.endswith((".o", ".obj", ".lo", ".gch")):
         return f" while compiling {output}"

@@ -4,36 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+from arm_ci.agent import tools
 from arm_ci.diagnosis.reading import logged_commands
 from arm_ci.diagnosis.reading.findings import Finding, Means
 
 _NAME_THEMSELVES: tuple[Means, ...] = ("missing", "patch", "network", "test", "configure")
 _C_ENDINGS = (".c", ".c.o", ".c.obj")
 _COMPILE_PROPER = (
-    "cc1",
-    "cc1plus",
-    "cc1obj",
-    "lto1",
-    "f951",
-    "as",
-    "collect2",
-    "lto-wrapper",
-    "nvcc",
-    "ptxas",
-    "cicc",
-    "rustc",
+    *tools.COMPILE_HELPERS,
+    *tools.LINK_HELPERS,
+    tools.ASSEMBLER,
+    *tools.OTHER_COMPILERS,
+    *tools.OTHER_HELPERS,
 )
+_SOME_LINKER = (tools.ANY_LINKER, tools.LINK_DRIVER)
+"""Names that do not say which linker it was."""
+_GCC = tools.compiler_of_family("gcc")
 
 
 def is_compiler(program: str) -> bool:
     """Whether a program is part of a compiler or linker."""
-    return (
-        program in _COMPILE_PROPER
-        or logged_commands.is_driver(program)
-        or program == "mold"
-        or program == "ld"
-        or program.startswith("ld.")
-    )
+    return program in _COMPILE_PROPER or logged_commands.is_driver(program) or tools.is_linker(program)
 
 
 def speaker(primary: Finding, findings: list[Finding], command: str, output: str) -> str:
@@ -41,7 +32,7 @@ def speaker(primary: Finding, findings: list[Finding], command: str, output: str
     program = _speaker(primary, findings, command, output)
     driver = logged_commands.program(command)
     # clang calls itself so under any name; its command line says which one was started.
-    return driver if logged_commands.is_clang(program) and logged_commands.is_clang(driver) else program
+    return driver if all(map(logged_commands.compiles_in_process, (program, driver))) else program
 
 
 def _speaker(primary: Finding, findings: list[Finding], command: str, output: str) -> str:
@@ -49,8 +40,8 @@ def _speaker(primary: Finding, findings: list[Finding], command: str, output: st
         return primary.program or _program_of(findings, (primary.means,))
     line = command or primary.nearby
     crashed = _program_of([each for each in findings if each.command], ("crashed",))
-    if primary.program in ("", "ld", "collect2") and _is_about_link(primary, findings):
-        return _linker(findings, line) or crashed or "ld"
+    if primary.program in ("", *_SOME_LINKER) and _is_about_link(primary, findings):
+        return _linker(findings, line) or crashed or tools.ANY_LINKER
     return primary.program or crashed or _nameless(primary, findings, line, output)
 
 
@@ -77,7 +68,7 @@ def _is_a_compilers(primary: Finding) -> bool:
 
 
 def _is_about_link(primary: Finding, findings: list[Finding]) -> bool:
-    if primary.program in ("ld", "collect2") or primary.means in ("link", "linker-failed"):
+    if primary.program in _SOME_LINKER or primary.means in ("link", "linker-failed"):
         return True
     return any(each.means == "linker-failed" for each in findings)
 
@@ -86,24 +77,23 @@ def _linker(findings: list[Finding], command: str) -> str:
     named = logged_commands.linker(command)
     if named:
         return named
-    spoke = [each.program for each in findings if each.program == "mold" or each.program.startswith("ld.")]
-    return spoke[0] if spoke else ""
+    return next((each.program for each in findings if tools.linker_of_program(each.program)), "")
 
 
 def compiler_of(command: str, name: str, findings: list[Finding]) -> str:
-    """The program that compiles: clang's driver itself, gcc's cc1 or cc1plus by the language."""
+    """The program that compiles: a driver that does so itself, or gcc's helper for the language."""
     driver = logged_commands.program(command)
-    if logged_commands.is_clang(driver):
+    if logged_commands.compiles_in_process(driver):
         return driver
-    spoken = next((each.program for each in findings if logged_commands.is_clang(each.program)), "")
+    spoken = next((each.program for each in findings if logged_commands.compiles_in_process(each.program)), "")
     if spoken:
         return spoken
     if driver and not logged_commands.is_driver(driver):
         return driver
     source = logged_commands.source(command) or name
     if source.endswith(_C_ENDINGS):
-        return "cc1"
+        return _GCC.c_helper
     if not source.endswith((".h", ".o", ".obj", ".lo")):
-        return "cc1plus"
+        return _GCC.cxx_helper
     plain_c = driver.rstrip("0123456789.-").endswith(("gcc", "cc")) and not driver.endswith("++")
-    return "cc1" if plain_c else "cc1plus"
+    return _GCC.c_helper if plain_c else _GCC.cxx_helper

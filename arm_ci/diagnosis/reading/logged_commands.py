@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 
+from arm_ci.agent import tools
 from arm_ci.diagnosis.reading.clean_text import readable, tools_own
 from arm_ci.diagnosis.reading.findings import Finding
 from arm_ci.diagnosis.reading.log_window import LogWindow
@@ -34,7 +36,6 @@ _SHELLS = frozenset(("sh", "bash", "dash"))
 _SKIPPED = re.compile(r"^(?:\w+=(?:\"[^\"]*\"|'[^']*'|\S*)|:|&&|;|\(|\{|!|@|--?[\w=-]+|cd\b.*)$")
 _OUTPUT = re.compile(r"(?:^|\s)-o ?(\"[^\"]+\"|'[^']+'|[^\s\"']+)")
 _SOURCE = re.compile(r"\s([^\s\"]+\.(?:c|cc|cpp|cxx|c\+\+|C|cu|m|mm|S|s|f90))(?=[\s\"]|$)")
-_FUSE = re.compile(r"-fuse-ld=(\S+)|--ld-path=(\S+)|-B ?\S*/(mold|lld|gold)\b")
 _COMMAND = re.compile(r"^(?:[\w./+~-]*/)?[\w.+-]+\s+\S|^: && |^cd \S+ && |^\w+=\S* ")
 _NOT_COMMAND = re.compile(
     r"^(?:\[|FAILED|\S*make(?:\[\d+\])?:|ninja:|Error|In file|from |collect2|\S+:\d+[:,]|\S+: (?:fatal "
@@ -49,8 +50,7 @@ _INCLUDED = re.compile(rb"(?:\n|^)[^\n]{0,60}\b(?:included )?from ([^\s:]{1,500}
 _SPEAKER = re.compile(r"^([\w.+-]+): .*(?:error|failed|fatal).*:$")
 _PLAIN = re.compile(r"^[a-z./][\w./+-]*(?: [^\s:]+)*? \S*[./]\S*(?: [^\s:]+)*$")
 _PARTS = re.compile(r"\s*(?:&&|;|\|\|)\s*")
-_COMPILERS = re.compile(r"^(?:[\w.]+-)*(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+|cpp|gfortran)(?:-[\d.]+)?$")
-_LINKERS = re.compile(r"^(?:[\w.]+-)*(?:ld|ld\.\w+|mold|lld|gold|collect2)$")
+_COMPILERS = re.compile(rf"^{tools.TARGET}(?:{tools.alternatives((*tools.DRIVERS, 'cpp'))})(?:-[\d.]+)?$")
 
 
 def command_of(window: LogWindow, output: str, place: int) -> str:
@@ -139,7 +139,7 @@ def program(command: str) -> str:
         if each and each not in ("cd", ":", "true", "mkdir", "rm", "echo", "test", "set", "touch")
     ]
     for each in named:
-        if _COMPILERS.match(each) or _LINKERS.match(each):
+        if _COMPILERS.match(each) or _links(each):
             return each
     return named[0] if named else ""
 
@@ -174,13 +174,18 @@ def output(command: str) -> str:
 def linker(command: str) -> str:
     """Which linker a driver's command line asks for, `ld.gold`; empty: the system's."""
     name = program(command)
-    if _LINKERS.match(name):
+    if _links(name):
         return program_name(name)
-    match = _FUSE.search(command)
-    if match is None:
-        return ""
-    asked = program_name(next(each for each in match.groups() if each))
-    return {"bfd": "ld.bfd", "gold": "ld.gold", "lld": "ld.lld", "mold": "mold"}.get(asked, asked)
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        words = command.split()
+    asked = tools.asked_linker(words)
+    return asked.program if asked else ""
+
+
+def _links(name: str) -> bool:
+    return tools.is_linker(name) or name == tools.LINK_DRIVER
 
 
 def is_link(command: str) -> bool:
@@ -189,9 +194,10 @@ def is_link(command: str) -> bool:
     return _COMPILERS.match(program(command)) is not None and not {"-c", "-S", "-E", "-fsyntax-only"} & set(words)
 
 
-def is_clang(name: str) -> bool:
-    """Whether this driver is clang, which compiles within its own process."""
-    return name.startswith("clang") or "-clang" in name
+def compiles_in_process(name: str) -> bool:
+    """Whether this driver compiles within its own process, as clang does."""
+    found = tools.compiler_of_program(name)
+    return found is not None and found.compiles_in_process
 
 
 def is_driver(name: str) -> bool:

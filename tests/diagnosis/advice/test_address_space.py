@@ -8,7 +8,7 @@ from made_up import GB, LINK, MB, advised, link, report, verdict
 from arm_ci.agent.report import Limits
 from arm_ci.diagnosis.verdict import Evidence
 
-GOLD_SPARING = "Link with gold's -Wl,--no-map-whole-files -Wl,--no-mmap-output-file."
+GOLD_SPARING = "Link with gold's -Wl,--no-map-whole-files,--no-mmap-output-file."
 
 
 def texts(*args):
@@ -42,7 +42,7 @@ def test_gold_in_a_small_address_space_gets_its_own_options_first():
             "instead of the 3.0 GB that ld.gold had or asked for; there are 2.0 GB.",
         ),
         (
-            "The same and no debug information: -Wl,--no-map-whole-files -Wl,--no-mmap-output-file -Wl,-S.",
+            "The same and no debug information: -Wl,--no-map-whole-files,--no-mmap-output-file,-S.",
             "For mesos-execute 1.1.0 it took 1,328 instead of gold's 3,367 MB of addresses: here 1.2 GB or more "
             "instead of the 3.0 GB that ld.gold had or asked for; there are 2.0 GB.",
         ),

@@ -12,7 +12,7 @@ from arm_ci.agent.report import Limits
 from arm_ci.diagnosis.verdict import MEMORY_KINDS, Kind
 
 LLD = "Link with lld (-fuse-ld=lld), or with mold."
-GOLD_SPARING = "Link with gold's -Wl,--no-map-whole-files -Wl,--no-mmap-output-file."
+GOLD_SPARING = "Link with gold's -Wl,--no-map-whole-files,--no-mmap-output-file."
 COLLECT = "Have gcc collect its garbage earlier: --param ggc-min-expand=10 --param ggc-min-heapsize=32768."
 
 

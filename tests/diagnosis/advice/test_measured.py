@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from arm_ci.diagnosis.advice import measured
+from arm_ci.diagnosis.advice.measured import LINKERS
 
 TABLE = Path(__file__).resolve().parents[2] / "data" / "measurements" / "mesos-1.1.0-links.tsv"
 with TABLE.open(encoding="utf-8", newline="") as lines:
@@ -15,20 +15,20 @@ with TABLE.open(encoding="utf-8", newline="") as lines:
 @pytest.mark.parametrize(
     ("case", "cost"),
     [
-        ("execute-bfd-free", measured.LINKS["bfd"]),
-        ("execute-gold-free", measured.LINKS["gold"]),
-        ("execute-lld19-free", measured.LINKS["lld"]),
-        ("execute-mold-free-nofork", measured.LINKS["mold"]),
-        ("opt-bfd-S", measured.STRIPPED["bfd"]),
-        ("opt-gold-S", measured.STRIPPED["gold"]),
-        ("opt-lld19-S", measured.STRIPPED["lld"]),
-        ("opt-mold-S", measured.STRIPPED["mold"]),
-        ("opt-bfd-S-nokeep", measured.BFD_SPARING),
-        ("opt-gold-both", measured.GOLD_SPARING),
-        ("opt-gold-S-both", measured.GOLD_SPARING_STRIPPED),
-        ("exec-so-bfd", measured.AGAINST_SHARED["bfd"]),
-        ("exec-so-gold", measured.AGAINST_SHARED["gold"]),
-        ("exec-so-lld19", measured.AGAINST_SHARED["lld"]),
+        ("execute-bfd-free", LINKERS["bfd"].plain),
+        ("execute-gold-free", LINKERS["gold"].plain),
+        ("execute-lld19-free", LINKERS["lld"].plain),
+        ("execute-mold-free-nofork", LINKERS["mold"].plain),
+        ("opt-bfd-S", LINKERS["bfd"].stripped),
+        ("opt-gold-S", LINKERS["gold"].stripped),
+        ("opt-lld19-S", LINKERS["lld"].stripped),
+        ("opt-mold-S", LINKERS["mold"].stripped),
+        ("opt-bfd-S-nokeep", LINKERS["bfd"].sparing_stripped),
+        ("opt-gold-both", LINKERS["gold"].sparing),
+        ("opt-gold-S-both", LINKERS["gold"].sparing_stripped),
+        ("exec-so-bfd", LINKERS["bfd"].against_shared),
+        ("exec-so-gold", LINKERS["gold"].against_shared),
+        ("exec-so-lld19", LINKERS["lld"].against_shared),
     ],
 )
 def test_what_a_link_cost_is_what_was_measured(case, cost):

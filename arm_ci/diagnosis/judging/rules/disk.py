@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from arm_ci.agent import tools
 from arm_ci.agent.report import Report
 from arm_ci.diagnosis.figures import size
 from arm_ci.diagnosis.judging.case import Case
@@ -57,7 +58,7 @@ def _bus_error(culprit: Culprit, report: Report | None) -> Draft:
     words = "it ended by SIGBUS, and the disk was full"
     if maps_output:
         words = "it ended by SIGBUS, as a linker does that maps its output on a full disk"
-    confidence: Confidence = "certain" if full else "likely" if culprit.program != "ld" else "possible"
+    confidence: Confidence = "certain" if full else "likely" if culprit.program != tools.ANY_LINKER else "possible"
     text = tool_sentence("disk-full", culprit.program, culprit.output, words)
     return about(culprit, "disk-full", confidence, text, evidence)
 

@@ -26,12 +26,11 @@ def output_too_large(case: Case) -> Draft | None:
 
 def _too_large(cause: Cause, culprit: Culprit, report: Report | None) -> Draft:
     why = "more than 2 GB of output do not fit a 32-bit linker"
+    counts = "a length over 2 GB is negative in a 32-bit linker"
     if cause.bytes:
         section = f"{exact_size(cause.bytes)} ({size(cause.bytes)})"
         why = f"a section of {section} does not fit the linker's 32-bit address space"
-    counts = "only a 32-bit linker says so; bfd still ends with exit status 0 and leaves a broken file"
-    if cause.finding.program == "mold":
-        counts = "a length over 2 GB is negative in a 32-bit linker"
+        counts = "only a 32-bit linker says so; bfd still ends with exit status 0 and leaves a broken file"
     return about(
         culprit,
         "address-space",

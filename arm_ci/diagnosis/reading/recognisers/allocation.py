@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 
+from arm_ci.agent import tools
 from arm_ci.diagnosis.reading.findings import Finding
 from arm_ci.diagnosis.reading.recognisers.recogniser import DRIVER, LINKER, Recogniser, program_name
 
@@ -57,12 +58,14 @@ _LOADER = re.compile(
     r"(?!.*(?:Operation not permitted|Permission denied))(?:failed to map segment"
     r"|cannot (?:create|allocate|map|apply|change|enable|make)|.*Cannot allocate memory)"
 )
+_PARTS = tools.alternatives(
+    (*tools.COMPILE_HELPERS, tools.LTO_COMPILER, tools.LTO_DRIVER, *tools.OTHER_HELPERS, *tools.BINUTILS)
+)
 _TOOLS = (
-    r"(?:[\w.]+-)*(?:cc1|cc1plus|cc1obj|lto1|f951|lto-wrapper|as|ar|ranlib|strip|objcopy|nm|dwz|gold|rustc|ghc"
-    r"|go|compile|link"
+    rf"{tools.TARGET}(?:{_PARTS}|dwz|gold|ghc|go|compile|link"
     r"|ccache|distcc|ninja|make|gmake|cmake|git|tar|xz|dpkg|dpkg-deb|apt|apt-get|python3?|perl|node|java|javac"
     r"|protoc|swig"
-    r"|nvcc|ptxas|cicc|cudafe\+\+|dmd|ldc2|gdc|sh|bash|[\w-]+\.exe)"
+    r"|cudafe\+\+|dmd|ldc2|gdc|sh|bash|[\w-]+\.exe)"
 )
 _TOOL = re.compile(
     rf"^(?:\S*/)?(?P<program>{_TOOLS}|{DRIVER})(?:-[\d.]+)?(?:\[\d+\])?: (?:.*?[: ])??{_REFUSED}(?:$|[.:]|\s\()"
@@ -87,7 +90,9 @@ def _named(match: re.Match[str]) -> Finding:
 
 def _gold(match: re.Match[str]) -> Finding:
     # gold's own words, under whichever name it was started.
-    return Finding("refused", program="ld.gold", output=match["output"], bytes=int(match["bytes"]))
+    return Finding(
+        "refused", program=tools.linker_named("gold").program, output=match["output"], bytes=int(match["bytes"])
+    )
 
 
 def _too_large(match: re.Match[str]) -> Finding:
@@ -95,7 +100,7 @@ def _too_large(match: re.Match[str]) -> Finding:
     # Only bfd says so, under whichever name it was started.
     return Finding(
         "too-large",
-        program="ld.bfd" if program == "ld" else program,
+        program=tools.linker_called(program).program,
         output=match["output"],
         bytes=int(match["bytes"], 16),
     )
@@ -103,11 +108,12 @@ def _too_large(match: re.Match[str]) -> Finding:
 
 def _mold_truncate(match: re.Match[str]) -> Finding:
     # ftruncate refuses a negative length: more than 2 GB in the 32-bit off_t of a 32-bit program.
-    return Finding("too-large", program="mold")
+    return Finding("too-large", program=program_name(match["program"]))
 
 
 def _mimalloc(match: re.Match[str]) -> Finding:
-    return Finding("refused", program="mold", bytes=int(match["bytes"]))
+    # The allocator of mold.
+    return Finding("refused", program=tools.linker_named("mold").program, bytes=int(match["bytes"]))
 
 
 def _unnamed(match: re.Match[str]) -> Finding:
@@ -133,7 +139,7 @@ def _loader(match: re.Match[str]) -> Finding:
 
 
 def _assembler(match: re.Match[str]) -> Finding:
-    return Finding("refused", program="as")
+    return Finding("refused", program=tools.ASSEMBLER)
 
 
 RECOGNISERS = (

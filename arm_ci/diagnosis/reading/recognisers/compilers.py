@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from arm_ci.agent import tools
 from arm_ci.diagnosis.reading.findings import Finding
 from arm_ci.diagnosis.reading.recognisers.recogniser import DRIVER, Recogniser, program_name
 from arm_ci.diagnosis.reading.translations import signal_of
@@ -16,9 +17,10 @@ _ICE_WORDS = re.compile(r"^(?P<word>[A-Z][a-z]+(?: [a-z]+)*)")
 _SOURCE = re.compile(
     rf"^{_PLACE} (?:fatal |catastrophic )?error(?: [A-Z]+\d+)?: (?!undefined reference)(?P<words>.*)$", re.IGNORECASE
 )
-_WERROR = re.compile(r"^(?P<program>cc1|cc1plus|cc1obj|lto1|f951): (?:some|all) warnings being treated as errors")
+_HELPER = tools.alternatives((*tools.COMPILE_HELPERS, tools.LTO_COMPILER))
+_WERROR = re.compile(rf"^(?P<program>{_HELPER}): (?:some|all) warnings being treated as errors")
 _DRIVER = re.compile(
-    rf"^(?P<program>{DRIVER}|cc1|cc1plus|f951|lto1|as|ccache|distcc): (?:fatal )?error: (?P<words>.+)$"
+    rf"^(?P<program>{DRIVER}|{_HELPER}|{tools.ASSEMBLER}|ccache|distcc): (?:fatal )?error: (?P<words>.+)$"
 )
 _BUG_REPORT = re.compile(r"^PLEASE submit a bug report to |^Stack dump:$")
 _ARGUMENTS = re.compile(r"^0\.\s+Program arguments: (?P<command>.+)$")
@@ -67,7 +69,7 @@ def _arguments(match: re.Match[str]) -> Finding:
 
 
 def _assembler(match: re.Match[str]) -> Finding:
-    return Finding("assembler", program="as")
+    return Finding("assembler", program=tools.ASSEMBLER)
 
 
 def _rust(match: re.Match[str]) -> Finding:

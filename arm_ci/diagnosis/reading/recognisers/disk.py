@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from arm_ci.agent import tools
 from arm_ci.diagnosis.reading.findings import Finding
 from arm_ci.diagnosis.reading.recognisers.recogniser import LINKER, Recogniser, program_name
 
@@ -21,6 +22,7 @@ _COMPILER = re.compile(
     rf"^(?P<source>[^\s:]+(?::\d+)*|<built-in>|\w+): (?:fatal |catastrophic )?error: (?!.*assert).*?{_FULL}",
     re.IGNORECASE,
 )
+_WRITERS = tools.alternatives((*tools.DRIVERS, *tools.COMPILE_HELPERS, tools.LTO_COMPILER, "ccache", "tar", "cp"))
 _MOLD = re.compile(r"^(?P<program>mold|ld\.mold): .*\bDisk full\?")
 # Not within quotes: that is somebody who speaks of it.
 _OTHER = re.compile(
@@ -40,7 +42,7 @@ def _linker(match: re.Match[str]) -> Finding:
 
 
 def _assembler(match: re.Match[str]) -> Finding:
-    return Finding("disk-full", program="as", output=match["output"].strip().strip("'"))
+    return Finding("disk-full", program=tools.ASSEMBLER, output=match["output"].strip().strip("'"))
 
 
 def _compiler(match: re.Match[str]) -> Finding:
@@ -51,9 +53,7 @@ def _compiler(match: re.Match[str]) -> Finding:
     if source == "fatal":
         # clang: `fatal error: error in backend: IO failure on output stream: ...`.
         return Finding("disk-full")
-    if re.fullmatch(
-        r"(?:[\w.]+-)*(?:gcc|g\+\+|cc|c\+\+|cc1|cc1plus|clang(?:\+\+)?|ccache|lto1|tar|cp)(?:-[\d.]+)?", source
-    ):
+    if re.fullmatch(rf"{tools.TARGET}(?:{_WRITERS})(?:-[\d.]+)?", source):
         return Finding("disk-full", program=source)
     return Finding("disk-full", source=source.split(":")[0])
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 
+from arm_ci.agent.tools import ANY_LINKER, LINK_DRIVER, LINKER_NAMES
 from arm_ci.diagnosis.reading.findings import Finding
 from arm_ci.diagnosis.reading.recognisers.recogniser import DRIVER, LINKER, Recogniser, program_name
 
@@ -23,16 +24,17 @@ _LINKER = re.compile(
     r"|in function|failed|error:|fatal|bad value|discarded section|recompile with -fPIC))"
 )
 _RETURNED = re.compile(
-    rf"^(?:\S*/)?collect2(?:\.exe)?: (?:error: |fatal error: )?(?:.*\bld (?:returned|gab|a retourné"
+    rf"^(?:\S*/)?{LINK_DRIVER}(?:\.exe)?: (?:error: |fatal error: )?(?:.*\bld (?:returned|gab|a retourné"
     rf"|devolvió).*?(?P<status>\d+)|.*?(?P<status2>\d+).*)|^(?P<driver>{DRIVER}): error: "
     r"(?P<clang>linker command failed (?:with exit code (?P<status3>\d+)|due to signal))"
 )
 
+# `ld.` is in most names.
+_NAMES = ("ld: ", "ld.", *(f"{name}{end}" for name in LINKER_NAMES if "ld." not in name for end in (": ", ".exe")))
+
 
 def _undefined(match: re.Match[str]) -> Finding:
-    program = match.groupdict().get("program") or ""
-    if not program and match[0].startswith("mold:"):
-        program = "mold"
+    program = match["program"] or ""
     return Finding("link", program=program_name(program) if program else "")
 
 
@@ -42,11 +44,11 @@ def _linker(match: re.Match[str]) -> Finding:
 
 def _returned(match: re.Match[str]) -> Finding:
     status = match["status"] or match["status2"] or match["status3"]
-    return Finding("linker-failed", program="ld", status=int(status) if status else None)
+    return Finding("linker-failed", program=ANY_LINKER, status=int(status) if status else None)
 
 
 RECOGNISERS = (
     Recogniser(("undefined", "multiple definition", "duplicate symbol", "unresolved external"), _UNDEFINED, _undefined),
-    Recogniser(("collect2", "linker command failed"), _RETURNED, _returned),
-    Recogniser(("ld: ", "ld.", "lld", "gold: ", "mold: "), _LINKER, _linker),
+    Recogniser((LINK_DRIVER, "linker command failed"), _RETURNED, _returned),
+    Recogniser(_NAMES, _LINKER, _linker),
 )

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 
+from arm_ci.agent import tools
 from arm_ci.diagnosis.reading.findings import Finding, Means
 from arm_ci.diagnosis.reading.recognisers.recogniser import DRIVER, Recogniser, program_name
 from arm_ci.diagnosis.reading.translations import SIGNALS, signal_of
 
+_HELPER = tools.alternatives((*tools.COMPILE_HELPERS, tools.LTO_COMPILER, tools.ASSEMBLER, tools.ANY_LINKER))
+# What collect2 and lto-wrapper start.
+_STARTED = (tools.ANY_LINKER, *tools.compiler_of_family("gcc").drivers, tools.LTO_COMPILER, tools.LTO_DRIVER)
 # gcc's driver of 4.4 and later. Since gcc 7 it says `fatal error` for SIGINT, SIGQUIT, SIGKILL and SIGTERM alone.
 _GCC = re.compile(
     rf"^(?P<driver>{DRIVER}|\S+): (?P<kind>[^:]+): (?P<word>.+?) signal terminated program (?P<program>\S+)"
@@ -17,11 +21,11 @@ _GCC_OLD = re.compile(
 )
 # Translated as a whole: `gcc: erreur fatale: le signal Processus arrêté a terminé le programme cc1`.
 _GCC_TRANSLATED = re.compile(
-    rf"^(?P<driver>{DRIVER}): (?P<kind>[^:]+): (?P<words>.*\b[Ss]ign\w*.*?)\b(?P<program>cc1plus|cc1|lto1|f951"
-    rf"|as|ld)\b"
+    rf"^(?P<driver>{DRIVER}): (?P<kind>[^:]+): (?P<words>.*\b[Ss]ign\w*.*?)\b(?P<program>{_HELPER})\b"
 )
 _COLLECT2 = re.compile(
-    r"^(?:\S*/)?(?P<driver>collect2|lto-wrapper)(?:\.exe)?: (?:[^:]+: )?(?P<words>[^:]*?)\b(?P<number>\d+) ?\[[^\]]*\]"
+    rf"^(?:\S*/)?(?P<driver>{tools.LINK_DRIVER}|{tools.LTO_DRIVER})(?:\.exe)?: (?:[^:]+: )?(?P<words>[^:]*?)\b"
+    r"(?P<number>\d+) ?\[[^\]]*\]"
 )
 _CLANG = re.compile(rf"^(?P<driver>{DRIVER}): error: unable to execute command: (?P<word>[^:]+)$")
 _CLANG_FRONTEND = re.compile(
@@ -128,8 +132,10 @@ def _signal_within(words: str) -> int | None:
 
 def _collect2(match: re.Match[str]) -> Finding:
     words = match["words"].split()
-    program = next((word for word in words if word in ("ld", "gcc", "g++", "lto1", "lto-wrapper")), "")
-    return _end(int(match["number"]), program or ("ld" if match["driver"] == "collect2" else words[0] if words else ""))
+    program = next((word for word in words if word in _STARTED), "")
+    if not program:
+        program = tools.ANY_LINKER if match["driver"] == tools.LINK_DRIVER else "".join(words[:1])
+    return _end(int(match["number"]), program)
 
 
 def _clang(match: re.Match[str]) -> Finding | None:
@@ -191,7 +197,7 @@ RECOGNISERS = (
     Recogniser(("signal terminated program",), _GCC, _gcc),
     Recogniser((" (program ",), _GCC_OLD, _gcc_old),
     Recogniser(("sign",), _GCC_TRANSLATED, _gcc_translated),
-    Recogniser(("collect2", "lto-wrapper"), _COLLECT2, _collect2),
+    Recogniser((tools.LINK_DRIVER, tools.LTO_DRIVER), _COLLECT2, _collect2),
     Recogniser(("unable to execute command",), _CLANG, _clang),
     Recogniser(("frontend command failed",), _CLANG_FRONTEND, _clang_frontend),
     Recogniser((": line ",), _SHELL_LINE, _shell),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from arm_ci.agent import tools
 from arm_ci.diagnosis.reading.findings import Finding
 
 
@@ -19,16 +20,19 @@ class Recogniser(NamedTuple):
     """From the match to the finding; None when it is not one after all."""
 
 
-DRIVER = r"(?:[^\s:]*/)?(?:[\w.]+-)*(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+|gfortran|icc|icpc|nvcc)(?:-[\d.]+)?(?:\.exe)?"
+_DRIVERS = tools.alternatives((*tools.DRIVERS, *tools.OTHER_COMPILERS))
+DRIVER = rf"(?:[^\s:]*/)?{tools.TARGET}(?:{_DRIVERS})(?:-[\d.]+)?(?:\.exe)?"
 """A compiler driver as it names itself in a message."""
-LINKER = r"(?:[^\s:]*/)?(?:[\w.]+-)*(?:ld|ld\.bfd|ld\.gold|ld\.lld|ld64\.lld|lld|mold|ld\.mold|gold|wasm-ld)(?:\.exe)?"
+_LINKERS = tools.alternatives((*tools.LINKER_NAMES, *tools.LINKERS_OF_OTHER_SYSTEMS))
+LINKER = rf"(?:[^\s:]*/)?{tools.TARGET}(?:{_LINKERS})(?:\.exe)?"
+"""A linker as it names itself in a message."""
 
-_TRIPLET = re.compile(r"^(?:[\w.]+-)+(?=(?:ld(?:\.\w+)?|as|ar|ranlib|strip)$)")
+_TRIPLET = re.compile(rf"^(?:[\w.]+-)+(?=(?:ld(?:\.\w+)?|{tools.alternatives(tools.BINUTILS)})$)")
 
 
 def program_name(path: str) -> str:
-    """A program as labels name it: without directory, `.exe` and (for binutils) the triplet; mold by one name."""
+    """A program as labels name it: without directory, `.exe` and (for binutils) the triplet; a linker by one name."""
     name = path.replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".exe").removesuffix(".real")
     # A login shell calls itself `-bash`.
     name = _TRIPLET.sub("", name.removeprefix("-"))
-    return {"ld.mold": "mold", "gold": "ld.gold", "lld": "ld.lld"}.get(name, name)
+    return tools.PROGRAM_NAMES.get(name, name)
