@@ -33,8 +33,8 @@ from pathlib import Path
 from schedule_search import Search
 
 from arm_ci.agent.admission.expectation import HISTORY_MARGIN, Expectation
-from arm_ci.agent.edges.command_line import Asked
-from arm_ci.agent.peaks import Learned, Peaks, way
+from arm_ci.agent.edges.command_line import EdgeCommand
+from arm_ci.agent.peaks import Learned, Peaks, fingerprint
 from arm_ci.fit.choosers import Admission, Believed, Guess, plain, pools
 from arm_ci.fit.graph import Edge, lower_bound, rest_seconds
 from arm_ci.fit.simulation import Chooser, Machine, Simulation
@@ -144,17 +144,17 @@ class FirstBuild:
         """What is expected of an edge; of other commands the agent knows nothing, and lets them run."""
         if edge.number in self._others:
             return Guess(0)
-        asked = Asked(self._argv(edge), "/build", edge.kind, edge.name, inputs_bytes=self._inputs_bytes(edge))
-        expected = self._expectation.of(asked)
+        command = EdgeCommand(self._argv(edge), "/build", edge.kind, edge.name, inputs_bytes=self._inputs_bytes(edge))
+        expected = self._expectation.of(command)
         return Guess(expected.need_bytes, expected.seconds, expected.rest_seconds)
 
     def saw(self, edge: Edge) -> None:
         """An edge has ended."""
         if edge.number not in self._others:
-            its_way = way(self._argv(edge), edge.kind)
+            its_fingerprint = fingerprint(self._argv(edge), edge.kind)
             inputs = self._inputs_bytes(edge)
-            self._expectation.saw(
-                Learned(edge.name, its_way, edge.kind, edge.need_bytes, edge.seconds, inputs_bytes=inputs)
+            self._expectation.learn(
+                Learned(edge.name, its_fingerprint, edge.kind, edge.need_bytes, edge.seconds, inputs_bytes=inputs)
             )
 
     @staticmethod

@@ -1,8 +1,8 @@
-"""The agent's commands: `probe`, `leftovers`, `run`, `finish`, `link-trial`.
+"""The agent's commands: `probe`, `leftovers`, `run`, `collect-report`, `link-trial`.
 
 `python3 agent.pyz run --report FILE [--memory BYTES] [--swap BYTES] [--cores N [--peaks FILE]] [--fallback FILE] --
-COMMAND...` runs and watches a command and ends with its exit status; `finish --report FILE` prints the report, also
-after the agent was killed.
+COMMAND...` runs and watches a command and ends with its exit status; `collect-report --report FILE` prints the
+report, also after the agent was killed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Dict, List, Optional, Tuple
 
 _USAGE = 2
 _HELP = (
-    "agent: expected `probe`, `leftovers`, `run --report FILE ... -- COMMAND...`, `finish --report FILE` "
+    "agent: expected `probe`, `leftovers`, `run --report FILE ... -- COMMAND...`, `collect-report --report FILE` "
     "or `link-trial --report FILE --result FILE ...`"
 )
 
@@ -59,19 +59,19 @@ def _options(words: List[str], known: Tuple[str, ...]) -> Dict[str, str]:
     return found
 
 
-def _finish(words: List[str]) -> int:
+def _collect_report(words: List[str]) -> int:
     found = _options(words, ("--report",))
     if "--report" not in found:
-        raise UsageError("finish: --report FILE was expected")
+        raise UsageError("collect-report: --report FILE was expected")
     import json
 
-    from .collect_report import finish
+    from .collect_report import collect_report
     from .report import ReportError
 
     try:
-        report = finish(found["--report"])
+        report = collect_report(found["--report"])
     except (OSError, ReportError) as error:
-        print("finish: no report: {}".format(error), file=sys.stderr)
+        print("collect-report: no report: {}".format(error), file=sys.stderr)
         return 1
     # In short lines: Buildbot's worker breaks long ones, and loses a character of each.
     json.dump(report.to_json(), sys.stdout, indent=1)
@@ -85,8 +85,8 @@ def main(argv: Optional[List[str]] = None) -> int:
     try:
         if words[:1] == ["run"]:
             return _run(words[1:])
-        if words[:1] == ["finish"]:
-            return _finish(words[1:])
+        if words[:1] == ["collect-report"]:
+            return _collect_report(words[1:])
         if words[:1] == ["link-trial"]:
             from .link_trial.trial_options import main as link_trial
 

@@ -10,7 +10,7 @@ import json
 import os
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from .peaks import way
+from .peaks import fingerprint
 from .report import SAMPLE_COLUMNS, Kernel, Outcome, Report, ReportError, Samples, plain
 
 JOURNAL = ".journal"
@@ -73,7 +73,7 @@ class JournalWriter:
             os.close(self._file)
 
 
-def read(path: str) -> Iterator[Tuple[str, Any]]:
+def read_journal(path: str) -> Iterator[Tuple[str, Any]]:
     """The lines of a journal up to the first that is not whole. Raises OSError."""
     with open(path, "rb") as file:
         for line in file:
@@ -126,32 +126,24 @@ def _worst(first: Tuple[Optional[float], ...], second: Tuple[Optional[float], ..
     return tuple(merged)
 
 
-def assemble(path: str) -> Report:
+def report_of_journal(path: str) -> Report:
     """The report that a journal makes. Raises OSError and ReportError; a killed agent's is not `complete`."""
     parts: Dict[str, Any] = {}
     keeper = SampleKeeper()
     edges: Dict[int, Any] = {}
-    for kind, value in read(path):
+    for kind, value in read_journal(path):
         if kind == "sample":
             row = tuple(value)
             if len(row) == len(SAMPLE_COLUMNS):
                 keeper.add(row)
-        elif kind == "edge":
-            edges[value["number"]] = value
-        elif kind == "end" and value.get("number") in edges:
-            edges[value["number"]].update(value)
-        elif kind == "drop":
-            edges.pop(value, None)
+        elif kind in ("edge", "end", "drop"):
+            _take_edge(edges, kind, value)
         else:
             parts[kind] = value
     if "begin" not in parts:
         raise ReportError("the journal has no beginning")
-    document = dict(parts["begin"])
-    document["outcome"] = parts.get("outcome", plain(Outcome()))
-    document["kernel"] = parts.get("kernel", plain(Kernel()))
-    for part in ("how", "admission"):
-        if part in parts:
-            document[part] = parts[part]
+    document = dict(parts["begin"], outcome=plain(Outcome()), kernel=plain(Kernel()))
+    document.update({name: parts[name] for name in ("outcome", "kernel", "visibility", "admission") if name in parts})
     document["edges"] = [_shortened(edges[number]) for number in sorted(edges)]
     report = Report.from_json(document)
     samples = keeper.samples()
@@ -160,16 +152,26 @@ def assemble(path: str) -> Report:
     return report._replace(samples=samples)
 
 
+def _take_edge(edges: Dict[int, Any], kind: str, value: Any) -> None:
+    """What a line says of an edge: that it began, what is known of it by now, or that it was none."""
+    if kind == "edge":
+        edges[value["number"]] = value
+    elif kind == "drop":
+        edges.pop(value, None)
+    elif value.get("number") in edges:
+        edges[value["number"]].update(value)
+
+
 def _shortened(edge: Dict[str, Any]) -> Dict[str, Any]:
     """Of a compile that went well the whole command line is in the build's own log; links and failures are repeated."""
     if edge.get("kind") not in ("compile", "archive") or edge.get("exit_status") != 0:
         return edge
-    kept = []
+    words = []
     length = 0
     for word in edge["argv"]:
         length += len(word)
         if length > _LONGEST_COMMAND:
-            kept.append("...")
+            words.append("...")
             break
-        kept.append(word)
-    return dict(edge, argv=kept, way=way(edge["argv"], edge["kind"]))
+        words.append(word)
+    return dict(edge, argv=words, fingerprint=fingerprint(edge["argv"], edge["kind"]))

@@ -1,19 +1,20 @@
 """Learned peaks: what each edge of a variant took in earlier builds, as the master keeps it and the agent is given it.
 
-An edge is known by what it makes and by its way: the program, and the options that decide about memory. So a changed
-source keeps its history, and another compiler or debug setting has none.
+An edge is known by what it makes and by its fingerprint: the program, and the options that decide about memory. So a
+changed source keeps its history, and another compiler or debug setting has none.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import tools
+from .json_reader import JsonFormat
 from .report import Admission, Edge, Report
 
-SCHEMA = 1
+SCHEMA = 2
 _KINDS = ("compile", "archive", "link")
 # A peak that is not reached again is forgotten by so much a build: sources shrink as well.
 _FADES = 0.9
@@ -55,8 +56,8 @@ class Learned(NamedTuple):
 
     output: str
     """Relative to the build tree."""
-    way: str
-    """Program and options, see `way`."""
+    fingerprint: str
+    """Program and options, see the function `fingerprint`."""
     kind: str
     need_bytes: int
     """Peak of anonymous memory and swap."""
@@ -76,7 +77,7 @@ class Learned(NamedTuple):
     @property
     def key(self) -> Tuple[str, str]:
         """By which it is found again."""
-        return self.output, self.way
+        return self.output, self.fingerprint
 
 
 class Peaks(NamedTuple):
@@ -94,22 +95,12 @@ class Peaks(NamedTuple):
     @classmethod
     def from_text(cls, text: str) -> Peaks:
         """Reads what `to_text` wrote. Raises PeaksError."""
-        try:
-            document = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise PeaksError("not JSON: {}".format(error)) from None
-        if not isinstance(document, dict) or not isinstance(document.get("schema"), int):
-            raise PeaksError("no learned peaks: an object with a number `schema` was expected")
-        if document["schema"] > SCHEMA:
-            raise PeaksError("schema {} is newer than {}, which this arm_ci reads".format(document["schema"], SCHEMA))
-        try:
-            edges = tuple(_learned(each) for each in document["edges"])
-            toolchain = document["toolchain"]
-        except (KeyError, TypeError) as error:
-            raise PeaksError("an edge is not as expected: {}".format(error)) from None
-        if not isinstance(toolchain, str):
-            raise PeaksError("toolchain: a text was expected")
-        return cls(toolchain, edges)
+        found = _FORMAT.read(_Document, _FORMAT.of_text(text))
+        for index, edge in enumerate(found.edges):
+            for name in _NOT_NEGATIVE:
+                if (getattr(edge, name) or 0) < 0:
+                    raise PeaksError("edges[{}].{}: a number from 0 was expected".format(index, name))
+        return cls(found.toolchain, found.edges)
 
     def with_report(self, report: Report) -> Peaks:
         """With what a build has shown."""
@@ -123,51 +114,62 @@ class Peaks(NamedTuple):
         return Peaks(self.toolchain, tuple(known.values()))
 
 
-def _learned(document: Any) -> Learned:
-    values = dict(document)
-    edge = Learned(**dict(values, inputs=tuple(values.get("inputs", ()))))
-    texts = (edge.output, edge.way, edge.kind, edge.fallback, *edge.inputs)
-    numbers = [edge.need_bytes, edge.seconds]
-    numbers += [each for each in (edge.inputs_bytes, edge.does_not_fit_bytes) if each is not None]
-    if not all(isinstance(each, str) for each in texts):
-        raise TypeError("a text was expected")
-    if not all(isinstance(each, (int, float)) and 0 <= each < 1 << 60 for each in numbers):
-        raise TypeError("a number from 0 was expected")
-    if not isinstance(edge.killed, bool):
-        raise TypeError("true or false was expected")
-    return edge
+class _Document(NamedTuple):
+    toolchain: str
+    edges: Tuple[Learned, ...]
 
 
-def way(argv: Sequence[str], kind: str) -> str:
+_NOT_NEGATIVE = ("need_bytes", "seconds", "inputs_bytes", "does_not_fit_bytes")
+_FORMAT = JsonFormat(
+    "no learned peaks",
+    SCHEMA,
+    PeaksError,
+    {Learned: {"fingerprint": "way", "fallback": "relief"}},
+)
+
+
+def fingerprint(argv: Sequence[str], kind: str) -> str:
     """Program and options of a command that decide how much memory it takes."""
     words = [os.path.basename(argv[0])]
-    rest = list(argv[1:])
     if kind == "compile":
-        optimisation: List[str] = []
-        debug: List[str] = []
-        for index, word in enumerate(rest):
-            if not word.startswith(_COMPILE_OPTIONS) or word.startswith(_WITHOUT_WEIGHT):
-                continue
-            if word.startswith("-O"):
-                optimisation = [word]
-            elif word.startswith("-g"):
-                # `-g -g0` is `-g0`, but -gsplit-dwarf stands beside -g.
-                debug = [word] if word[2:3].isdigit() or word == "-g" else [*debug, word]
-            elif word == "--param":
-                words.append("--param={}".format(rest[index + 1] if index + 1 < len(rest) else ""))
-            else:
-                words.append(word)
-        words += [*optimisation, *debug]
+        words += _compile_options(argv[1:])
     elif kind == "link":
-        for word in rest:
-            if word.startswith("-Wl,"):
-                options = word[4:].split(",")
-                words += ["-Wl," + each for each in options if each in _STRIPPING or each.startswith(_LINKER_OPTIONS)]
-            elif word in _LINK_OPTIONS or word.startswith((*tools.LINKER_OPTIONS, "-flto")):
-                words.append(word)
-        by_directory = tools.linker_of_directories(rest)
-        words += ["-B" + by_directory.program] if by_directory else []
+        words += _link_options(argv[1:])
     return " ".join(words)
+
+
+def _compile_options(words: Sequence[str]) -> List[str]:
+    found: List[str] = []
+    optimisation: List[str] = []
+    debug: List[str] = []
+    for index, word in enumerate(words):
+        if not word.startswith(_COMPILE_OPTIONS) or word.startswith(_WITHOUT_WEIGHT):
+            continue
+        if word.startswith("-O"):
+            optimisation = [word]
+        elif word.startswith("-g"):
+            # `-g -g0` is `-g0`, but -gsplit-dwarf stands beside -g.
+            debug = [word] if word[2:3].isdigit() or word == "-g" else [*debug, word]
+        elif word == "--param":
+            found.append("--param={}".format("".join(words[index + 1 : index + 2])))
+        else:
+            found.append(word)
+    return [*found, *optimisation, *debug]
+
+
+def _link_options(words: Sequence[str]) -> List[str]:
+    found = []
+    for word in words:
+        if word.startswith("-Wl,"):
+            found += ["-Wl," + each for each in word[len("-Wl,") :].split(",") if _has_weight(each)]
+        elif word in _LINK_OPTIONS or word.startswith((*tools.LINKER_OPTIONS, "-flto")):
+            found.append(word)
+    by_directory = tools.linker_of_directories(words)
+    return [*found, "-B" + by_directory.program] if by_directory else found
+
+
+def _has_weight(linker_option: str) -> bool:
+    return linker_option in _STRIPPING or linker_option.startswith(_LINKER_OPTIONS)
 
 
 def in_tree(name: str, directory: str, root: str) -> str:
@@ -191,21 +193,17 @@ def need_bytes(edge: Edge) -> Optional[int]:
 def learned(edge: Edge, root: str, admission: Admission) -> Optional[Learned]:
     """What an edge of a build at `root` has shown; None: nothing."""
     need = need_bytes(edge)
-    if edge.kind not in _KINDS or not edge.output or need is None:
+    if edge.kind not in _KINDS or not edge.output or need is None or edge.end_seconds is None:
         return None
     killed = bool(edge.run_again) or (edge.failed and edge.output == admission.does_not_fit)
-    does_not_fit = killed and (edge.alone or not edge.run_again)
     if edge.failed and not killed:
         return None  # how much it would have taken nobody knows
-    if edge.end_seconds is None:
-        return None
-    if killed:
-        need = int(need * _GROWS_ON)
+    does_not_fit = killed and (edge.alone or not edge.run_again)
     return Learned(
         output=in_tree(edge.output, edge.directory, root),
-        way=edge.way or way(edge.argv, edge.kind),
+        fingerprint=edge.fingerprint or fingerprint(edge.argv, edge.kind),
         kind=edge.kind,
-        need_bytes=need,
+        need_bytes=int(need * _GROWS_ON) if killed else need,
         seconds=edge.cpu_seconds if edge.cpu_seconds is not None else round(edge.wall_seconds or 0.0, 3),
         inputs=tuple(in_tree(each, edge.directory, root) for each in edge.inputs),
         inputs_bytes=edge.inputs_bytes,

@@ -1,35 +1,22 @@
 """The report: what the agent brings back about one command that it watched. Facts only, no judgement.
 
-This is the one definition of the format; the agent writes it, `arm_ci.diagnosis` reads it. Bytes and seconds
-everywhere, and in the names. A figure that could not be seen is None, never 0.
+This is the one definition of the format; the agent writes it, `arm_ci.diagnosis` reads it, and older versions are read
+for ever. Bytes and seconds everywhere, and in the names. A figure that could not be seen is None, never 0.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Type, TypeVar
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-from .machine.oom_records import OomRecord, parse_oom_records
+from .json_reader import JsonFormat
+from .whole_file import write_whole
 
-__all__ = [
-    "SAMPLE_COLUMNS",
-    "SCHEMA",
-    "Admission",
-    "Edge",
-    "How",
-    "Kernel",
-    "Limits",
-    "OomRecord",
-    "Outcome",
-    "Report",
-    "ReportError",
-    "Samples",
-    "Unseen",
-    "parse_oom_records",
-]
+SCHEMA = 2
+"""Version of the format. A reader refuses a newer one; what is added without a new version has a default.
 
-SCHEMA = 1
-"""Version of the format. A reader refuses a newer one; what is added without a new version has a default."""
+2: fields that were called otherwise before, see FORMER_NAMES.
+"""
 
 SAMPLE_COLUMNS = (
     "seconds",
@@ -131,15 +118,15 @@ class Edge(NamedTuple):
     """Why its command was run again after this try: `OOM_KILL` or `FILE_PAGES`; empty: it was not."""
     waited_seconds: float = 0.0
     """How long it was held back before `start_seconds`."""
-    held_seconds: float = 0.0
-    """How long it was stopped while it ran: the machine paged too much, or what it would take next was not free yet."""
+    suspended_seconds: float = 0.0
+    """How long it was suspended: the machine paged too much, or what it would take next was not free yet."""
     expected_bytes: Optional[int] = None
     """What admission expected as its peak of anonymous memory and swap; None: nothing asked."""
     expected_by: str = ""
-    """What that rests on: `history`, `kin`, `inputs`, `default`."""
+    """What that rests on: `history`, `similar`, `inputs`, `default`."""
     alone: bool = False
     """Whether nothing else was let in beside it."""
-    in_part: bool = False
+    partial_start: bool = False
     """Whether it started before all was free that it was expected to need."""
     fallback: str = ""
     """How it was built differently from what the build asked for, in words: `-g0 instead of -g`; empty: as asked."""
@@ -149,8 +136,8 @@ class Edge(NamedTuple):
     """Their size when it began."""
     peak_file_bytes: Optional[int] = None
     """File pages in the resident set of its largest process, at most, as sampled."""
-    way: str = ""
-    """Program and options that decide about memory, as peaks.way has them, where `argv` was shortened."""
+    fingerprint: str = ""
+    """Program and options that decide about memory, as peaks.fingerprint has them, where `argv` was shortened."""
 
     @property
     def wall_seconds(self) -> Optional[float]:
@@ -177,6 +164,34 @@ class Samples(NamedTuple):
         return [row[index] for row in self.rows]
 
 
+class OomRecord(NamedTuple):
+    """One kill of the kernel's OOM killer, as its log tells it."""
+
+    program: str
+    """Name of the killed process as the kernel knows it (15 characters)."""
+    pid: int
+    scope: str = ""
+    """`system`, `cgroup`, or empty when the log does not say."""
+    cgroup: str = ""
+    """The cgroup whose limit was reached (`oom_memcg`), for scope `cgroup`."""
+    task_cgroup: str = ""
+    total_virtual_bytes: Optional[int] = None
+    anonymous_bytes: Optional[int] = None
+    file_bytes: Optional[int] = None
+    swap_bytes: Optional[int] = None
+    """Swap of the killed process, from the list of tasks."""
+    limit_bytes: Optional[int] = None
+    """Limit of that cgroup; for scope `system` the machine's RAM when the log gives it."""
+    free_swap_bytes: Optional[int] = None
+    """What of swap was left: the machine's, or for scope `cgroup` what its limit left it."""
+    seconds: Optional[float] = None
+    """Time stamp of the line, since boot."""
+    text: str = ""
+    """The line that says whom it killed, without time stamp."""
+    line: int = 0
+    """Number of that line in the log it was read from, from 1."""
+
+
 class Kernel(NamedTuple):
     """What the kernel did while the command ran."""
 
@@ -199,7 +214,7 @@ class Unseen(NamedTuple):
     """What would show it: a word for cmdline.txt, a group, a setting."""
 
 
-class How(NamedTuple):
+class Visibility(NamedTuple):
     """Which sources were readable."""
 
     cgroup: str = ""
@@ -236,12 +251,12 @@ class Admission(NamedTuple):
     learned: int = 0
     """Edges of earlier builds whose peaks were known."""
     most_waiting: int = 0
-    holds: int = 0
-    """How often running edges were stopped for a while because the machine paged too much."""
-    part_starts: int = 0
+    suspensions: int = 0
+    """How often running edges were suspended because the machine paged too much."""
+    partial_starts: int = 0
     """How many edges started before all was free that they were expected to need."""
-    part_holds: int = 0
-    """How often those were stopped for a while, until it was."""
+    partial_start_suspensions: int = 0
+    """How often those were suspended until it was."""
     does_not_fit: str = ""
     """Output of the edge that did not fit alone and for which the build was stopped; empty: there was none."""
     stood_still: bool = False
@@ -263,7 +278,7 @@ class Report(NamedTuple):
     """In the order of their start."""
     samples: Samples = Samples()
     kernel: Kernel = Kernel()
-    how: How = How()
+    visibility: Visibility = Visibility()
     admission: Admission = Admission()
 
     def to_json(self) -> Dict[str, Any]:
@@ -275,21 +290,12 @@ class Report(NamedTuple):
     @classmethod
     def from_json(cls, document: Any) -> Report:
         """Reads a JSON object. Raises ReportError naming the key that is missing or of another type."""
-        if not isinstance(document, dict) or not isinstance(document.get("schema"), int):
-            raise ReportError("not a report: an object with a number `schema` was expected")
-        if document["schema"] > SCHEMA:
-            raise ReportError("schema {} is newer than {}, which this arm_ci reads".format(document["schema"], SCHEMA))
-        found: Report = _read(cls, document, "report")
-        return found
+        return REPORT_FORMAT.read(cls, document, "report")
 
     @classmethod
     def from_text(cls, text: str) -> Report:
         """Reads JSON text. Raises ReportError."""
-        try:
-            document = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise ReportError("not JSON: {}".format(error)) from None
-        return cls.from_json(document)
+        return cls.from_json(REPORT_FORMAT.of_text(text))
 
 
 def plain(value: Any) -> Any:
@@ -302,78 +308,42 @@ def plain(value: Any) -> Any:
     return value
 
 
-_T = TypeVar("_T", bound=Tuple[Any, ...])
+def write_report(report: Report, path: str) -> bool:
+    """Writes a report whole or not at all; whether it could be. When the disk is full the journal beside it remains."""
+    try:
+        write_whole(path, json.dumps(report.to_json(), separators=(",", ":")).encode("ascii"))
+    except OSError:
+        return False
+    return True
 
-# What stands in a field, where it is not said by the type of its default.
-_PARTS: Dict[str, Any] = {
-    "limits": Limits,
-    "outcome": Outcome,
-    "samples": Samples,
-    "kernel": Kernel,
-    "how": How,
-    "admission": Admission,
+
+def read_report(path: str) -> Report:
+    """The report in a file. Raises OSError and ReportError."""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return Report.from_text(file.read())
+
+
+FORMER_NAMES = {
+    Report: {"visibility": "how"},
+    Edge: {
+        "fallback": "relief",
+        "fingerprint": "way",
+        "suspended_seconds": "held_seconds",
+        "partial_start": "in_part",
+    },
+    Admission: {
+        "suspensions": "holds",
+        "partial_starts": "part_starts",
+        "partial_start_suspensions": "part_holds",
+    },
 }
-_LISTS: Dict[str, Any] = {"edges": Edge, "records": OomRecord, "unseen": Unseen}
-_TEXTS = ("command", "argv", "columns", "victims", "inputs")
-_NUMBERS = ("pids",)
+"""What fields were called in version 1."""
 
 
-def _read(kind: Type[_T], document: Any, where: str) -> Any:
-    if not isinstance(document, dict):
-        raise ReportError("{}: an object was expected".format(where))
-    defaults = getattr(kind, "_field_defaults")  # noqa: B009  (typing knows it not for every NamedTuple)
-    types = kind.__annotations__
-    values = {}
-    for name in getattr(kind, "_fields"):  # noqa: B009
-        place = "{}.{}".format(where, name)
-        if name not in document:
-            if name not in defaults:
-                raise ReportError("{}: is missing".format(place))
-            continue
-        values[name] = _value(name, str(types[name]), document[name], place)
-    return kind(**values)
+def _upgraded(report: Report) -> Report:
+    """Of version 1: similar edges were `kin`."""
+    edges = (edge._replace(expected_by="similar") if edge.expected_by == "kin" else edge for edge in report.edges)
+    return report._replace(edges=tuple(edges))
 
 
-def _value(name: str, declared: str, value: Any, where: str) -> Any:
-    if name in _PARTS:
-        return _read(_PARTS[name], value, where)
-    if name in _LISTS:
-        return tuple(_read(_LISTS[name], each, "{}[{}]".format(where, i)) for i, each in enumerate(_list(value, where)))
-    if name in _TEXTS:
-        return tuple(_scalar("str", each, where) for each in _list(value, where))
-    if name in _NUMBERS:
-        return tuple(_scalar("int", each, where) for each in _list(value, where))
-    if name == "rows":
-        return tuple(
-            tuple(_scalar("Optional[float]", cell, where) for cell in _list(row, where)) for row in _list(value, where)
-        )
-    if name == "host":
-        if not isinstance(value, dict):
-            raise ReportError("{}: an object was expected".format(where))
-        return value
-    return _scalar(declared, value, where)
-
-
-def _list(value: Any, where: str) -> List[Any]:
-    if not isinstance(value, list):
-        raise ReportError("{}: a list was expected".format(where))
-    return value
-
-
-_SCALARS: Dict[str, Tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
-_LARGEST_NUMBER = 1 << 63
-_WORDS = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false"}
-
-
-def _scalar(declared: str, value: Any, where: str) -> Any:
-    # The annotations are texts (PEP 563), which a NamedTuple wraps into ForwardRef(...).
-    declared = declared.replace("ForwardRef('", "").replace("')", "")
-    optional = declared.startswith("Optional[")
-    word = declared[len("Optional[") : -1] if optional else declared
-    if value is None and optional:
-        return None
-    fits = isinstance(value, _SCALARS[word]) and (word == "bool" or not isinstance(value, bool))
-    # JSON of Python has NaN and Infinity, and numbers of any length.
-    if not fits or (word in ("int", "float") and not -_LARGEST_NUMBER < value < _LARGEST_NUMBER):
-        raise ReportError("{}: {} was expected{}".format(where, _WORDS[word], ", or null" if optional else ""))
-    return value
+REPORT_FORMAT = JsonFormat("not a report", SCHEMA, ReportError, FORMER_NAMES, upgrade=_upgraded)

@@ -12,34 +12,32 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from . import unpack
 from .admission.budget import BudgetReader
-from .admission.controller import PREFIX, Gatekeeper
+from .admission.controller import Controller
 from .admission.expectation import Expectation
-from .admission.oom_kills import Kills
+from .admission.oom_kills import OomKills
 from .edges import masquerade
 from .edges.launcher import AGENT
-from .edges.launcher_socket import Launchers
+from .edges.launcher_socket import LauncherSocket
 from .edges.look_allowance import Allowance
 from .edges.running import Edges
-from .fallback import candidates
-from .journal import JOURNAL, JournalWriter, assemble
+from .fallback.candidates import read_fallbacks
+from .journal import JOURNAL, JournalWriter, report_of_journal
 from .machine import cgroup, facts, kernel_counts, systemd_scope
-from .machine.child_process import end_with_the_agent as _end_with_the_agent
 from .machine.child_process import start
 from .machine.given_locale import restore_locale
 from .machine.kernel_log import KernelLog
 from .machine.leftovers import MARK, end_this_build
-from .machine.oom_records import OomRecord, parse_oom_records
+from .machine.oom_records import parse_oom_records
 from .machine.process_tree import ProcessTree
 from .machine.sampling import Sampler
-from .machine.visibility import how, limits_here
+from .machine.visibility import limits_here, readable_sources
+from .output_lines import PREFIX
 from .peaks import Peaks, PeaksError
-from .report import How, Outcome, Report, ReportError, Unseen, plain
-from .write import write_report
+from .report import OomRecord, Outcome, Report, ReportError, Unseen, Visibility, plain, write_report
+from .schedule import Schedule
 
-__all__ = ["Options", "Run", "_end_with_the_agent", "main", "run"]
+__all__ = ["Options", "Run", "main", "run"]
 
-_SAMPLE_SECONDS = 1.0
-_NOTE_SECONDS = 5.0
 _GRACE_SECONDS = 8.0
 _STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -90,18 +88,19 @@ class Run:
         self._journal = JournalWriter(options.report + JOURNAL)
         self._edges = Edges(self._journal.write, self.directory)
         self._poll = select.poll()
-        expectation = Expectation(_known(options.peaks), self.directory)
+        expectation = Expectation(_read_peaks(options.peaks), self.directory)
         place = os.path.dirname(os.path.abspath(options.report))
-        wanted = candidates.read(options.fallback, place, _say)
-        self._gatekeeper = Gatekeeper(self._edges, expectation, options.cores, self._does_not_fit, _say, wanted)
-        self._launchers = Launchers(self._gatekeeper, self._poll, self._now)
+        wanted = read_fallbacks(options.fallback, place, _say)
+        self._controller = Controller(self._edges, expectation, options.cores, self._does_not_fit, _say, wanted)
+        self._launcher_socket = LauncherSocket(self._controller, self._poll, self._now)
         self._wakeup, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._poll.register(self._wakeup, select.POLLIN)
         self._kernel_log = KernelLog()
-        self._how = How()
+        self._visibility = Visibility()
         self._counts: Dict[str, Any] = {}
         self._sampler = Sampler(self.directory, made)
         self._allowance = Allowance()
+        self._schedule = Schedule()
 
     def execute(self) -> Outcome:
         """Runs the command to its end. Raises CgroupError before anything was started, and OSError."""
@@ -117,7 +116,7 @@ class Run:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         self._start()
-        return self._finish(self._watch())
+        return self._conclude(self._watch())
 
     # -- starting ---------------------------------------------------------------------------------------------
 
@@ -131,26 +130,26 @@ class Run:
                 self._no_cgroup = "{}: {}".format(error.filename, error.strerror)
                 self._cgroup.remove()
                 self._cgroup = None
-        self._how = how(self._cgroup, self._no_cgroup, self._kernel_log, unseen)
+        self._visibility = readable_sources(self._cgroup, self._no_cgroup, self._kernel_log, unseen)
         report = Report(
             command=self.options.command,
             directory=self.directory,
             started=time.time(),
             host=facts.describe(),
             limits=limits_here(self.directory, self._cgroup.found if self._cgroup else None),
-            how=self._how,
+            visibility=self._visibility,
         )
         self._journal.write("begin", report.to_json())
         self._counts = kernel_counts.before(self._cgroup, self._kernel_log)
         self._journal.write("before", self._counts)
-        self._gatekeeper.begin(
+        self._controller.begin(
             BudgetReader(self._cgroup.found if self._cgroup else cgroup.hierarchy()),
-            Kills(self._kill_count, self._kill_records),
+            OomKills(self._kill_count, self._kill_records),
         )
         self._started = time.monotonic()
-        nothing_to_stop = bool(self._stopped)
+        is_stopped_already = bool(self._stopped)
         go()
-        if nothing_to_stop:
+        if is_stopped_already:
             self._signal(signal.SIGTERM)  # what came since has reached the command itself
 
     def _masquerade(self) -> List[Unseen]:
@@ -163,7 +162,7 @@ class Run:
             why = "{}: {}".format(error.filename, error.strerror)
             return [Unseen("edges", why, "free disk where the worker builds")]
         os.environ["PATH"] = "{}:{}".format(place, path)
-        os.environ[AGENT.decode()] = self._launchers.name
+        os.environ[AGENT.decode()] = self._launcher_socket.name
         return []
 
     # -- watching ---------------------------------------------------------------------------------------------
@@ -174,24 +173,15 @@ class Run:
 
     def _watch(self) -> int:
         """Watches until the command has ended; its status, as of wait(2)."""
-        next_sample, next_note = 0.0, _NOTE_SECONDS
         while True:
             now = self._now()
             if self._stopped:
-                self._guard(self._gatekeeper.close)
+                self._guard(self._controller.close)
             if self._killing_at is not None and now >= self._killing_at:
                 self._kill_all()
                 self._killing_at = now + 1.0
-            if now >= self._look_at():
-                self._guard(lambda: self._look(False))
-            if now >= next_sample:
-                next_sample = now + _SAMPLE_SECONDS
-                self._guard(lambda: self._look(True))
-                self._guard(self._sample)
-                self._guard(lambda: self._gatekeeper.look(self._now()))
-            if now >= next_note:
-                next_note = now + _NOTE_SECONDS
-                self._guard(self._edges.note_running)
+            self._do_what_is_due(now)
+            next_sample = self._schedule.sample.next_at
             next_stop = next_sample if self._killing_at is None else self._killing_at
             self._serve(min(next_sample, self._look_at(), next_stop) - self._now())
             pid, status = os.waitpid(self._pid, os.WNOHANG)
@@ -199,6 +189,16 @@ class Run:
                 # What the last launchers said may still be on its way.
                 self._serve(0.0)
                 return status
+
+    def _do_what_is_due(self, now: float) -> None:
+        if now >= self._look_at():
+            self._guard(lambda: self._look(False))
+        if self._schedule.sample.is_due(now):
+            self._guard(lambda: self._look(True))
+            self._guard(self._sample)
+            self._guard(lambda: self._controller.look_at_machine(self._now()))
+        if self._schedule.note.is_due(now):
+            self._guard(self._edges.note_running)
 
     def _guard(self, look: Callable[[], None]) -> None:
         """A fault in looking costs the report something, and never the build."""
@@ -213,20 +213,20 @@ class Run:
             if number == self._wakeup:
                 os.read(self._wakeup, 4096)
             else:
-                self._guard(partial(self._launchers.hear, number))
+                self._guard(partial(self._launcher_socket.receive, number))
 
     def _look_at(self) -> float:
         """When the next edge is to be looked at."""
         wanted = self._edges.look_at
         return float("inf") if wanted is None else max(wanted, self._allowance.ready_at - self._started)
 
-    def _look(self, at_others: bool) -> None:
+    def _look(self, at_unlaunched: bool) -> None:
         before = time.process_time()
         tree = ProcessTree()
         self._edges.look(tree, self._now())
-        self._gatekeeper.share(self._now())
-        if at_others:
-            self._edges.look_at_others(tree, os.getpid(), self._now())
+        self._controller.check_partial_starts(self._now())
+        if at_unlaunched:
+            self._edges.look_at_unlaunched(tree, os.getpid(), self._now())
         self._allowance.pay(time.process_time() - before)
 
     def _sample(self) -> None:
@@ -288,8 +288,9 @@ class Run:
         self._kernel_log.read_new()
         return parse_oom_records(self._kernel_log.lines())
 
-    def _finish(self, status: int) -> Outcome:
-        self._guard(self._gatekeeper.close)
+    def _conclude(self, status: int) -> Outcome:
+        """Ends what is left of the command, and writes the report."""
+        self._guard(self._controller.close)
         if self._stopped:
             self._end_the_rest()
         for last in (lambda: self._look(True), self._sample, self._edges.note_running):
@@ -302,28 +303,32 @@ class Run:
             seconds=round(self._now(), 3),
             complete=True,
         )
-        lost = []
-        if self._journal.dropped:
-            why = "no room for {} of its lines".format(self._journal.dropped)
-            lost.append(Unseen("a part of the journal", why, "free disk where the worker builds"))
-        if self._fault:
-            lost.append(Unseen("a part of the samples and edges", "a fault of the agent: {}".format(self._fault)))
-        if lost:
-            self._how = self._how._replace(unseen=(*self._how.unseen, *lost))
-            self._journal.write("how", plain(self._how), is_last=True)
+        self._write_unseen()
         kernel = kernel_counts.since(self._counts, self._cgroup, self._kernel_log)
         self._journal.write("kernel", plain(kernel), is_last=True)
-        self._journal.write("admission", plain(self._gatekeeper.admission), is_last=True)
+        self._journal.write("admission", plain(self._controller.admission), is_last=True)
         self._journal.write("outcome", outcome._asdict(), is_last=True)
         self._journal.close()
         if self._cgroup:
             self._cgroup.remove()
         if not self._journal.refusal:
             try:
-                write_report(assemble(self.options.report + JOURNAL), self.options.report)
+                write_report(report_of_journal(self.options.report + JOURNAL), self.options.report)
             except (OSError, ReportError) as error:
                 print("agent: no report: {}".format(error), file=sys.stderr)
         return outcome
+
+    def _write_unseen(self) -> None:
+        """What the journal lacks is said in the report."""
+        unseen = []
+        if self._journal.dropped:
+            why = "no room for {} of its lines".format(self._journal.dropped)
+            unseen.append(Unseen("a part of the journal", why, "free disk where the worker builds"))
+        if self._fault:
+            unseen.append(Unseen("a part of the samples and edges", "a fault of the agent: {}".format(self._fault)))
+        if unseen:
+            self._visibility = self._visibility._replace(unseen=(*self._visibility.unseen, *unseen))
+            self._journal.write("visibility", plain(self._visibility), is_last=True)
 
 
 def _say(text: str) -> None:
@@ -334,7 +339,7 @@ def _say(text: str) -> None:
         pass
 
 
-def _known(path: str) -> Peaks:
+def _read_peaks(path: str) -> Peaks:
     """What earlier builds have shown; a file that cannot be read is as good as none, and said."""
     if not path:
         return Peaks()
@@ -349,14 +354,7 @@ def _known(path: str) -> Peaks:
 def run(options: Options) -> int:
     """Runs a command; returns the exit status that a shell would give. Raises OSError and CgroupError."""
     restore_locale()
-    in_scope = systemd_scope.arrive()
-    made, refusal = cgroup.make()
-    if made and in_scope:
-        made = cgroup.Cgroup(made.found, "systemd scope (v{})".format(made.found.version))
-    if made is None and not in_scope and cgroup.could_be_delegated():
-        again = unpack.again(options.words())
-        if again:
-            refusal = "{}; {}".format(refusal, systemd_scope.enter(again))
+    made, refusal = _cgroup_for(options)
     for old in (options.report, options.report + JOURNAL):
         try:
             os.unlink(old)
@@ -371,6 +369,19 @@ def run(options: Options) -> int:
     if outcome.signal:
         return 128 + outcome.signal
     return outcome.exit_status or 0
+
+
+def _cgroup_for(options: Options) -> Tuple[Optional[cgroup.Cgroup], str]:
+    """A cgroup for the command, and why there is none; where only systemd can make one the agent starts again in it."""
+    in_scope = systemd_scope.arrive()
+    made, refusal = cgroup.make()
+    if made and in_scope:
+        made = cgroup.Cgroup(made.found, "systemd scope (v{})".format(made.found.version))
+    if made is None and not in_scope and cgroup.could_be_delegated():
+        own_command = unpack.own_command(options.words())
+        if own_command:
+            refusal = "{}; {}".format(refusal, systemd_scope.enter(own_command))
+    return made, refusal
 
 
 def main(options: Options) -> int:

@@ -7,6 +7,7 @@ import sys
 from typing import List, Optional
 
 from .machine.given_locale import restore_locale
+from .machine.interpreter import interpreter
 
 START = "start.py"
 _START = "import sys\nsys.path[0:0] = [{!r}]\nfrom {}.__main__ import main\nsys.exit(main())\n"
@@ -52,15 +53,8 @@ def restart(words: List[str]) -> None:
     os.execv(interpreter(), [interpreter(), "-IS", script, *words])
 
 
-def again(words: List[str]) -> Optional[List[str]]:
+def own_command(words: List[str]) -> Optional[List[str]]:
     """The command that starts this agent with these arguments; None when it runs out of a package."""
     script = os.path.abspath(sys.argv[0])
     is_archive = getattr(sys.modules[__name__].__loader__, "archive", None)
     return [interpreter(), "-IS", script, *words] if is_archive or os.path.basename(script) == START else None
-
-
-def interpreter() -> str:
-    """Python, and not that of a virtual environment, which reads its configuration at every start."""
-    real = os.path.realpath(sys.executable)
-    # `/usr/bin/python3` outlives `/usr/bin/python3.11`.
-    return sys.executable if os.path.dirname(real) == os.path.dirname(sys.executable) else real

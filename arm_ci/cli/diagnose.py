@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from arm_ci.agent.machine.oom_records import OomRecord, parse_oom_records
-from arm_ci.agent.report import Report, ReportError
+from arm_ci.agent.machine.oom_records import parse_oom_records
+from arm_ci.agent.report import OomRecord, Report, ReportError
 from arm_ci.cli.options import DONE, OUTSIDE, CommandError
 from arm_ci.cli.wrapped_text import advice_lines, one_line, wrapped
 from arm_ci.diagnosis.figures import size

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from arm_ci.agent.edges.link_command import LinkError
 from arm_ci.agent.link_trial.trial import Trial
-from arm_ci.agent.link_trial.trial_options import add_options, options_of, read_report, status_of
+from arm_ci.agent.link_trial.trial_options import add_options, options_of, status_of
 from arm_ci.agent.link_trial.trial_result import TrialResult
-from arm_ci.agent.report import ReportError
+from arm_ci.agent.report import ReportError, read_report
 from arm_ci.cli.options import CommandError
 from arm_ci.cli.wrapped_text import advice_lines
 from arm_ci.diagnosis.advice.link_trial_advice import (

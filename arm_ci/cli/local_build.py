@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from arm_ci.agent.fallback.fallback import text_of_fallbacks
+from arm_ci.agent.fallback.fallbacks_file import text_of_fallbacks
 from arm_ci.agent.machine.probe import probe
 from arm_ci.cli import place
 from arm_ci.cli.options import DONE, FAILED
@@ -22,7 +22,7 @@ from arm_ci.diagnosis.figures import count, size
 from arm_ci.diagnosis.judging.distcc_helpers import where_compiled
 from arm_ci.diagnosis.judging.failed_patch import forced_patch_failed, patch_set_failed, patching_failed
 from arm_ci.diagnosis.verdict import EXHAUSTED, Verdict
-from arm_ci.history.learned_peaks import known, learn, write
+from arm_ci.history.learned_peaks import known_peaks, learn_peaks, write_peaks
 from arm_ci.patches import diffs, engine, forced, transaction
 from arm_ci.patches.series import SeriesError
 from arm_ci.plan import Choices, Command, Facts, Places, Recipe, TestRun, missing, probe_request
@@ -162,16 +162,16 @@ class LocalBuild:
         versions = (self.facts.program_version(name) for name in (tools.cxx_compiler, tools.linker_program))
         toolchain = self.recipe.toolchain_text(*versions)
         file = Path(peaks_path(self.places, stage))
-        found = known(file, toolchain)
+        found = known_peaks(file, toolchain)
         if found.remark:
             print(f"note: learned peaks: {found.remark}")
-        write(file, found.peaks)
+        write_peaks(file, found.peaks)
         try:
             return self._run_all(commands, stage)
         finally:
             # Also what was interrupted has shown something.
             report = report_of(self.places, stage, self.environment)
-            if report and (shown := learn(file, toolchain, report)):
+            if report and (shown := learn_peaks(file, toolchain, report)):
                 print(f"learned the peaks of {count(shown, 'edge')}")
 
     def _run_all(self, commands: Sequence[Command], stage: str) -> str:

@@ -14,7 +14,7 @@ from arm_ci.diagnosis.page.verdict_page import page
 from arm_ci.diagnosis.reading.log_scanner import LogScanner
 from arm_ci.diagnosis.verdict import Verdict
 from arm_ci.plan import Command, Places, archives
-from arm_ci.plan.agent_command import agent_path, finish, report_path, watched
+from arm_ci.plan.agent_command import agent_path, collect_report, report_path, watched
 
 
 def run_watched(
@@ -71,7 +71,7 @@ def report_of(places: Places, stage: str, environment: Mapping[str, str]) -> Rep
     try:
         if path.is_file():
             return Report.from_text(path.read_text(encoding="ascii"))
-        command = finish(places, stage)
+        command = collect_report(places, stage)
         done = subprocess.run(
             command.argv, env=dict(environment), capture_output=True, timeout=command.timeout_seconds, check=False
         )

@@ -7,23 +7,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from arm_ci.agent.fallback.fallback import Fallback, FallbackError, fallbacks_of_text, text_of_fallbacks
+from arm_ci.agent.fallback.fallbacks_file import Fallback, FallbackError, fallbacks_of_text, text_of_fallbacks
 from arm_ci.agent.link_trial.trial_result import FITS, TrialResult, TrialRow
 from arm_ci.agent.peaks import in_tree
 from arm_ci.agent.tools import linker_of_program
-from arm_ci.history.learned_peaks import write_text
+from arm_ci.agent.whole_file import write_whole
 
 NAME = "link-trial"
 """Name of such a fallback."""
+_SUFFIX = "-fallback.json"
+_FORMER_SUFFIX = "-relief.json"
 
 
 def fallback_file(peaks_file: Path) -> Path:
     """The file for the variant whose learned peaks are in `peaks_file`."""
-    return peaks_file.with_name(f"{peaks_file.stem}-fallback.json")
+    return peaks_file.with_name(f"{peaks_file.stem}{_SUFFIX}")
 
 
 def fallback_of(result: TrialResult, root: str) -> Fallback | None:
-    """The fastest way that fitted, for that link of the build tree at `root`; None: nothing but the build's own did."""
+    """The fastest row that fitted, for that link of the build tree at `root`; None: nothing but the build's own did."""
     fitting = [row for row in result.rows if row.ended == FITS and row.linker and not row.as_built]
     if not fitting:
         return None
@@ -52,18 +54,26 @@ def _escaped(name: str) -> str:
 
 def known_fallbacks(path: Path) -> tuple[Fallback, ...]:
     """What trials have found. Raises OSError and FallbackError when the file is there and cannot be read."""
-    try:
-        return fallbacks_of_text(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return ()
-    except UnicodeDecodeError as error:
-        raise FallbackError(str(error)) from None
+    for place in (path, _former_file(path)):
+        try:
+            return fallbacks_of_text(place.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            continue
+        except UnicodeDecodeError as error:
+            raise FallbackError(str(error)) from None
+    return ()
+
+
+def _former_file(path: Path) -> Path:
+    """Where these were kept when they were called reliefs."""
+    return path.with_name(f"{path.name.removesuffix(_SUFFIX)}{_FORMER_SUFFIX}")
 
 
 def learn_fallback(path: Path, fallback: Fallback) -> None:
     """Keeps what a trial found, in place of what an earlier one found for that link. Raises OSError."""
     try:
-        others = [each for each in known_fallbacks(path) if each.edges != fallback.edges]
+        of_other_links = [each for each in known_fallbacks(path) if each.edges != fallback.edges]
     except FallbackError:
-        others = []  # what it held could not be used either
-    write_text(path, text_of_fallbacks([*others, fallback]))
+        of_other_links = []  # what the file held could not be used either
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(str(path), text_of_fallbacks([*of_other_links, fallback]).encode("utf-8"))

@@ -12,7 +12,7 @@ LOST_BUILD_PROPERTY = "lost_build"
 """Property of a build: what the lost build before it left in its report; the master shows it with the tries."""
 LOST_BUILD = "lost-build"
 """Log of a build with the page about the lost build before it, and build data with the verdict's machine form."""
-_FINISH_SECONDS = 300
+_COLLECT_SECONDS = 300
 # A single link may take that long on a board that swaps; the trial says a line after each.
 _TRIAL_SILENCE_SECONDS = 2 * 3600
 
@@ -47,10 +47,10 @@ def watched(command: Command, places: Places, stage: str) -> Command:
     return replace(command, argv=(*words, "--", *command.argv))
 
 
-def finish(places: Places, stage: str) -> Command:
+def collect_report(places: Places, stage: str) -> Command:
     """Prints the report when the agent could not write it: it was killed, or the disk is full."""
-    words = ("python3", str(agent_path(places)), "finish", "--report", str(report_path(places, stage)))
-    return Command(words, places.support, _FINISH_SECONDS)
+    words = ("python3", str(agent_path(places)), "collect-report", "--report", str(report_path(places, stage)))
+    return Command(words, places.support, _COLLECT_SECONDS)
 
 
 def trial_path(places: Places) -> PurePosixPath:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from arm_ci.agent.fallback.fallback import Fallback as Resolved
+from arm_ci.agent.fallback.fallbacks_file import Fallback as Resolved
 from arm_ci.agent.tools import STRIP
 from arm_ci.config.matrix import axes_of_variant, matcher
 from arm_ci.config.model import Config, Variant

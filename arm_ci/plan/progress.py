@@ -1,4 +1,5 @@
-"""What a build tool's output says while it runs: how far it is. Why it stopped is arm_ci.diagnosis's business."""
+"""What a build tool's output says while it runs: how far it is. What the agent says in between reads
+arm_ci.agent.output_lines; why it stopped is arm_ci.diagnosis's business."""
 
 from __future__ import annotations
 
@@ -8,23 +9,6 @@ from dataclasses import dataclass
 # ninja's default NINJA_STATUS, `[%f/%t] `; CMake's makefiles print `[ 42%] Building ...`.
 _NINJA = re.compile(r"^\[(\d+)/(\d+)\] ")
 _CMAKE = re.compile(r"^\[ *(\d+)%\] ")
-
-
-# What the agent says in between (arm_ci.agent.admission.controller).
-_RUNS_AGAIN = re.compile(r"^arm_ci: (.+): (?:memory killed it|it was ended) .*; it runs again\b")
-_WAIT = re.compile(r"^arm_ci: \d+ of \d+ edges run and .*; (\d+) wait$")
-
-
-def runs_again(line: str) -> str:
-    """The output of an edge that the agent runs again, when it says so in this line; else empty."""
-    match = _RUNS_AGAIN.match(line)
-    return match[1] if match else ""
-
-
-def waiting(line: str) -> int | None:
-    """How many edges wait for memory, when the agent says so in this line."""
-    match = _WAIT.match(line)
-    return int(match[1]) if match else None
 
 
 @dataclass(frozen=True)

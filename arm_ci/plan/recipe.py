@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import PurePosixPath
 
-from arm_ci.agent.fallback.fallback import Fallback
+from arm_ci.agent.fallback.fallbacks_file import Fallback
 from arm_ci.config.keys import BUILD_SYSTEMS, CompilerFamily
 from arm_ci.config.model import Config, Variant
 from arm_ci.config.project import BuildSystem, Project, Test

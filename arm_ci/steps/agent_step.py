@@ -13,7 +13,7 @@ from arm_ci.diagnosis.judging.judge import Ended, judge
 from arm_ci.diagnosis.reading.log_scanner import LogScanner
 from arm_ci.diagnosis.verdict import Verdict
 from arm_ci.plan import Command
-from arm_ci.plan.agent_command import finish, report_path, watched
+from arm_ci.plan.agent_command import collect_report, report_path, watched
 from arm_ci.steps.base import LineTaker, fell_silent
 from arm_ci.steps.verdict_step import VerdictStep
 
@@ -67,7 +67,7 @@ class WatchedStep(VerdictStep):
         path = str(report_path(self.places, stage))
         text = await self.getFileContentFromWorker(path)
         if text is None:
-            remote = await self.execute(finish(self.places, stage), stdioLogName=None, collectStdout=True)
+            remote = await self.execute(collect_report(self.places, stage), stdioLogName=None, collectStdout=True)
             # Where it could not be written, it was at least printed.
             text = await self.getFileContentFromWorker(path) or remote.stdout
         try:

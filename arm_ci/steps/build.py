@@ -9,16 +9,16 @@ from typing import Any
 from twisted.internet.threads import deferToThread
 from twisted.python import log
 
-from arm_ci.agent.fallback.fallback import FallbackError, text_of_fallbacks
+from arm_ci.agent.fallback.fallbacks_file import FallbackError, text_of_fallbacks
+from arm_ci.agent.output_lines import edge_that_runs_again, waiting_edges
 from arm_ci.diagnosis.figures import count
 from arm_ci.diagnosis.judging.distcc_helpers import where_compiled
 from arm_ci.diagnosis.judging.fallback_edges import built_differently
 from arm_ci.diagnosis.judging.second_tries import ran_again
 from arm_ci.history.learned_fallbacks import fallback_file, known_fallbacks
-from arm_ci.history.learned_peaks import known
+from arm_ci.history.learned_peaks import known_peaks
 from arm_ci.plan import Progress, Recipe
 from arm_ci.plan.agent_command import fallback_path, peaks_path
-from arm_ci.plan.progress import runs_again, waiting
 from arm_ci.steps.agent_step import WatchedStep
 
 # The agent says once a minute how many wait, and nothing when none does.
@@ -42,10 +42,10 @@ class ProgressStep(WatchedStep):
             self.position = position
             self.setProgress("edges", position.done)
             self.updateSummary()
-        elif output := runs_again(line):
+        elif output := edge_that_runs_again(line):
             self._again.add(output)
             self.updateSummary()
-        elif (number := waiting(line)) is not None:
+        elif (number := waiting_edges(line)) is not None:
             self._waiting, self._waited_at = number, self._seconds()
             self.updateSummary()
 
@@ -109,7 +109,7 @@ class Build(ProgressStep):
 
     async def _hand_over(self) -> None:
         """Brings to the worker what is known of the variant's edges."""
-        found = await deferToThread(known, self.peaks_file, self.toolchain_text)
+        found = await deferToThread(known_peaks, self.peaks_file, self.toolchain_text)
         if found.remark:
             log.msg(f"learned peaks: {found.remark}")
         place = peaks_path(self.places, self.name)

@@ -11,7 +11,7 @@ from buildbot.process.results import SKIPPED, SUCCESS, WARNINGS
 from twisted.internet.threads import deferToThread
 
 from arm_ci.diagnosis.figures import count
-from arm_ci.history.learned_peaks import learn
+from arm_ci.history.learned_peaks import learn_peaks
 from arm_ci.plan import Recipe
 from arm_ci.steps.agent_step import WatchedStep
 from arm_ci.steps.build import Build
@@ -45,7 +45,7 @@ class LearnPeaks(WatchedStep):
             self.say("learned nothing: the build has no report")
             return int(SKIPPED)
         try:
-            shown = await deferToThread(learn, built.peaks_file, self.toolchain_text, report)
+            shown = await deferToThread(learn_peaks, built.peaks_file, self.toolchain_text, report)
         except OSError as error:
             self.say(f"{error.filename or built.peaks_file}: {error.strerror}")
             return int(WARNINGS)

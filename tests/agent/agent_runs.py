@@ -52,8 +52,8 @@ class Agent:
         out, err = process.communicate(timeout=limit(LIMIT_SECONDS))
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
-    def finish(self) -> subprocess.CompletedProcess:
-        words = self.argv("finish", "--report", str(self.report_path))
+    def collect_report(self) -> subprocess.CompletedProcess:
+        words = self.argv("collect-report", "--report", str(self.report_path))
         return subprocess.run(words, env=self.environment, capture_output=True, text=True, check=False)
 
     def report(self) -> Report:

@@ -77,7 +77,7 @@ def test_the_report_of_a_killed_agent_has_all_until_then_and_its_leftovers_end(a
     script = "g++ -c a.cpp -o a.o & setsid sleep 600 & echo $!; wait"
     (pid,) = killed(agent, "sh", "-c", script, known=b'{"edge"')
     assert lives(pid)
-    done = agent.finish()
+    done = agent.collect_report()
     assert (done.returncode, done.stderr) == (0, "")
     assert not lives(pid)
     report = Report.from_text(done.stdout)
@@ -88,28 +88,28 @@ def test_the_report_of_a_killed_agent_has_all_until_then_and_its_leftovers_end(a
     assert report.samples.rows
     assert report.kernel.oom_kills is not None
     found = cgroup.hierarchy()
-    if found is not None and report.how.cgroup_path:
-        assert not Path(found.mount + report.how.cgroup_path).exists()
+    if found is not None and report.visibility.cgroup_path:
+        assert not Path(found.mount + report.visibility.cgroup_path).exists()
 
 
-def test_finish_after_a_whole_report_prints_that(agent):
+def test_collecting_after_a_whole_report_prints_that(agent):
     assert agent.run("true").returncode == 0
     written = agent.report_path.read_text()
-    assert json.loads(agent.finish().stdout) == json.loads(written)
+    assert json.loads(agent.collect_report().stdout) == json.loads(written)
 
 
 @pytest.mark.parametrize(
     ("journal", "message"),
     [
-        (None, "finish: no report: [Errno 2] No such file or directory: '{}'\n"),
-        ("", "finish: no report: the journal has no beginning\n"),
-        ('{"begin": {}}', "finish: no report: the journal has no beginning\n"),
+        (None, "collect-report: no report: [Errno 2] No such file or directory: '{}'\n"),
+        ("", "collect-report: no report: the journal has no beginning\n"),
+        ('{"begin": {}}', "collect-report: no report: the journal has no beginning\n"),
     ],
 )
 def test_without_a_journal_there_is_no_report(agent, journal, message):
     if journal is not None:
         agent.journal_path.write_text(journal)
-    done = agent.finish()
+    done = agent.collect_report()
     assert (done.returncode, done.stderr) == (1, message.format(agent.journal_path))
 
 
@@ -117,7 +117,7 @@ def test_a_journal_that_was_cut_off_counts_up_to_there(agent):
     assert agent.run("true").returncode == 0
     text = agent.journal_path.read_text()
     agent.journal_path.write_text(text[: text.index('{"outcome"') + 12] + "\0" * 50)
-    report = Report.from_text(agent.finish().stdout)
+    report = Report.from_text(agent.collect_report().stdout)
     assert not report.outcome.complete
     assert report.command == ("true",)
     assert report.samples.rows
@@ -133,7 +133,7 @@ def test_on_a_disk_that_fills_up_the_room_that_was_kept_takes_the_report(agent, 
     process.communicate(b"\n")
     assert process.returncode == 0
     report = agent.report()
-    assert report == Report.from_text(agent.finish().stdout)
+    assert report == Report.from_text(agent.collect_report().stdout)
     assert report.outcome.complete
     assert [(edge.output, edge.exit_status) for edge in report.edges] == [("a.o", 0)]
     assert report.limits.free_disk_bytes > 0
@@ -145,9 +145,9 @@ def test_on_a_disk_without_any_room_the_command_runs_and_a_sentence_says_what_is
     full_disk()
     done = agent.run("sh", "-c", "echo built")
     assert (done.returncode, done.stdout) == (0, b"built\n")
-    report = Report.from_text(agent.finish().stdout) if agent.finish().returncode == 0 else None
+    report = Report.from_text(agent.collect_report().stdout) if agent.collect_report().returncode == 0 else None
     if report is not None:
-        assert "edges" in {unseen.what for unseen in report.how.unseen}
+        assert "edges" in {unseen.what for unseen in report.visibility.unseen}
 
 
 def test_a_place_for_the_report_that_is_not_there_does_not_stop_the_command(agent):
@@ -193,15 +193,15 @@ def test_a_user_who_may_nothing_has_edges_and_hears_what_is_not_seen(tmp_path_fa
         assert (done.returncode, done.stderr) == (0, b"")
         report = agent.report()
         assert [edge.output for edge in report.edges] == ["a.o"]
-        assert report.how.cgroup == ""
-        unseen = {each.what: each for each in report.how.unseen}
+        assert report.visibility.cgroup == ""
+        unseen = {each.what: each for each in report.visibility.unseen}
         own = unseen["memory cgroup of the build alone"]
         assert own.why
         assert own.cure in (
             "Delegate=yes in the worker's systemd unit",
             "cgroup_enable=memory cgroup_memory=1 in cmdline.txt",
         )
-        if report.how.kernel_log == "":
+        if report.visibility.kernel_log == "":
             cure = "kernel.dmesg_restrict=0 in /etc/sysctl.d, or the worker's user in group adm or systemd-journal"
             assert unseen["kernel log"].cure == cure
         done = agent.run("true", options=("--memory", "1000000000"))
@@ -231,8 +231,8 @@ def test_what_a_limit_kills_is_counted_and_on_record(agent):
     assert agent.edges()["a.o"].signal == 9
     assert report.kernel.cgroup_oom_kills == 1
     assert report.kernel.oom_kills >= 1
-    if report.how.kernel_log:
-        records = [record for record in report.kernel.records if record.cgroup == report.how.cgroup_path]
+    if report.visibility.kernel_log:
+        records = [record for record in report.kernel.records if record.cgroup == report.visibility.cgroup_path]
         assert len(records) == 1
 
 
@@ -244,7 +244,7 @@ def test_kills_before_the_command_and_of_a_killed_agent_are_told_apart(agent):
     assert agent.run("true").returncode == 0
     assert agent.report().kernel.records == ()
     killed(agent, "sh", "-c", "./eat; echo $$; sleep 600", options=options)
-    kernel = Report.from_text(agent.finish().stdout).kernel
+    kernel = Report.from_text(agent.collect_report().stdout).kernel
     assert kernel.cgroup_oom_kills == 1
     assert len(kernel.records) <= 1
     assert agent.report().kernel == kernel

@@ -32,7 +32,7 @@ def test_a_fault_in_looking_does_not_end_the_build(tmp_path):
     assert (done.returncode, done.stdout) == (0, "built\n"), done.stderr
     report = Report.from_text(path.read_text())
     assert report.outcome.complete
-    unseen = {each.what: each.why for each in report.how.unseen}
+    unseen = {each.what: each.why for each in report.visibility.unseen}
     assert unseen["a part of the samples and edges"] == "a fault of the agent: KeyError: 'no such process'"
 
 
@@ -43,8 +43,8 @@ def test_a_fault_in_letting_edges_in_keeps_no_compiler_waiting(tmp_path):
         from arm_ci.agent import run
         def fail(self, *words):
             raise KeyError("nobody")
-        run.Gatekeeper.ask = fail
-        run.Gatekeeper.ended = fail
+        run.Controller.request_start = fail
+        run.Controller.ended = fail
         sys.exit(run.main(run.Options(("sh", "-c", "g++ a.cpp"), sys.argv[1], cores=2)))
         """
     )
@@ -64,4 +64,4 @@ def test_a_fault_in_letting_edges_in_keeps_no_compiler_waiting(tmp_path):
         timeout=limit(60),
     )
     assert (done.returncode, done.stdout) == (3, "compiled\n"), done.stderr
-    assert "KeyError: 'nobody'" in str(Report.from_text(path.read_text()).how.unseen)
+    assert "KeyError: 'nobody'" in str(Report.from_text(path.read_text()).visibility.unseen)

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from arm_ci.agent import journal
-from arm_ci.agent.journal import JournalWriter, SampleKeeper, assemble, read
+from arm_ci.agent.journal import JournalWriter, SampleKeeper, read_journal, report_of_journal
 from arm_ci.agent.peaks import Peaks
 from arm_ci.agent.report import SAMPLE_COLUMNS, Report, ReportError
 
@@ -41,7 +41,7 @@ def row(seconds: float, available: float = 5.0):
 
 def test_lines_come_back_in_their_order(path):
     written(path, BEGIN, ("sample", [1]), ("sample", [2]))
-    assert [kind for kind, _ in read(path)] == ["begin", "sample", "sample"]
+    assert [kind for kind, _ in read_journal(path)] == ["begin", "sample", "sample"]
     assert os.stat(path).st_size < 5000  # the reserve was cut off
 
 
@@ -50,7 +50,7 @@ def test_a_journal_that_was_not_closed_ends_with_its_last_line(path):
     writer.write(*BEGIN)
     writer.write("sample", row(1.0))
     assert os.stat(path).st_size >= 1 << 20
-    assert [kind for kind, _ in read(path)] == ["begin", "sample"]
+    assert [kind for kind, _ in read_journal(path)] == ["begin", "sample"]
     writer.close()
 
 
@@ -61,7 +61,7 @@ def test_what_is_no_whole_line_ends_it(path, rest):
     written(path, BEGIN)
     with open(path, "ab") as file:
         file.write(rest + b'{"sample": [3]}\n')
-    assert [kind for kind, _ in read(path)] == ["begin"]
+    assert [kind for kind, _ in read_journal(path)] == ["begin"]
 
 
 def test_on_a_full_disk_the_last_lines_have_what_was_kept(path, monkeypatch):
@@ -77,7 +77,7 @@ def test_on_a_full_disk_the_last_lines_have_what_was_kept(path, monkeypatch):
         writer.write("noise", line)
     assert writer.dropped > 10
     writer.write("outcome", {"complete": True}, is_last=True)
-    kinds = [kind for kind, _ in read(path)]
+    kinds = [kind for kind, _ in read_journal(path)]
     assert kinds[-1] == "outcome"
     assert os.stat(path).st_size == 1 << 20
     writer.close()
@@ -89,7 +89,7 @@ def test_a_file_system_that_cannot_reserve_has_a_journal_all_the_same(path, monk
 
     monkeypatch.setattr(os, "posix_fallocate", refuse)
     written(path, BEGIN, ("sample", row(1.0)))
-    assert [kind for kind, _ in read(path)] == ["begin", "sample"]
+    assert [kind for kind, _ in read_journal(path)] == ["begin", "sample"]
 
 
 def test_without_a_file_every_line_is_dropped_and_counted(tmp_path):
@@ -113,7 +113,7 @@ def test_the_report_has_what_the_last_lines_say_of_an_edge(path):
         ("drop", 2),
         ("sample", row(1.0)),
     )
-    report = assemble(path)
+    report = report_of_journal(path)
     assert [(each.number, each.output, each.peak_rss_bytes, each.exit_status) for each in report.edges] == [
         (0, "b.o", None, None),
         (1, "a.o", 7, 0),
@@ -132,26 +132,26 @@ def test_long_commands_are_kept_of_links_and_failures_only(path):
         ("edge", edge(1, argv=argv, exit_status=1)),
         ("edge", edge(2, argv=argv, exit_status=0, kind="link")),
     )
-    lengths = [len(each.argv) for each in assemble(path).edges]
+    lengths = [len(each.argv) for each in report_of_journal(path).edges]
     assert lengths[0] < 50
     assert lengths[1:] == [101, 101]
-    assert assemble(path).edges[0].argv[-1] == "..."
+    assert report_of_journal(path).edges[0].argv[-1] == "..."
 
 
 def test_of_a_shortened_command_the_report_still_says_by_what_its_peak_is_known(path):
     command = ["g++", *[f"-DNAME_{number}=1" for number in range(100)], "-std=c++11", "-g", "-c", "a.cpp", "-o", "a.o"]
     ended = {"number": 1, "end_seconds": 2.0, "exit_status": 0, "peak_rss_bytes": 5}
     written(path, BEGIN, ("edge", edge(1, argv=command)), ("end", ended))
-    report = assemble(path)
+    report = report_of_journal(path)
     assert report.edges[0].argv[-1] == "..."
     (learned,) = Peaks().with_report(report).edges
-    assert learned.way == "g++ -std=c++11 -g"
+    assert learned.fingerprint == "g++ -std=c++11 -g"
 
 
 def test_a_journal_without_its_beginning_is_no_report(path):
     written(path, ("sample", row(1.0)))
     with pytest.raises(ReportError, match=r"^the journal has no beginning$"):
-        assemble(path)
+        report_of_journal(path)
 
 
 def test_many_samples_are_thinned_evenly_and_the_worst_values_stay():

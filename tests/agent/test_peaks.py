@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from arm_ci.agent.peaks import Learned, Peaks, PeaksError, learned, need_bytes, rest_seconds, way
+from arm_ci.agent.peaks import Learned, Peaks, PeaksError, fingerprint, learned, need_bytes, rest_seconds
 from arm_ci.agent.report import Admission, Edge, Report
 
 MB = 1 << 20
@@ -37,8 +37,8 @@ def built(*edges: Edge, **more) -> Report:
 
 def written(**more) -> str:
     """Learned peaks as a file has them, with one edge in which something is wrong."""
-    known = {"output": "a.o", "way": "g++", "kind": "compile", "need_bytes": 1, "seconds": 1}
-    return json.dumps({"schema": 1, "toolchain": "", "edges": [{**known, **more}]})
+    known = {"output": "a.o", "fingerprint": "g++", "kind": "compile", "need_bytes": 1, "seconds": 1}
+    return json.dumps({"schema": 2, "toolchain": "", "edges": [{**known, **more}]})
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def written(**more) -> str:
     ],
 )
 def test_a_compile_is_known_by_the_options_that_decide_about_memory(words, known_by):
-    assert way(words.split(), "compile") == known_by
+    assert fingerprint(words.split(), "compile") == known_by
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_compile_is_known_by_the_options_that_decide_about_memory(words, known
     ],
 )
 def test_a_link_is_known_by_its_linker_and_the_options_that_decide_about_memory(words, known_by):
-    assert way(words.split(), "link") == known_by
+    assert fingerprint(words.split(), "link") == known_by
 
 
 def test_the_need_is_what_was_resident_without_file_pages_or_more_when_more_was_seen():
@@ -111,8 +111,13 @@ def test_what_memory_killed_alone_and_was_then_built_differently_is_known_in_bot
     argv = ("/usr/bin/g++-12", "-c", "a.cpp", "-o", "a.o", "-g0")
     whole = edge(number=1, argv=argv, attempts=2, alone=True, fallback="less: -g0 instead of -g")
     first, second = Peaks().with_report(built(died, whole, admission=Admission(budget_bytes=900 * MB))).edges
-    assert (first.way, first.does_not_fit_bytes, first.killed, first.fallback) == ("g++-12 -g", 900 * MB, True, "")
-    assert (second.way, second.does_not_fit_bytes, second.killed) == ("g++-12 -g0", None, False)
+    assert (first.fingerprint, first.does_not_fit_bytes, first.killed, first.fallback) == (
+        "g++-12 -g",
+        900 * MB,
+        True,
+        "",
+    )
+    assert (second.fingerprint, second.does_not_fit_bytes, second.killed) == ("g++-12 -g0", None, False)
     assert second.fallback == "less: -g0 instead of -g"
 
 
@@ -136,7 +141,7 @@ def test_a_peak_that_is_not_reached_again_fades_and_a_higher_one_counts_at_once(
 
 def test_another_way_is_another_edge():
     peaks = Peaks().with_report(built(edge(), edge(argv=("g++-12", "-g0", "-c", "a.cpp"))))
-    assert [each.way for each in peaks.edges] == ["g++-12 -g", "g++-12 -g0"]
+    assert [each.fingerprint for each in peaks.edges] == ["g++-12 -g", "g++-12 -g0"]
 
 
 def test_a_text_brings_back_what_was_written():
@@ -148,16 +153,17 @@ def test_a_text_brings_back_what_was_written():
     ("text", "message"),
     [
         ("[]", "no learned peaks: an object with a number `schema` was expected"),
-        ('{"schema": 2}', "schema 2 is newer than 1, which this arm_ci reads"),
-        ('{"schema": 1}', "an edge is not as expected: 'edges'"),
+        ('{"schema": 3}', "schema 3 is newer than 2, which this arm_ci reads"),
+        ('{"schema": 1}', "toolchain: is missing"),
+        ('{"schema": 1, "toolchain": "gcc 12"}', "edges: is missing"),
         ('{"schema": 1, "edges": [], "toolchain": 3}', "toolchain: a text was expected"),
         (
             written(output=1),
-            "an edge is not as expected: a text was expected",
+            "edges[0].output: a text was expected",
         ),
         (
             written(need_bytes=-1),
-            "an edge is not as expected: a number from 0 was expected",
+            "edges[0].need_bytes: a number from 0 was expected",
         ),
     ],
 )
@@ -165,6 +171,29 @@ def test_a_text_that_holds_none_is_refused_in_a_sentence(text, message):
     with pytest.raises(PeaksError) as raised:
         Peaks.from_text(text)
     assert str(raised.value) == message
+
+
+def test_peaks_of_version_1_are_read_as_todays():
+    """As arm_ci wrote them before `way` was called fingerprint and `relief` fallback."""
+    text = """{"schema": 1, "toolchain": "gcc 12.2.0, bfd 2.40", "edges": [
+      {"output": "src/a.o", "way": "g++ -O2 -g", "kind": "compile", "need_bytes": 500, "seconds": 1.5, "inputs": [],
+       "inputs_bytes": null, "does_not_fit_bytes": null, "relief": "", "killed": false},
+      {"output": "app", "way": "g++ -fuse-ld=lld", "kind": "link", "need_bytes": 900, "seconds": 4,
+       "inputs": ["src/a.o"], "inputs_bytes": 300, "does_not_fit_bytes": 800,
+       "relief": "lld: -fuse-ld=lld", "killed": true}
+    ]}"""
+    assert Peaks.from_text(text) == Peaks(
+        "gcc 12.2.0, bfd 2.40",
+        (
+            Learned("src/a.o", "g++ -O2 -g", "compile", 500, 1.5),
+            Learned("app", "g++ -fuse-ld=lld", "link", 900, 4, ("src/a.o",), 300, 800, "lld: -fuse-ld=lld", True),
+        ),
+    )
+
+
+def test_peaks_come_back_as_they_were_written():
+    peaks = Peaks("gcc", (Learned("a.o", "g++ -g", "compile", 5, 1.0, fallback="less: -g0 instead of -g"),))
+    assert Peaks.from_text(peaks.to_text()) == peaks
 
 
 def test_what_comes_behind_an_edge_is_the_longest_way_to_the_end():

@@ -251,7 +251,7 @@ def test_a_background_process_is_not_waited_for_and_lives_on(agent):
     pid = int(done.stdout)
     try:
         assert lives(pid)
-        path = agent.report().how.cgroup_path
+        path = agent.report().visibility.cgroup_path
         if path:
             assert path not in Path(f"/proc/{pid}/cgroup").read_text()
     finally:
@@ -261,7 +261,7 @@ def test_a_background_process_is_not_waited_for_and_lives_on(agent):
 def test_no_cgroup_stays_behind(agent):
     assert agent.run("true").returncode == 0
     found = cgroup.hierarchy()
-    path = agent.report().how.cgroup_path
+    path = agent.report().visibility.cgroup_path
     if found is None or not path:
         pytest.skip("a cgroup cannot be made here")
     assert not Path(found.mount + path).exists()
@@ -329,11 +329,11 @@ def test_the_archive_is_unpacked_once(agent):
             ("run", "--report", "r", "--memory", "1G", "--", "true"),
             "agent: --memory: a number of bytes was expected, not `1G`\n",
         ),
-        (("finish",), "agent: finish: --report FILE was expected\n"),
+        (("collect-report",), "agent: collect-report: --report FILE was expected\n"),
         (
             ("fly",),
-            "agent: expected `probe`, `leftovers`, `run --report FILE ... -- COMMAND...`, `finish --report FILE` "
-            "or `link-trial --report FILE --result FILE ...`\n",
+            "agent: expected `probe`, `leftovers`, `run --report FILE ... -- COMMAND...`, "
+            "`collect-report --report FILE` or `link-trial --report FILE --result FILE ...`\n",
         ),
     ],
 )

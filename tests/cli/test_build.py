@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from arm_ci.agent.fallback.fallback import Fallback, fallbacks_of_text
+from arm_ci.agent.fallback.fallbacks_file import Fallback, fallbacks_of_text
 from arm_ci.agent.machine.probe import operating_system
 from arm_ci.cli import place
 from arm_ci.cli.options import CommandError

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from arm_ci.agent.report import Edge, How, Limits, Outcome, Report, Unseen
+from arm_ci.agent.report import Edge, Limits, Outcome, Report, Unseen, Visibility
 from arm_ci.cli import diagnose, main
 from arm_ci.diagnosis.page import rendering
 from arm_ci.diagnosis.verdict import Advice, Evidence, Verdict
@@ -41,7 +41,9 @@ def files(tmp_path, monkeypatch):
         limits=Limits(memory_bytes=925 * MB),
         outcome=Outcome(exit_status=2, seconds=9.0, complete=True),
         edges=(edge,),
-        how=How(unseen=(Unseen("memory pressure", "/proc/pressure/memory is not there", "psi=1 in cmdline.txt"),)),
+        visibility=Visibility(
+            unseen=(Unseen("memory pressure", "/proc/pressure/memory is not there", "psi=1 in cmdline.txt"),)
+        ),
     )
     (tmp_path / "report.json").write_text(json.dumps(report.to_json()))
     return tmp_path

@@ -168,8 +168,10 @@ def test_plain_jobs_lose_edges_that_admission_lets_wait(fit, config) -> None:
 
 
 def test_a_fallback_that_was_learned_makes_it_fit_and_is_shown(fit, config) -> None:
-    relieved = learned("app", 400, 12.0, "a.o", "b.o", fallback="lld: -fuse-ld=lld")._replace(way="g++ -fuse-ld=lld")
-    keep(config, VARIANT, LARGE_LINK._replace(edges=(*LARGE_LINK.edges, relieved)))
+    by_lld = learned("app", 400, 12.0, "a.o", "b.o", fallback="lld: -fuse-ld=lld")._replace(
+        fingerprint="g++ -fuse-ld=lld"
+    )
+    keep(config, VARIANT, LARGE_LINK._replace(edges=(*LARGE_LINK.edges, by_lld)))
     status, out, _ = fit()
     assert status == 0
     assert ": fits\n" in out

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from arm_ci.agent.report import Edge, How, Kernel, Limits, OomRecord, Outcome, Report, Samples, Unseen
+from arm_ci.agent.report import Edge, Kernel, Limits, OomRecord, Outcome, Report, Samples, Unseen, Visibility
 from arm_ci.diagnosis.advice.advise import advice
 from arm_ci.diagnosis.advice.situation import Situation
 from arm_ci.diagnosis.verdict import Advice, Evidence, Verdict
@@ -78,7 +78,7 @@ def report(edges: tuple[Edge, ...] = (), limits: Limits | None = None, **more: A
         "host": {"machine": "aarch64", "cores": 4, "model": "Raspberry Pi 3 Model B"},
         "outcome": Outcome(exit_status=1, seconds=60.0, complete=True),
         "kernel": Kernel(oom_kills=1),
-        "how": How(kernel_log="kmsg", pressure=True),
+        "visibility": Visibility(kernel_log="kmsg", pressure=True),
     }
     return Report(limits=limits or Limits(memory_bytes=925 * MB), edges=edges, **(fields | more))
 
@@ -100,7 +100,7 @@ def advised(found: Verdict, there: Report | None) -> tuple[Advice, ...]:
     return advice(Situation(found, there, carrying(found, there).edge_of(there)))
 
 
-BLIND = How(
+BLIND = Visibility(
     unseen=(
         Unseen("memory cgroup", "no controller", "cgroup_enable=memory cgroup_memory=1 in cmdline.txt"),
         Unseen("memory pressure", "/proc/pressure/memory is not there", "psi=1 in cmdline.txt"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from arm_ci.agent.fallback.fallback import Fallback, FallbackError
+from arm_ci.agent.fallback.fallbacks_file import Fallback, FallbackError
 from arm_ci.agent.link_trial.trial_result import FITS, TrialLimits, TrialLink, TrialResult, TrialRow
 from arm_ci.history.learned_fallbacks import fallback_file, fallback_of, known_fallbacks, learn_fallback
 
@@ -71,3 +71,20 @@ def test_a_file_that_holds_none_is_said_and_replaced(tmp_path):
         known_fallbacks(file)
     learn_fallback(file, LLD)
     assert known_fallbacks(file) == (LLD,)
+
+
+# As arm_ci wrote it when fallbacks were called reliefs.
+OLD = """{"schema": 1, "reliefs": [
+ {"name": "link-trial", "edges": ["src/app"], "kinds": ["link"], "always": false, "programs": [], "remove": [],
+  "linker": ["-fuse-ld=lld"], "linker_program": "ld.lld", "by_directory": false, "add": ["-Wl,-S", "-Wl,--threads=1"]}
+]}"""
+
+
+def test_what_was_learned_when_they_were_called_reliefs_is_found_and_kept(tmp_path):
+    file = fallback_file(tmp_path / "demo.json")
+    (tmp_path / "demo-relief.json").write_text(OLD)
+    assert known_fallbacks(file) == (LLD,)
+    other = LLD._replace(edges=("src/other",))
+    learn_fallback(file, other)
+    assert known_fallbacks(file) == (LLD, other)
+    assert file.is_file()

@@ -179,7 +179,7 @@ class Builds:
         if self.report.exists() and ended.status >= 0:
             report = Report.from_text(self.report.read_text())
             ended.tries = sum(bool(edge.run_again) for edge in report.edges)
-            ended.stops = report.admission.part_holds
+            ended.stops = report.admission.partial_start_suspensions
 
 
 def below(pid: int) -> Iterator[tuple[int, list[str]]]:

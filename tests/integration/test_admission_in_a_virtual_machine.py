@@ -43,7 +43,7 @@ class Guest(AgentInAMachine):
 
     def know(self, need_bytes: int) -> None:
         """What earlier builds are said to have shown of each edge."""
-        known = {"way": "g++", "kind": "compile", "need_bytes": need_bytes, "seconds": 3.0}
+        known = {"fingerprint": "g++", "kind": "compile", "need_bytes": need_bytes, "seconds": 3.0}
         learned = {"schema": 1, "toolchain": "", "edges": [{"output": f"{name}.o", **known} for name in NAMES]}
         self.sh(f"printf %s {shlex.quote(json.dumps(learned))} > {PLACE}/peaks.json; rm -f {PLACE}/built/*.o")
 
@@ -67,7 +67,7 @@ def guest(tmp_path_factory, kernel) -> Iterator[Guest]:
 def test_a_cgroup_of_version_2_is_the_budget_and_nothing_is_killed(guest):
     guest.know(66 * MIB)
     report, _ = guest.build("--memory", str(200 * MIB), "--swap", "0")
-    assert report.how.cgroup == "own cgroup (v2)"
+    assert report.visibility.cgroup == "own cgroup (v2)"
     assert 120 * MIB < report.admission.budget_bytes < 200 * MIB
     assert report.admission.swap_bytes == 0
     assert report.kernel.cgroup_oom_kills == 0
@@ -88,11 +88,11 @@ def test_what_memory_killed_there_runs_again_alone(guest):
 def test_pressure_stops_the_newest_for_a_while(guest):
     guest.know(1 * MIB)
     report, said = guest.build("--memory", str(150 * MIB), "--swap", str(400 * MIB))
-    assert report.how.pressure
-    assert report.admission.holds >= 1
-    held = [edge for edge in report.edges if edge.held_seconds]
+    assert report.visibility.pressure
+    assert report.admission.suspensions >= 1
+    held = [edge for edge in report.edges if edge.suspended_seconds]
     assert held
-    assert f"arm_ci: {held[0].output}: stopped for a while, the machine pages too much" in said
+    assert f"arm_ci: {held[0].output}: suspended for a while, the machine pages too much" in said
     assert report.kernel.cgroup_oom_kills == 0
 
 
@@ -104,7 +104,7 @@ def test_a_stock_raspberry_pi_has_the_same_without_cgroup_and_pressure(tmp_path,
         guest = Guest(machine, tmp_path)
         guest.know(66 * MIB)
         report, _ = guest.build()
-        assert (report.how.cgroup, report.how.pressure, report.kernel.oom_kills) == ("", False, 0)
+        assert (report.visibility.cgroup, report.visibility.pressure, report.kernel.oom_kills) == ("", False, 0)
         assert sum(edge.waited_seconds > 0 for edge in report.edges) >= 1
         guest.know(1 * MIB)
         report, _ = guest.build()

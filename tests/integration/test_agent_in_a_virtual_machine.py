@@ -56,24 +56,24 @@ LIMIT = ("--memory", str(100 << 20), "--swap", "0")
 
 
 def check_kill(report: Report, how: str) -> None:
-    assert report.how.cgroup == how
+    assert report.visibility.cgroup == how
     assert report.limits.cgroup_version == 2
     assert report.limits.cgroup_limit_bytes == 100 << 20
     (edge,) = report.edges
     assert (edge.output, edge.signal) == ("a.o", 9)
     assert report.kernel.cgroup_oom_kills == 1
     assert report.kernel.cgroup_limit_hits >= 1
-    if report.how.kernel_log:
+    if report.visibility.kernel_log:
         (record,) = report.kernel.records
-        assert record.cgroup == report.how.cgroup_path
+        assert record.cgroup == report.visibility.cgroup_path
         assert record.pid in edge.pids
 
 
 def test_root_has_a_cgroup_of_version_2(guest):
     report = guest.make(*LIMIT)
     check_kill(report, "own cgroup (v2)")
-    assert report.how.pressure
-    assert report.how.kernel_log == "kmsg"
+    assert report.visibility.pressure
+    assert report.visibility.kernel_log == "kmsg"
     assert guest.sh("find /sys/fs/cgroup -name 'arm_ci-*'") == ""
 
 
@@ -85,7 +85,7 @@ def test_a_user_with_a_delegated_cgroup_has_its_own_in_there(guest):
     for _ in range(2):
         report = guest.make(*LIMIT, before=before)
         check_kill(report, "own cgroup (v2)")
-        assert report.how.cgroup_path.startswith("/given/arm_ci-")
+        assert report.visibility.cgroup_path.startswith("/given/arm_ci-")
     assert guest.sh("find /sys/fs/cgroup -name 'arm_ci-*'").split() == ["/sys/fs/cgroup/given/arm_ci-rest"]
 
 
@@ -95,13 +95,13 @@ def test_where_systemd_keeps_the_cgroups_it_is_asked_for_a_scope(guest):
     guest.sh(f"cp {PLACE}/systemd-run /var/tmp/systemd")
     before = "sh -c 'echo $$ > /sys/fs/cgroup/system.slice/worker.service/cgroup.procs; exec \"$@\"' -"
     refused = guest.make(before=before)
-    assert refused.how.cgroup == ""
-    own = next(each for each in refused.how.unseen if each.what == "memory cgroup of the build alone")
+    assert refused.visibility.cgroup == ""
+    own = next(each for each in refused.visibility.unseen if each.what == "memory cgroup of the build alone")
     assert own.why.startswith("/sys/fs/cgroup/system.slice/worker.service is not delegated to this user; systemd-run: ")
     assert own.cure == "Delegate=yes in the worker's systemd unit"
     report = guest.make(*LIMIT, before=before, path="/var/tmp/systemd:")
     check_kill(report, "systemd scope (v2)")
-    assert ".scope/arm_ci-" in report.how.cgroup_path
+    assert ".scope/arm_ci-" in report.visibility.cgroup_path
 
 
 def test_a_stock_raspberry_pi_and_an_ordinary_user_see_edges_and_hear_what_is_not_seen(tmp_path, kernel):
@@ -113,8 +113,8 @@ def test_a_stock_raspberry_pi_and_an_ordinary_user_see_edges_and_hear_what_is_no
     (edge,) = report.edges
     assert (edge.output, edge.exit_status) == ("a.o", 0)
     assert edge.peak_rss_bytes > 200 << 20
-    assert (report.how.cgroup, report.how.kernel_log, report.how.pressure) == ("", "", False)
-    assert [(each.what, each.cure) for each in report.how.unseen] == [
+    assert (report.visibility.cgroup, report.visibility.kernel_log, report.visibility.pressure) == ("", "", False)
+    assert [(each.what, each.cure) for each in report.visibility.unseen] == [
         ("memory cgroup of the build alone", "cgroup_enable=memory cgroup_memory=1 in cmdline.txt"),
         (
             "kernel log",

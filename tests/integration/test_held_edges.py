@@ -39,7 +39,7 @@ def test_the_newest_is_stopped_and_goes_on_and_the_build_is_well(tmp_path: Path)
     work.mkdir()
     objects = " ".join(f"{name}.o" for name in NAMES)
     (work / "Makefile").write_text(f".PHONY: all\nall: {objects}\n%.o:\n\tg++ -c $*.cpp -o $@\n")
-    known = {"way": "g++", "kind": "compile", "need_bytes": MIB, "seconds": 3.0}
+    known = {"fingerprint": "g++", "kind": "compile", "need_bytes": MIB, "seconds": 3.0}
     learned = {"schema": 1, "toolchain": "", "edges": [{"output": f"{name}.o", **known} for name in NAMES]}
     (tmp_path / "peaks.json").write_text(json.dumps(learned))
     archive = tmp_path / archives.agent().name
@@ -57,9 +57,9 @@ def test_the_newest_is_stopped_and_goes_on_and_the_build_is_well(tmp_path: Path)
         )
     assert done.returncode == 0, done.stdout + done.stderr
     report = Report.from_text((tmp_path / "report.json").read_text())
-    assert report.admission.holds >= 1
-    held = [edge for edge in report.edges if edge.held_seconds]
+    assert report.admission.suspensions >= 1
+    held = [edge for edge in report.edges if edge.suspended_seconds]
     assert held
     assert held[0].output != report.edges[0].output  # the oldest is never stopped
-    assert f"arm_ci: {held[0].output}: stopped for a while, the machine pages too much\n" in done.stdout
+    assert f"arm_ci: {held[0].output}: suspended for a while, the machine pages too much\n" in done.stdout
     assert {edge.exit_status for edge in report.edges} == {0}

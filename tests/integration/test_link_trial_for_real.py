@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from arm_ci.agent.link_trial.trial_result import FITS, TrialResult
-from arm_ci.agent.machine.visibility import sight
+from arm_ci.agent.machine.visibility import visibility_here
 from arm_ci.diagnosis.advice.link_trial_advice import best_rows, result_words, trial_advice
 from arm_ci.plan.archives import agent
 
@@ -65,7 +65,7 @@ def tried(tree, *words):
 
 
 def test_where_bfd_is_killed_for_memory_lld_and_mold_fit(built):
-    if not sight().cgroup:
+    if not visibility_here().cgroup:
         pytest.skip("no memory cgroup can be made here")
     tree, command = built
     limit = ("--memory", str(MEMORY_BYTES), "--swap", "0")

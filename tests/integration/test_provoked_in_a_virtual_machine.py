@@ -73,8 +73,8 @@ def test_a_machine_without_swap_kills_the_compiler(site, kernel):
         assert re.search(KILLED, machine.console())
     assert found.said() == ("oom-kill", "system", "certain", "cc1plus", SOURCE), found.sentence
     assert re.fullmatch(KILLED, found.evidence()["kernel log"])
-    assert found.report.how.cgroup == "own cgroup (v2)"
-    assert found.report.how.pressure
+    assert found.report.visibility.cgroup == "own cgroup (v2)"
+    assert found.report.visibility.pressure
     assert found.report.kernel.oom_kills == 1
     assert found.report.kernel.cgroup_limit_hits == 0
     assert 400 * MIB < found.report.limits.memory_bytes < 512 * MIB
@@ -101,7 +101,7 @@ def test_an_ordinary_user_of_a_blind_kernel_sees_the_kill_in_a_counter(site, ker
     assert scope in ("system", None)
     assert confidence in ("certain", "likely")
     assert found.report.kernel.oom_kills == 1
-    unseen = {each.what: each.cure for each in found.report.how.unseen}
+    unseen = {each.what: each.cure for each in found.report.visibility.unseen}
     assert any("cgroup_enable=memory" in cure for cure in unseen.values()), unseen
     assert any("psi=1" in cure for cure in unseen.values()), unseen
-    assert found.report.how.kernel_log == ""
+    assert found.report.visibility.kernel_log == ""

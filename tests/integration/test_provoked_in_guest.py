@@ -61,8 +61,8 @@ def test_a_kill_of_a_user_without_a_cgroup_and_without_the_kernel_log_is_likely_
     done = machine.run(f"cd {PLACE}; PATH={PLACE}:$PATH {NOBODY} {words}", 600)
     report = Report.from_text(sh(machine, f"cat {PLACE}/report.json"))
 
-    assert (report.how.cgroup, report.how.kernel_log, report.how.pressure) == ("", "", True)
-    assert [(each.what, each.cure) for each in report.how.unseen] == [
+    assert (report.visibility.cgroup, report.visibility.kernel_log, report.visibility.pressure) == ("", "", True)
+    assert [(each.what, each.cure) for each in report.visibility.unseen] == [
         ("memory cgroup of the build alone", "Delegate=yes in the worker's systemd unit"),
         (
             "kernel log",

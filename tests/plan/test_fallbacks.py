@@ -7,8 +7,8 @@ from dataclasses import replace
 import example
 import pytest
 
-from arm_ci.agent.fallback.fallback import Fallback as Resolved
-from arm_ci.agent.fallback.fallback import fallbacks_of_text, text_of_fallbacks
+from arm_ci.agent.fallback.fallbacks_file import Fallback as Resolved
+from arm_ci.agent.fallback.fallbacks_file import fallbacks_of_text, text_of_fallbacks
 from arm_ci.config.project import Fallback, Selector
 from arm_ci.plan import Choices
 from arm_ci.plan.agent_command import watched

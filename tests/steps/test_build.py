@@ -5,12 +5,12 @@ from buildbot.process.results import CANCELLED, FAILURE, SUCCESS
 from buildbot.test.steps import ExpectMkdir, ExpectRmdir
 from step_case import AGENT, StepCase, VerdictOf, download, no_report_of, report_of, shell, watched
 
-from arm_ci.agent.fallback.fallback import Fallback, fallbacks_of_text
+from arm_ci.agent.fallback.fallbacks_file import Fallback, fallbacks_of_text
 from arm_ci.agent.peaks import Learned, Peaks
 from arm_ci.agent.report import Edge, Report
 from arm_ci.config.project import Fallback as Configured
 from arm_ci.history.learned_fallbacks import learn_fallback
-from arm_ci.history.learned_peaks import write
+from arm_ci.history.learned_peaks import write_peaks
 from arm_ci.plan import Choices
 from arm_ci.steps import Build, Configure
 
@@ -132,12 +132,12 @@ class BuildTest(StepCase):
     def test_without_a_report_the_agent_is_asked_for_what_it_wrote_down_and_the_log_alone_is_judged(self):
         self.use_build(targets="app")
         said = "g++: fatal error: Killed signal terminated program cc1plus\n"
-        finish = ("python3", AGENT, "finish", "--report", "/w/b/support/report-build.json")
+        collect = ("python3", AGENT, "collect-report", "--report", "/w/b/support/report-build.json")
         self.expect_commands(
             handed_over(),
             watched(("ninja", "-j24", "app"), "/w/b/build", "build", cores=8).stderr(said).exit(-1),
             no_report_of("build"),
-            shell(finish, "/w/b/support", timeout=300).exit(1),
+            shell(collect, "/w/b/support", timeout=300).exit(1),
             no_report_of("build"),
         )
         self.expect_outcome(
@@ -189,7 +189,7 @@ class BuildTest(StepCase):
     def test_what_is_known_of_the_variants_edges_is_brought_to_the_worker_first(self):
         directory = self.directory() / "peaks"
         peaks = Peaks("gcc 12, ld.bfd 2", (Learned("app", "g++", "link", 300 << 20, 4.0),))
-        write(directory / "demo-pc-gcc-bfd-ninja-full.json", peaks)
+        write_peaks(directory / "demo-pc-gcc-bfd-ninja-full.json", peaks)
         brought = []
         self.use_build(directory=directory, targets="app", compiler_version="12.2.0", linker_version="2.40")
         self.expect_commands(
@@ -203,7 +203,7 @@ class BuildTest(StepCase):
     def test_what_was_learned_with_another_compiler_is_not(self):
         directory = self.directory() / "peaks"
         peaks = Peaks("gcc 12, ld.bfd 2", (Learned("app", "g++", "link", 300 << 20, 4.0),))
-        write(directory / "demo-pc-gcc-bfd-ninja-full.json", peaks)
+        write_peaks(directory / "demo-pc-gcc-bfd-ninja-full.json", peaks)
         brought = []
         self.use_build(directory=directory, targets="app", compiler_version="13.1.0", linker_version="2.40")
         self.expect_commands(

@@ -48,9 +48,9 @@ class LearnPeaksTest(StepCase):
 
     def test_a_build_without_a_report_has_taught_nothing(self):
         self.use_after()
-        finish = ("python3", AGENT, "finish", "--report", "/w/b/support/report-build.json")
+        collect = ("python3", AGENT, "collect-report", "--report", "/w/b/support/report-build.json")
         self.expect_commands(
-            no_report_of("build"), shell(finish, "/w/b/support", timeout=300).exit(1), no_report_of("build")
+            no_report_of("build"), shell(collect, "/w/b/support", timeout=300).exit(1), no_report_of("build")
         )
         self.expect_outcome(SKIPPED, "learned nothing: the build has no report")
         return self.run_step()

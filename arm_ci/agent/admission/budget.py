@@ -55,16 +55,24 @@ class BudgetReader:
             stat = _statistics(directory)
             files = sum(stat.get(name, 0) for name in _RECLAIMABLE[self._version])
             available.append(limit - used + files)
-        if self._version == 2:
-            most = read_number(directory + "/memory.swap.max")
-            swapped = read_number(directory + "/memory.swap.current")
-            if most is not None and swapped is not None:
-                swap.append(most - swapped)
-            return
-        both = read_number(directory + "/memory.memsw.limit_in_bytes")
-        both_used = read_number(directory + "/memory.memsw.usage_in_bytes")
-        if None not in (both, both_used, limit, used):
-            swap.append((both or 0) - (limit or 0) - ((both_used or 0) - (used or 0)))
+        free_swap = _free_swap(directory) if self._version == 2 else _free_swap_of_version_1(directory, limit, used)
+        if free_swap is not None:
+            swap.append(free_swap)
+
+
+def _free_swap(directory: str) -> Optional[int]:
+    most = read_number(directory + "/memory.swap.max")
+    used = read_number(directory + "/memory.swap.current")
+    return None if most is None or used is None else most - used
+
+
+def _free_swap_of_version_1(directory: str, limit: Optional[int], used: Optional[int]) -> Optional[int]:
+    """What is free of swap: version 1 limits and counts memory and swap together."""
+    both_limit = read_number(directory + "/memory.memsw.limit_in_bytes")
+    both_used = read_number(directory + "/memory.memsw.usage_in_bytes")
+    if both_limit is None or both_used is None or limit is None or used is None:
+        return None
+    return both_limit - limit - (both_used - used)
 
 
 def _limit(directory: str, version: int) -> Optional[int]:

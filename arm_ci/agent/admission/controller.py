@@ -1,62 +1,41 @@
-"""Lets edges in: launchers ask, and are answered when admission says so; what memory killed runs once more, alone.
+"""The controller of admission: launchers request to start, and it replies when memory allows; what memory killed runs
+once more, alone.
 
-What does not fit alone is built in the next way that its fallbacks allow. Without a number of cores everything starts
-at once, and nothing runs twice.
+What does not fit alone is built by its next candidate. Without a number of cores everything starts at once, and
+nothing runs twice.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple
+from functools import partial
+from typing import Any, Callable, Dict, Optional, Set
 
-from ..edges.command_line import Asked
+from ..edges.command_line import EdgeCommand
+from ..edges.launcher import AGAIN, DONE, GO, REFUSED
+from ..edges.launcher_socket import LauncherListener, Reply
 from ..edges.running import WATCHED_PAUSE, Edges
-from ..fallback.candidates import Fallbacks, Way
+from ..fallback.candidates import Fallbacks
 from ..machine.process_tree import ProcessTree
+from ..output_lines import build_ends, built_with, edges_run_and_wait, runs_again, suspended
 from ..peaks import learned
 from ..report import FILE_PAGES, OOM_KILL, Admission, Edge
 from .budget import BudgetReader
 from .expectation import Expectation, Expected
-from .oom_kills import Kills
+from .oom_kills import OomKills
 from .paging import Stalls, Throttle
-from .partial_start import Share, choose_in_part
+from .partial_start import EdgeMemory, choose_partial_start
 from .policy import Room, Running, Waiting, choose
-from .suspensions import Holds
+from .request import Request
+from .suspensions import Suspensions
 
-GO = b"go"
-AGAIN = b"again"
-DONE = b"done"
-REFUSED = b"refused"
-PREFIX = "arm_ci: "
-"""Before each line that the agent says in the build's output."""
 # A running edge goes on growing, but for one whose peak is known and not yet reached.
 _GROWS = 1.1
 _SAY_SECONDS = 60.0
-_MEGABYTE = 1 << 20
-
-Answer = Callable[[List[bytes]], None]
 
 
-class _Request(NamedTuple):
-    """A launcher that waits, or whose command runs."""
-
-    key: int
-    pid: int
-    asked: Asked
-    since: float
-    order: int
-    answer: Answer
-    expected: Expected
-    attempt: int = 1
-    alone: bool = False
-    fallback: str = ""
-    """How its command differs from what the build asks for."""
-    ways: Tuple[Way, ...] = ()
-    """Others to try when it does not fit alone."""
-
-
-class Gatekeeper:
+class Controller(LauncherListener):
     """Who waits, who runs, and what was expected of them."""
 
     def __init__(
@@ -77,16 +56,15 @@ class Gatekeeper:
         self._say = say
         self._version = 0
         self._order = 0
-        self._waiting: Dict[int, _Request] = {}
-        self._running: Dict[int, _Request] = {}
-        self._company: Dict[int, bool] = {}
+        self._waiting: Dict[int, Request] = {}
+        self._running: Dict[int, Request] = {}
         self._given_up: Set[int] = set()
         """Those that were ended for file pages."""
-        self._kills = Kills()
+        self._kills = OomKills()
         self._budget: Optional[BudgetReader] = None
         self._stalls = Stalls()
-        self._holds = Holds()
-        self._throttle = Throttle(self._hold, self._give_up)
+        self._suspensions = Suspensions()
+        self._throttle = Throttle(self._suspend, self._give_up)
         self._seconds = 0.0
         self._is_ending = False
         self._say_at = _SAY_SECONDS
@@ -95,12 +73,13 @@ class Gatekeeper:
     @property
     def admission(self) -> Admission:
         """For the report."""
-        holds = self._holds
         return self._admission._replace(
-            holds=self._throttle.holds, part_starts=holds.part_starts, part_holds=holds.part_holds
+            suspensions=self._throttle.suspensions,
+            partial_starts=self._suspensions.partial_starts,
+            partial_start_suspensions=self._suspensions.of_partial_starts,
         )
 
-    def begin(self, budget: BudgetReader, kills: Kills) -> None:
+    def begin(self, budget: BudgetReader, kills: OomKills) -> None:
         """The command is about to start, in its cgroup."""
         self._kills = kills
         self._budget = budget
@@ -109,140 +88,138 @@ class Gatekeeper:
         self._admission = self._admission._replace(budget_bytes=now.ram_bytes, swap_bytes=now.swap_bytes)
 
     def close(self) -> None:
-        """The command is to end, or has: nobody starts any more, and whoever was stopped goes on."""
+        """The command is to end, or has: nobody starts any more, and whoever was suspended is resumed."""
         if self._is_ending:
             return
         self._is_ending = True
-        self._holds.close()
+        self._suspensions.close()
         for key in list(self._waiting):
-            self._waiting.pop(key).answer([REFUSED])
+            self._waiting.pop(key).reply([REFUSED])
 
     # -- what launchers say -----------------------------------------------------------------------------------
 
-    def ask(self, key: int, pid: int, asked: Asked, seconds: float, answer: Answer) -> None:
-        """A launcher asks whether its command may start; it is answered now or later."""
+    def request_start(self, key: int, pid: int, command: EdgeCommand, seconds: float, reply: Reply) -> None:
+        """A launcher requests that its command may start; the reply comes now or later."""
         self._order += 1
         if self._is_ending:
-            answer([REFUSED])
-        elif not self._cores or asked.is_passing:
-            way = self._fallbacks.always(asked, self._edges.directory)
-            request = _Request(
-                key, pid, way.asked, seconds, self._order, answer, Expected(0, ""), fallback=way.fallback
+            reply([REFUSED])
+        elif not self._cores or command.is_passing:
+            chosen = self._fallbacks.only_candidate(command, self._edges.directory)
+            request = Request(
+                key, pid, chosen.command, seconds, self._order, reply, Expected(0, ""), fallback=chosen.fallback
             )
             self._start(request, seconds)
         else:
-            room = self._admission.budget_bytes + self._admission.swap_bytes
-            way, *others = self._fallbacks.ways(asked, self._expectation, self._edges.directory, room)
-            expected = self._expectation.of(way.asked)
-            self._waiting[key] = _Request(
-                key, pid, way.asked, seconds, self._order, answer, expected, fallback=way.fallback, ways=tuple(others)
-            )
+            self._waiting[key] = self._new_request(key, pid, command, seconds, reply)
             most = max(self._admission.most_waiting, len(self._waiting))
             self._admission = self._admission._replace(most_waiting=most)
-            self.turn(seconds)
+            self.start_ready(seconds)
 
-    def ended(self, key: int, seconds: float, status: int, cpu_seconds: float, rss_bytes: int, answer: Answer) -> None:
-        """A launcher says how its command ended; unless it ended well, it waits for an answer."""
-        request = self._leave(key, seconds)
-        running = self._edges.running(key)
-        again = ""
-        if status and request is not None and running is not None and self._may_run_again(request):
-            again = OOM_KILL if self._kills.took([running.pid, *running.peaks.pids]) else ""
-            if not again and key in self._given_up:
-                again = FILE_PAGES
-        self._given_up.discard(key)
-        was_alone = not self._company.pop(key, True)
-        does_not_fit = bool(again) and (was_alone or (request is not None and request.alone))
-        goes_on = bool(again) and request is not None and (not does_not_fit or bool(request.ways))
-        edge = self._edges.end(
-            key, seconds, status, cpu_seconds, rss_bytes, again if goes_on else "", does_not_fit or None
+    def _new_request(self, key: int, pid: int, command: EdgeCommand, seconds: float, reply: Reply) -> Request:
+        room = self._admission.budget_bytes + self._admission.swap_bytes
+        first, *rest = self._fallbacks.candidates(command, self._expectation.history, self._edges.directory, room)
+        return Request(
+            key,
+            pid,
+            first.command,
+            seconds,
+            self._order,
+            reply,
+            self._expectation.of(first.command),
+            fallback=first.fallback,
+            candidates=tuple(rest),
         )
-        if edge is not None and request is not None and self._cores:
-            self._learn(edge)
-        if goes_on and request is not None:
-            self._once_more(request, edge, seconds, does_not_fit, again)
-        elif status:
-            answer([DONE])
-            if again and request is not None:
-                self._end_build(request, again)
-        self.turn(seconds)
+
+    def ended(self, key: int, seconds: float, status: int, cpu_seconds: float, rss_bytes: int, reply: Reply) -> None:
+        """A launcher says how its command ended; unless it ended well, it waits for a reply."""
+        request = self._leave(key, seconds)
+        end = partial(self._edges.end, key, seconds, status, cpu_seconds, rss_bytes)
+        reason = self._reason_to_run_again(request, status) if request is not None else ""
+        if request is not None and reason:
+            self._memory_ended(request, reason, end, seconds, reply)
+        else:
+            edge = end()
+            if edge is not None and request is not None:
+                self._learn(edge)
+            if status:
+                reply([DONE])
+        self.start_ready(seconds)
 
     def gone(self, key: int, seconds: float) -> None:
         """A launcher has gone without a word: it was killed, or who waited for it does no more."""
         if self._waiting.pop(key, None) is None:
             self._leave(key, seconds)
-            self._company.pop(key, None)
-            self._edges.lost(key, seconds)
-        self.turn(seconds)
+            self._edges.end_killed(key, seconds)
+        self.start_ready(seconds)
 
     def forget(self, key: int, seconds: float) -> None:
         """A launcher could not start its command: it was no edge."""
         self._leave(key, seconds)
-        self._company.pop(key, None)
         self._edges.forget(key)
-        self.turn(seconds)
+        self.start_ready(seconds)
 
     # -- the machine ------------------------------------------------------------------------------------------
 
-    def look(self, seconds: float) -> None:
+    def look_at_machine(self, seconds: float) -> None:
         """Once a second: how the machine takes it; then whoever may start now starts."""
         if not self._cores or self._is_ending:
             return
-        free = len(self._running) - len(self._holds.stopped)
+        free = len(self._running) - len(self._suspensions.suspended)
         stalled = self._stalls.since(seconds, free, self._throttle.has_swap)
         self._seconds = seconds
         keys = list(self._running)
         if self._throttle.has_swap:  # what is short stands still anyhow, and without swap it still holds its memory
-            keys = [key for key in keys if key not in self._holds.short or key in self._throttle.held]
+            short = self._suspensions.short
+            keys = [key for key in keys if key not in short or key in self._throttle.suspended]
         self._throttle.look(seconds, stalled, keys, bool(self._waiting), self._stalls.are_still)
-        self.turn(seconds)
+        self.start_ready(seconds)
         if seconds >= self._say_at and self._waiting:
             self._say_at = seconds + _SAY_SECONDS
-            self._say(self._state())
+            self._say_who_waits()
 
-    def turn(self, seconds: float) -> None:
+    def start_ready(self, seconds: float) -> None:
         """Starts whoever may start now."""
         if self._budget is None or self._is_ending:
             return
         try:
             self._expect_anew()
-            self._share(seconds)
+            self._suspend_the_short(seconds)
             while self._waiting:
                 waiting = [self._as_waiting(each) for each in self._waiting.values()]
                 running = [self._as_running(each, seconds) for each in self._running.values()]
                 room = self._room()
                 key = choose(waiting, running, room, seconds)
-                in_part = key is None
+                is_partial = key is None
                 if key is None and self._is_sure:
-                    key = choose_in_part(waiting, running, room, self._holds.in_part)
+                    key = choose_partial_start(waiting, running, room, self._suspensions.started_partially)
                 if key is None:
                     return
-                self._start(self._waiting.pop(key), seconds, in_part)
+                self._start(self._waiting.pop(key), seconds, is_partial)
         except Exception:
             self._let_all_start(seconds)
             raise
 
-    def share(self, seconds: float) -> None:
-        """After each look at edges: whoever started in part is stopped in time, and goes on when more is free."""
+    def check_partial_starts(self, seconds: float) -> None:
+        """After each look at edges: whoever started in part is suspended in time, and resumed when more is free."""
         if not self._cores or self._budget is None or self._is_ending:
             return
         try:
-            self._share(seconds)
+            self._suspend_the_short(seconds)
         except Exception:
             self._let_all_start(seconds)
             raise
 
-    def _share(self, seconds: float) -> None:
-        if len(self._running) > 1 or self._holds.stopped:
-            shares = [self._as_share(each, seconds) for each in self._running.values()]
-            self._holds.judge(shares, self._room().budget_bytes)
+    def _suspend_the_short(self, seconds: float) -> None:
+        if len(self._running) > 1 or self._suspensions.suspended:
+            edges = [self._as_edge_memory(each, seconds) for each in self._running.values()]
+            self._suspensions.judge(edges, self._room().budget_bytes)
             launchers = {key: request.pid for key, request in self._running.items()}
-            self._holds.settle(launchers, self._throttle.held.keys(), seconds)
+            self._suspensions.settle(launchers, self._throttle.suspended.keys(), seconds)
 
     def _let_all_start(self, seconds: float) -> None:
         """After a fault of ours: it is to cost memory at worst, and never leaves anyone waiting."""
         self._cores = 0
-        self._holds.close()
+        self._suspensions.close()
         for key in list(self._waiting):
             self._start(self._waiting.pop(key), seconds)
 
@@ -251,37 +228,27 @@ class Gatekeeper:
         """Whether it is known what the running edges will take: a guess that is too low would leave them too little."""
         return all(each.expected.by == "history" for each in self._running.values())
 
-    def _leave(self, key: int, seconds: float) -> Optional[_Request]:
+    def _leave(self, key: int, seconds: float) -> Optional[Request]:
         """It runs no more; what it was."""
         request = self._running.pop(key, None)
         running = self._edges.running(key)
         if request is not None:
-            held = self._holds.leave(key, request.pid, seconds)
+            suspended_seconds = self._suspensions.leave(key, request.pid, seconds)
             if running is not None:
-                running.held_seconds = held
+                running.suspended_seconds = suspended_seconds
         return request
 
-    def _as_share(self, request: _Request, seconds: float) -> Share:
-        running = self._edges.running(request.key)
-        peaks = running.peaks if running is not None else None
-        return Share(
-            request.key,
-            self._as_running(request, seconds).need_bytes,
-            peaks.now if peaks else 0,
-            peaks.grew if peaks else 0,
-            # With swap nothing is lost when one that was let in whole takes more than was expected.
-            request.key in self._holds.in_part or not self._expectation.has_swap,
-        )
-
     def _expect_anew(self) -> None:
-        """What was only guessed is asked again when kin have shown more."""
+        """What was only guessed is expected anew when similar edges have shown more."""
         if not self._waiting or self._version == self._expectation.version:
             return
         self._version = self._expectation.version
         for requests in (self._waiting, self._running):
             for key, request in requests.items():
                 if request.expected.by != "history" and request.attempt == 1:
-                    requests[key] = request._replace(expected=self._expectation.of(request.asked))
+                    requests[key] = request._replace(expected=self._expectation.of(request.command))
+
+    # -- as policy, partial start and paging see it -----------------------------------------------------------
 
     def _room(self) -> Room:
         assert self._budget is not None
@@ -289,13 +256,13 @@ class Gatekeeper:
         over = min(budget.swap_bytes, int(budget.ram_bytes * self._throttle.over)) if budget.swap_bytes else 0
         return Room(self._cores, budget.ram_bytes + over, self._throttle.is_shut)
 
-    def _as_waiting(self, request: _Request) -> Waiting:
+    def _as_waiting(self, request: Request) -> Waiting:
         expected = request.expected
         return Waiting(
             request.key, request.order, expected.need_bytes, expected.seconds, expected.rest_seconds, request.alone
         )
 
-    def _as_running(self, request: _Request, seconds: float) -> Running:
+    def _as_running(self, request: Request, seconds: float) -> Running:
         running = self._edges.running(request.key)
         need = request.expected.need_bytes
         held = running.peaks.now if running is not None else 0
@@ -306,84 +273,106 @@ class Gatekeeper:
             ends = max(seconds, running.edge.start_seconds + request.expected.seconds)
         return Running(request.key, max(need, held), ends, request.alone)
 
+    def _as_edge_memory(self, request: Request, seconds: float) -> EdgeMemory:
+        running = self._edges.running(request.key)
+        peaks = running.peaks if running is not None else None
+        return EdgeMemory(
+            request.key,
+            self._as_running(request, seconds).need_bytes,
+            peaks.now if peaks else 0,
+            peaks.grew if peaks else 0,
+            # With swap nothing is lost when one that was let in whole takes more than was expected.
+            request.key in self._suspensions.started_partially or not self._expectation.has_swap,
+        )
+
     # -- edges ------------------------------------------------------------------------------------------------
 
-    def _start(self, request: _Request, seconds: float, in_part: bool = False) -> None:
+    def _start(self, request: Request, seconds: float, is_partial: bool = False) -> None:
         terms: Dict[str, Any] = {}
-        if self._cores and not request.asked.is_passing:
+        if self._cores and not request.command.is_passing:
             terms = {
                 "waited_seconds": round(max(0.0, seconds - request.since), 3),
                 "expected_bytes": request.expected.need_bytes,
                 "expected_by": request.expected.by,
                 "attempts": request.attempt,
                 "alone": request.alone,
-                "in_part": in_part,
+                "partial_start": is_partial,
             }
-            for key in self._running:
-                self._company[key] = True
-            self._company[request.key] = bool(self._running)
-            self._running[request.key] = request
+            for key, other in self._running.items():
+                self._running[key] = other._replace(had_company=True)
+            self._running[request.key] = request._replace(had_company=bool(self._running))
         if request.fallback:
             terms["fallback"] = request.fallback
-            self._say("{} is built with {}".format(_name(request), request.fallback))
-        self._edges.begin(request.key, request.pid, request.asked, seconds, **terms)
+            self._say(built_with(request.name, request.fallback))
+        self._edges.begin(request.key, request.pid, request.command, seconds, **terms)
         running = self._edges.running(request.key)
-        if in_part and running is not None:
+        if is_partial and running is not None:
             running.pause = WATCHED_PAUSE
-            self._holds.started_in_part(request.key)
-        request.answer([GO, *map(str.encode, request.asked.argv)] if request.fallback else [GO])
+            self._suspensions.add_partial_start(request.key)
+        request.reply([GO, *map(str.encode, request.command.argv)] if request.fallback else [GO])
 
-    def _may_run_again(self, request: _Request) -> bool:
-        """Whether its command would do the same a second time."""
-        if self._is_ending or "-" in request.asked.argv:
-            return False  # what came through its standard input is gone
-        if request.asked.kind == "archive" and request.asked.output:
-            # `ar q` adds to what is there.
-            return not os.path.exists(os.path.join(request.asked.directory, request.asked.output))
-        return True
+    def _reason_to_run_again(self, request: Request, status: int) -> str:
+        """Why an edge that has just ended runs again, as the report has it; empty: it does not."""
+        is_given_up = request.key in self._given_up
+        self._given_up.discard(request.key)
+        running = self._edges.running(request.key)
+        if not status or running is None or self._is_ending or not request.may_repeat:
+            return ""
+        if self._kills.killed([running.pid, *running.peaks.pids]):
+            return OOM_KILL
+        return FILE_PAGES if is_given_up else ""
 
-    def _once_more(
-        self, request: _Request, edge: Optional[Edge], seconds: float, does_not_fit: bool, again: str
+    def _memory_ended(
+        self, request: Request, reason: str, end: Callable[..., Optional[Edge]], seconds: float, reply: Reply
+    ) -> None:
+        """What follows when an edge has ended for want of memory: it runs again, or nothing can be done for it."""
+        does_not_fit = request.alone or not request.had_company
+        is_over = does_not_fit and not request.candidates
+        edge = end("" if is_over else reason, does_not_fit or None)
+        if edge is not None:
+            self._learn(edge)
+        if is_over:
+            reply([DONE])
+            self._end_build(request, reason)
+        else:
+            self._run_again(request, edge, seconds, does_not_fit, reason)
+
+    def _run_again(
+        self, request: Request, edge: Optional[Edge], seconds: float, does_not_fit: bool, reason: str
     ) -> None:
         held = (edge.peak_anonymous_swap_bytes if edge else None) or 0
-        how = " though it ran alone; it runs again, built differently" if does_not_fit else "; it runs again alone"
-        what = "it was ended to make room for file pages" if again == FILE_PAGES else "memory killed it"
-        self._say("{}: {} when it held {} MB{}".format(_name(request), what, held // _MEGABYTE, how))
+        self._say(runs_again(request.name, reason, held, has_fallback=does_not_fit))
         if does_not_fit:
-            way, *others = request.ways
-            request = request._replace(asked=way.asked, fallback=way.fallback, ways=tuple(others))
-        expected = self._expectation.of(request.asked)
+            first, *rest = request.candidates
+            request = request._replace(command=first.command, fallback=first.fallback, candidates=tuple(rest))
+        expected = self._expectation.of(request.command)
         need = expected.need_bytes if does_not_fit else max(expected.need_bytes, held)
-        request.answer([AGAIN])
+        request.reply([AGAIN])
         self._waiting[request.key] = request._replace(
             expected=expected._replace(need_bytes=need), since=seconds, attempt=request.attempt + 1, alone=True
         )
 
-    def _end_build(self, request: _Request, again: str) -> None:
-        output, stood_still = _name(request), again == FILE_PAGES
-        self._admission = self._admission._replace(does_not_fit=output, stood_still=stood_still)
-        how = "it was ended, for it stood still for want of memory" if stood_still else "memory killed it"
-        self._say("{}: {} though it ran alone; the build ends here".format(output, how))
+    def _end_build(self, request: Request, reason: str) -> None:
+        self._admission = self._admission._replace(does_not_fit=request.name, stood_still=reason == FILE_PAGES)
+        self._say(build_ends(request.name, reason))
         self.close()
-        self._stop_build(output)
+        self._stop_build(request.name)
 
     def _learn(self, edge: Edge) -> None:
-        found = learned(edge, self._edges.directory, self.admission)
+        found = learned(edge, self._edges.directory, self.admission) if self._cores else None
         if found is not None:
-            self._expectation.saw(found)
+            self._expectation.learn(found)
 
-    # -- holding ----------------------------------------------------------------------------------------------
-
-    def _hold(self, key: int) -> bool:
+    def _suspend(self, key: int) -> bool:
         request = self._running[key]
-        if not self._holds.stop(key, request.pid, self._seconds):
+        if not self._suspensions.suspend(key, request.pid, self._seconds):
             return False
-        self._say("{}: stopped for a while, the machine pages too much".format(request.asked.output))
+        self._say(suspended(request.command.output))
         return True
 
     def _give_up(self, key: int) -> None:
         request = self._running[key]
-        if not self._may_run_again(request):
+        if self._is_ending or not request.may_repeat:
             return
         self._given_up.add(key)
         for pid in reversed(ProcessTree().below(request.pid)):
@@ -392,18 +381,7 @@ class Gatekeeper:
             except OSError:
                 continue
 
-    # -- words ------------------------------------------------------------------------------------------------
-
-    def _state(self) -> str:
+    def _say_who_waits(self) -> None:
         needed = sum(each.expected.need_bytes for each in self._running.values())
-        return "{} of {} edges run and are expected to need {} of {} MB; {} wait".format(
-            len(self._running),
-            self._cores,
-            needed // _MEGABYTE,
-            self._room().budget_bytes // _MEGABYTE,
-            len(self._waiting),
-        )
-
-
-def _name(request: _Request) -> str:
-    return request.asked.output or request.asked.argv[0]
+        budget = self._room().budget_bytes
+        self._say(edges_run_and_wait(len(self._running), self._cores, needed, budget, len(self._waiting)))

@@ -1,4 +1,4 @@
-"""What an edge is expected to take before it has run: from its history, from kin, from its inputs, or by default."""
+"""What an edge is expected to take before it has run: by history, by similar edges, by its inputs, or by default."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ import os
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from .. import tools
-from ..edges.command_line import REMOTE, Asked
-from ..peaks import Learned, Peaks, in_tree, rest_seconds, way
+from ..edges.command_line import REMOTE, EdgeCommand
+from ..peaks import Learned, Peaks, fingerprint, in_tree, rest_seconds
+from ..units import MEBIBYTE
 
-_MEGABYTE = 1 << 20
 # Where nothing is known. The median C++ source of Mesos takes 445 MB with gcc and -g, 270 with clang (FACTS); most C
 # sources take some dozen.
-_CXX_BYTES = 512 * _MEGABYTE
-_C_BYTES = 64 * _MEGABYTE
-_OTHER_BYTES = 32 * _MEGABYTE
+_CXX_BYTES = 512 * MEBIBYTE
+_C_BYTES = 64 * MEBIBYTE
+_OTHER_BYTES = 32 * MEBIBYTE
 # Of a compile on another machine, the preprocessor here: 184 MB for the largest source of Mesos, 4 MB for small ones.
-_REMOTE_BYTES = 128 * _MEGABYTE
-_LINK_BYTES = 64 * _MEGABYTE
-_TELLING_BYTES = 4 * _MEGABYTE
+_REMOTE_BYTES = 128 * MEBIBYTE
+_LINK_BYTES = 64 * MEBIBYTE
+_TELLING_BYTES = 4 * MEBIBYTE
 """A link or archive of smaller inputs says nothing about larger ones."""
 HISTORY_MARGIN = 1.02
 """By which more is expected than was learned: a build differs a little from the one before it."""
-# So many of its kin an edge is not expected to exceed. One that does so is killed and runs again where there is no
-# swap, and is paged for a moment where there is.
-_KIN_PART = 0.75
-_KIN_PART_WITH_SWAP = 0.5
-_KIN_MARGIN = 1.1
-_FEW_KIN_MARGIN = 0.3
+# The part of the similar edges that an edge is not expected to exceed. One that does so is killed and runs again where
+# there is no swap, and is paged for a moment where there is.
+_SIMILAR_PART = 0.75
+_SIMILAR_PART_WITH_SWAP = 0.5
+_SIMILAR_MARGIN = 1.1
+_FEW_SIMILAR_MARGIN = 0.3
 
 
 class Expected(NamedTuple):
@@ -37,7 +37,7 @@ class Expected(NamedTuple):
     need_bytes: int
     """Peak of anonymous memory and swap."""
     by: str
-    """`history`, `kin`, `inputs`, `default`."""
+    """`history`, `similar`, `inputs`, `default`."""
     seconds: Optional[float] = None
     rest_seconds: Optional[float] = None
     """How long what must come after its start takes at least, itself included."""
@@ -52,90 +52,90 @@ class Expectation:
         self.has_swap = False
         self._known: Dict[Tuple[str, str], Learned] = {edge.key: edge for edge in peaks.edges}
         self._rest = rest_seconds(peaks.edges)
-        self._kin: Dict[Tuple[str, ...], List[float]] = {}
+        self._similar: Dict[Tuple[str, ...], List[float]] = {}
         self._seconds: Dict[Tuple[str, ...], List[float]] = {}
         self.version = 0
         """Grows with what it learns: what was expected before may be known better now."""
         for edge in peaks.edges:
-            self._add_kin(edge)
+            self._add_similar(edge)
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def history(self, asked: Asked) -> Optional[Learned]:
+    def history(self, command: EdgeCommand) -> Optional[Learned]:
         """What is known of this very edge."""
-        return self._known.get((self._place(asked), way(asked.argv, asked.kind)))
+        return self._known.get((self._place(command), fingerprint(command.argv, command.kind)))
 
-    def of(self, asked: Asked) -> Expected:
+    def of(self, command: EdgeCommand) -> Expected:
         """What is expected of an edge."""
-        known = self.history(asked)
+        known = self.history(command)
         if known is not None:
             need = int(known.need_bytes * HISTORY_MARGIN)
             return Expected(need, "history", known.seconds, self._rest.get(known.key, known.seconds))
-        return self._by_kin(asked) or self._by_inputs(asked)
+        return self._by_similar(command) or self._by_inputs(command)
 
-    def saw(self, learned: Learned) -> None:
+    def learn(self, learned: Learned) -> None:
         """An edge of this build has ended."""
         self._known[learned.key] = learned
         self._rest.setdefault(learned.key, learned.seconds)
-        self._add_kin(learned)
+        self._add_similar(learned)
         self.version += 1
 
-    def _place(self, asked: Asked) -> str:
-        return in_tree(asked.output, asked.directory, self._root)
+    def _place(self, command: EdgeCommand) -> str:
+        return in_tree(command.output, command.directory, self._root)
 
-    def _add_kin(self, edge: Learned) -> None:
+    def _add_similar(self, edge: Learned) -> None:
         need: float = edge.need_bytes
         if edge.kind != "compile":
             if not edge.inputs_bytes or edge.inputs_bytes < _TELLING_BYTES:
                 return
             need = max(0, edge.need_bytes - _LINK_BYTES) / edge.inputs_bytes
-        for key in _families(edge.kind, edge.way, edge.output):
-            self._kin.setdefault(key, []).append(need)
+        for key in _families(edge.kind, edge.fingerprint, edge.output):
+            self._similar.setdefault(key, []).append(need)
             self._seconds.setdefault(key, []).append(edge.seconds)
 
-    def _by_kin(self, asked: Asked) -> Optional[Expected]:
-        part = _KIN_PART_WITH_SWAP if self.has_swap else _KIN_PART
-        for key in _families(asked.kind, way(asked.argv, asked.kind), self._place(asked)):
-            found = self._kin.get(key)
+    def _by_similar(self, command: EdgeCommand) -> Optional[Expected]:
+        part = _SIMILAR_PART_WITH_SWAP if self.has_swap else _SIMILAR_PART
+        for key in _families(command.kind, fingerprint(command.argv, command.kind), self._place(command)):
+            found = self._similar.get(key)
             if not found:
                 continue
             ordered = sorted(found)
             need = ordered[min(len(ordered) - 1, math.ceil(len(ordered) * part) - 1)]
-            need *= _KIN_MARGIN + _FEW_KIN_MARGIN / len(ordered)
+            need *= _SIMILAR_MARGIN + _FEW_SIMILAR_MARGIN / len(ordered)
             times = sorted(self._seconds[key])
             seconds = times[len(times) // 2]
-            if asked.kind == "compile":
-                return Expected(int(need), "kin", seconds)
-            if asked.inputs_bytes:
-                return Expected(int(need * asked.inputs_bytes) + _LINK_BYTES, "kin", seconds)
+            if command.kind == "compile":
+                return Expected(int(need), "similar", seconds)
+            if command.inputs_bytes:
+                return Expected(int(need * command.inputs_bytes) + _LINK_BYTES, "similar", seconds)
         return None
 
-    def _by_inputs(self, asked: Asked) -> Expected:
-        if os.path.basename(asked.argv[0]) == REMOTE:
+    def _by_inputs(self, command: EdgeCommand) -> Expected:
+        if os.path.basename(command.argv[0]) == REMOTE:
             return Expected(_REMOTE_BYTES, "default")
-        if asked.kind == "compile":
-            return Expected(_C_BYTES if _is_c(asked) else _CXX_BYTES, "default")
-        if asked.kind in ("link", "archive") and asked.inputs_bytes:
-            return Expected(int(asked.inputs_bytes * _factor(asked)) + _LINK_BYTES, "inputs")
+        if command.kind == "compile":
+            return Expected(_C_BYTES if _is_c(command) else _CXX_BYTES, "default")
+        if command.kind in ("link", "archive") and command.inputs_bytes:
+            return Expected(int(command.inputs_bytes * _factor(command)) + _LINK_BYTES, "inputs")
         return Expected(_OTHER_BYTES, "default")
 
 
-def _families(kind: str, its_way: str, output: str) -> List[Tuple[str, ...]]:
-    """The nearest kin first: of the same directory, then of the whole tree."""
-    return [(kind, its_way, os.path.dirname(output)), (kind, its_way)]
+def _families(kind: str, its_fingerprint: str, output: str) -> List[Tuple[str, ...]]:
+    """What makes edges similar, the nearest first: of the same directory, then of the whole tree."""
+    return [(kind, its_fingerprint, os.path.dirname(output)), (kind, its_fingerprint)]
 
 
-def _factor(asked: Asked) -> float:
+def _factor(command: EdgeCommand) -> float:
     """Memory for each byte of what an archive or a link is made of."""
-    if asked.kind == "archive":
+    if command.kind == "archive":
         return tools.ARCHIVE_MEMORY_FACTOR
-    return tools.linker_here(asked.argv, asked.directory).memory_factor
+    return tools.linker_here(command.argv, command.directory).memory_factor
 
 
-def _is_c(asked: Asked) -> bool:
+def _is_c(command: EdgeCommand) -> bool:
     """Whether a compile is one of C or assembler."""
-    name = os.path.basename(asked.argv[0])
+    name = os.path.basename(command.argv[0])
     if "++" in name:
         return False
-    return not any(word.endswith((".cc", ".cpp", ".cxx", ".C", ".c++", ".cp", ".ii")) for word in asked.argv)
+    return not any(word.endswith((".cc", ".cpp", ".cxx", ".C", ".c++", ".cp", ".ii")) for word in command.argv)

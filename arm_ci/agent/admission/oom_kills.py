@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, Optional, Sequence
 
-from ..machine.oom_records import OomRecord
+from ..report import OomRecord
 
 
 def _none() -> Optional[int]:
@@ -15,7 +15,7 @@ def _no_records() -> Sequence[OomRecord]:
     return ()
 
 
-class Kills:
+class OomKills:
     """Kills since the command began, and those of them for which an edge has been found."""
 
     def __init__(
@@ -29,7 +29,7 @@ class Kills:
         self._first = count() or 0
         self._explained = 0
 
-    def took(self, pids: Sequence[int]) -> bool:
+    def killed(self, pids: Sequence[int]) -> bool:
         """Whether an edge that just failed, with these processes, was one of the killed; each kill counts once.
 
         The kernel counts a kill before its victim is dead. Where its log cannot be read, or the victim was never

@@ -46,6 +46,10 @@ class Room(NamedTuple):
     is_shut: bool = False
     """The machine pages too much: nothing new starts while something runs."""
 
+    def free_bytes(self, running: Sequence[Running]) -> int:
+        """What those that run leave of the budget."""
+        return self.budget_bytes - sum(each.need_bytes for each in running)
+
 
 def choose(waiting: Sequence[Waiting], running: Sequence[Running], room: Room, now: float) -> Optional[int]:
     """The key of the edge that is to start now; None: none may. To be asked again after every start and every end."""
@@ -55,14 +59,17 @@ def choose(waiting: Sequence[Waiting], running: Sequence[Running], room: Room, n
     first = order[0]
     if not running:
         return first.key
-    if room.is_shut or len(running) >= room.cores or any(each.alone for each in running):
-        return None
-    if first.alone:
-        return None  # it waits until the others have ended
-    free = room.budget_bytes - sum(each.need_bytes for each in running)
+    if not is_open(running, room) or first.alone:
+        return None  # who is to run alone waits until the others have ended
+    free = room.free_bytes(running)
     if first.need_bytes <= free:
         return first.key
     return _behind(first, order[1:], running, room, free, now)
+
+
+def is_open(running: Sequence[Running], room: Room) -> bool:
+    """Whether anything may start beside those that run."""
+    return not room.is_shut and len(running) < room.cores and not any(each.alone for each in running)
 
 
 def ranked(waiting: Sequence[Waiting]) -> List[Waiting]:

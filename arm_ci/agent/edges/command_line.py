@@ -33,7 +33,7 @@ _TRIAL = re.compile(r"(?:^|/)(?:conftest|CMakeFiles/cmTC_|cmTC_)")
 _TRIAL_DIRECTORY = re.compile(r"/CMakeFiles/(?:CMakeScratch|CMakeTmp|[0-9.]+/CompilerId|_CMakeLTOTest)")
 
 
-class Asked(NamedTuple):
+class EdgeCommand(NamedTuple):
     """An edge's command, before it runs."""
 
     argv: Tuple[str, ...]
@@ -53,10 +53,10 @@ class Asked(NamedTuple):
         return (self.kind == "other" and not self.output) or is_trial(self.argv, self.output, self.directory)
 
 
-def asked(argv: Sequence[str], directory: str) -> Asked:
+def parse_command(argv: Sequence[str], directory: str) -> EdgeCommand:
     """What a command run in `directory` is about to do; the inputs of archives and links are looked at."""
-    kind, output = describe(argv, directory)
-    found = Asked(tuple(argv), directory, kind, output)
+    kind, output = kind_and_output(argv, directory)
+    found = EdgeCommand(tuple(argv), directory, kind, output)
     if kind not in ("archive", "link") or found.is_passing:
         return found
     inputs, size = [], 0
@@ -86,11 +86,11 @@ def is_trial(argv: Sequence[str], output: str, directory: str) -> bool:
     )
 
 
-def describe(argv: Sequence[str], directory: str = "") -> Tuple[str, str]:
+def kind_and_output(argv: Sequence[str], directory: str = "") -> Tuple[str, str]:
     """Kind and output of a command run in `directory`; the output is empty where it makes none."""
     name = os.path.basename(argv[0])
     if name == REMOTE and len(argv) > 1:
-        return describe(argv[1:], directory)
+        return kind_and_output(argv[1:], directory)
     if tools.is_archiver(name):
         return _archive(list(argv[1:]))
     words = list(argv[1:])

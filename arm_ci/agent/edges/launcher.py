@@ -15,6 +15,12 @@ if False:  # for the type checker alone
 
 AGENT = b"ARM_CI_AGENT"
 """Environment variable: the name of the agent's abstract Unix socket."""
+GO = b"go"
+AGAIN = b"again"
+DONE = b"done"
+REFUSED = b"refused"
+"""The agent's replies: the command may start, changed when words follow; it starts once more; its end is taken note of;
+nothing starts any more."""
 _NOT_FOUND = 127
 _NOT_EXECUTABLE = 126
 _NO_SUCH_FILE = 2  # ENOENT
@@ -219,15 +225,16 @@ def main(invoked: bytes, known: bytes) -> int:
     if connection is None or not send(connection, [b"begin", _directory(), *argv]):
         _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
         return become(program, argv, environment)
-    while True:
+    status: "int | None" = None
+    while status is None:
         # While it waits a signal ends it.
         _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
-        answer = receive(connection)
-        if answer[:1] != [b"go"]:
+        reply = receive(connection)
+        if reply[:1] != [GO]:
             # There is no agent any more, or it is ending the build: whoever started us ends as well.
             die_by(15)
         # What the agent has changed is to run instead, this time.
-        words = answer[1:] or argv
+        words = reply[1:] or argv
         _signal.pthread_sigmask(_signal.SIG_BLOCK, _FORWARDED)
         try:
             pid = spawn(words[0], words, environment, mask)
@@ -236,19 +243,23 @@ def main(invoked: bytes, known: bytes) -> int:
             send(connection, [b"forget"])
             _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
             return become(words[0], words, environment)
-        handlers = forward(pid)
-        _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
-        status, used = wait(pid)
-        for number, handler in handlers:
-            _signal.signal(number, handler)
-        figures = (status, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
-        heard = send(connection, [b"end"] + [repr(figure).encode() for figure in figures])
-        if not status or not heard or receive(connection)[:1] != [b"again"]:
-            break
+        status = end_of(pid, connection, mask)
     connection.close()
     if status & 0x7F:
         die_by(status & 0x7F)
     return status >> 8
+
+
+def end_of(pid: int, connection: socket, mask: "set[int]") -> "int | None":
+    """Waits for the real program and tells the agent how it ended; the status, or None when it is to run again."""
+    handlers = forward(pid)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+    status, used = wait(pid)
+    for number, handler in handlers:
+        _signal.signal(number, handler)
+    figures = (status, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+    is_heard = send(connection, [b"end"] + [repr(figure).encode() for figure in figures])
+    return None if status and is_heard and receive(connection)[:1] == [AGAIN] else status
 
 
 def _directory() -> bytes:

@@ -1,6 +1,7 @@
-"""Hears the launchers: each asks to begin, is answered, and says how it ended; one that just goes was killed.
+"""The socket of the launchers: each requests to start, gets a reply, and says how it ended.
 
-A connection belongs to one launcher; the messages are those of launcher.py. Nothing that is sent can end the agent.
+A connection belongs to one launcher; the messages are those of launcher.py. One that just goes
+was killed. Nothing that is sent can end the agent.
 """
 
 from __future__ import annotations
@@ -12,14 +13,37 @@ import struct
 from contextlib import contextmanager
 from typing import Callable, Dict, Iterator, List, Tuple
 
-from ..admission.controller import DONE, GO, Gatekeeper
-from .command_line import asked
+from .command_line import EdgeCommand, parse_command
+from .launcher import DONE, GO
 
-_ANSWER_SECONDS = 10.0
+_REPLY_SECONDS = 10.0
 _BACKLOG = 256
 _LONGEST_MESSAGE = 8 << 20
 """No command line is longer: six megabytes are the kernel's own limit (execve(2))."""
 _CREDENTIALS = struct.Struct("3i")
+
+Reply = Callable[[List[bytes]], None]
+"""Sends words to a launcher, those of launcher.py."""
+
+
+class LauncherListener:
+    """Who decides about launchers: admission's controller. Each launcher is known by its key."""
+
+    def request_start(self, key: int, pid: int, command: EdgeCommand, seconds: float, reply: Reply) -> None:
+        """A launcher requests that its command may start."""
+        raise NotImplementedError
+
+    def ended(self, key: int, seconds: float, status: int, cpu_seconds: float, rss_bytes: int, reply: Reply) -> None:
+        """Its command has ended with a status of wait(2); unless it ended well, the launcher waits for a reply."""
+        raise NotImplementedError
+
+    def gone(self, key: int, seconds: float) -> None:
+        """It has gone without a word."""
+        raise NotImplementedError
+
+    def forget(self, key: int, seconds: float) -> None:
+        """It could not start its command."""
+        raise NotImplementedError
 
 
 class _Connection:
@@ -55,11 +79,11 @@ class _Connection:
             del self._data[:end]
         return found, gone
 
-    def answer(self, words: List[bytes]) -> None:
+    def reply(self, words: List[bytes]) -> None:
         """Sends a message, framed as the launchers' own. One that has gone is heard of elsewhere."""
         message = b"\0".join(words)
         try:
-            self.socket.settimeout(_ANSWER_SECONDS)
+            self.socket.settimeout(_REPLY_SECONDS)
             self.socket.sendall(len(message).to_bytes(4, "big") + message)
         except OSError:
             pass
@@ -68,34 +92,34 @@ class _Connection:
 
 
 @contextmanager
-def _answered(connection: _Connection, answer: bytes) -> Iterator[None]:
-    """After a fault of ours a launcher is answered all the same: it would wait for ever."""
+def _replied(connection: _Connection, reply: bytes) -> Iterator[None]:
+    """After a fault of ours a launcher gets a reply all the same: it would wait for ever."""
     try:
         yield
     except Exception:
-        connection.answer([answer])
+        connection.reply([reply])
         raise
 
 
-class Launchers:
+class LauncherSocket:
     """The socket that launchers find by its name, and those that are connected."""
 
-    def __init__(self, gatekeeper: Gatekeeper, poll: select.poll, seconds: Callable[[], float]) -> None:
+    def __init__(self, listener: LauncherListener, poll: select.poll, seconds: Callable[[], float]) -> None:
         """`seconds` is the time since the start of the command. Raises OSError."""
         self.name = "arm_ci-{}-{}".format(os.getpid(), os.urandom(8).hex())
-        self._gatekeeper = gatekeeper
+        self._listener = listener
         self._poll = poll
         self._seconds = seconds
         self._connections: Dict[int, _Connection] = {}
         # An abstract name leaves no file behind; it is not seen from another network namespace.
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        self._listener.bind(b"\0" + self.name.encode())
-        self._listener.listen(_BACKLOG)
-        poll.register(self._listener, select.POLLIN)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        self._socket.bind(b"\0" + self.name.encode())
+        self._socket.listen(_BACKLOG)
+        poll.register(self._socket, select.POLLIN)
 
-    def hear(self, number: int) -> None:
+    def receive(self, number: int) -> None:
         """Takes what a file descriptor of ours has; any other is let alone."""
-        if number == self._listener.fileno():
+        if number == self._socket.fileno():
             self._accept()
         elif number in self._connections:
             self._take(number, self._connections[number])
@@ -103,7 +127,7 @@ class Launchers:
     def _accept(self) -> None:
         while True:
             try:
-                connection, _ = self._listener.accept()
+                connection, _ = self._socket.accept()
             except OSError:
                 return  # all are taken, or there is no file descriptor left: then the next time
             connection.setblocking(False)
@@ -120,30 +144,32 @@ class Launchers:
     def _take(self, number: int, connection: _Connection) -> None:
         messages, gone = connection.messages()
         for words in messages:
-            gone = not self._obey(number, connection, words) or gone
+            gone = not self._pass_on(number, connection, words) or gone
         if gone:
             # One that ended has said so before: this one was killed.
-            self._gatekeeper.gone(number, self._seconds())
+            self._listener.gone(number, self._seconds())
             self._poll.unregister(number)
             connection.socket.close()
             del self._connections[number]
 
-    def _obey(self, key: int, connection: _Connection, words: List[bytes]) -> bool:
+    def _pass_on(self, key: int, connection: _Connection, words: List[bytes]) -> bool:
         """Does what a message says; False for one that no launcher sends."""
         now = self._seconds()
         if words[0] == b"begin" and len(words) > 2:
             texts = [word.decode("utf-8", "backslashreplace") for word in words[1:]]
-            with _answered(connection, GO):
-                self._gatekeeper.ask(key, connection.pid, asked(texts[1:], texts[0]), now, connection.answer)
+            with _replied(connection, GO):
+                self._listener.request_start(
+                    key, connection.pid, parse_command(texts[1:], texts[0]), now, connection.reply
+                )
         elif words[0] == b"forget":
-            self._gatekeeper.forget(key, now)
+            self._listener.forget(key, now)
         elif words[0] == b"end" and len(words) == 4:
             try:
                 status, cpu_seconds, rss_bytes = int(words[1]), round(float(words[2]), 3), int(words[3])
             except ValueError:
                 return False
-            with _answered(connection, DONE):
-                self._gatekeeper.ended(key, now, status, cpu_seconds, rss_bytes, connection.answer)
+            with _replied(connection, DONE):
+                self._listener.ended(key, now, status, cpu_seconds, rss_bytes, connection.reply)
         else:
             return False
         return True

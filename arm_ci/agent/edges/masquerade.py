@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 from typing import Dict
 
-from ..unpack import interpreter
+from ..machine.interpreter import interpreter
+from ..whole_file import write_whole
 from .command_line import is_edge_program
 
 DIRECTORY = "masquerade"
@@ -61,24 +62,15 @@ def _script(program: str, directory: str) -> bytes:
     return os.fsencode(head + "\n".join(lines))
 
 
-def _write(path: str, data: bytes, mode: int) -> None:
-    """Writes a file whole or not at all; leaves one alone that is right, for other builds may be running it."""
+def _update(path: str, data: bytes, mode: int) -> None:
+    """Writes a file; leaves one alone that is right, for other builds may be running it."""
     try:
         with open(path, "rb") as file:
             if file.read() == data:
                 return
     except OSError:
         pass
-    temporary = "{}.{}".format(path, os.getpid())
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
-    except OSError:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-        raise
+    write_whole(path, data, mode)
 
 
 def _launcher() -> bytes:
@@ -92,10 +84,10 @@ def _launcher() -> bytes:
 def make(directory: str, path: str) -> Dict[str, str]:
     """Makes the directory for the programs of PATH, which it returns. Raises OSError."""
     os.makedirs(os.path.join(directory, _MODULE), exist_ok=True)
-    _write(os.path.join(directory, _MODULE, "launcher.py"), _launcher(), 0o644)
+    _update(os.path.join(directory, _MODULE, "launcher.py"), _launcher(), 0o644)
     wanted = programs(path, directory)
     for name, program in wanted.items():
-        _write(os.path.join(directory, name), _script(program, directory), 0o755)
+        _update(os.path.join(directory, name), _script(program, directory), 0o755)
     for name in os.listdir(directory):
         if is_edge_program(name) and name not in wanted:
             os.unlink(os.path.join(directory, name))

@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 from ..machine.process_tree import Held, ProcessTree, address_bits, age_seconds, command_line, held
 from ..report import Edge
-from .command_line import Asked, describe, is_edge_program
+from .command_line import EdgeCommand, is_edge_program, kind_and_output
 
 _MOST_PIDS = 200
 _NOTEWORTHY_BYTES = 20 << 20
@@ -23,7 +23,7 @@ WATCHED_PAUSE = 0.1
 _KILLED = 9
 
 
-class _Peaks:
+class _EdgePeaks:
     """The largest figures of one edge so far."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class _Peaks:
         self.resident_now = 0
         self._largest = -1
 
-    def take(self, processes: List[Held]) -> None:
+    def update(self, processes: List[Held]) -> None:
         """The processes of the edge at one moment."""
         before = self.now
         self.now = sum(each.anonymous_bytes + each.swap_bytes for each in processes)
@@ -49,20 +49,29 @@ class _Peaks:
         self.resident_now = sum(each.anonymous_bytes for each in processes)
         if not processes:
             return
-        self.anonymous_swap = max(self.anonymous_swap or 0, self.now)
-        self.swap = max(self.swap or 0, sum(each.swap_bytes for each in processes))
-        self.virtual = max(self.virtual or 0, max(each.virtual_bytes for each in processes))
-        self.rss = max(self.rss or 0, max(each.rss_bytes for each in processes))
+        self.anonymous_swap = _larger(self.anonymous_swap, self.now)
+        self.swap = _larger(self.swap, sum(each.swap_bytes for each in processes))
+        self.virtual = _larger(self.virtual, max(each.virtual_bytes for each in processes))
+        self.rss = _larger(self.rss, max(each.rss_bytes for each in processes))
         for each in processes:
             if each.pid not in self.pids and len(self.pids) < _MOST_PIDS:
                 self.pids.append(each.pid)
-            size = max(each.rss_bytes, each.anonymous_bytes + each.swap_bytes)
-            if size >= self._largest:
-                self._largest = size
-                self.file = max(self.file or 0, each.file_bytes)
-                if each.name != self.heaviest:
-                    self.heaviest = each.name
-                    self.bits = address_bits(each.pid)
+            self._compare(each)
+
+    def _compare(self, process: Held) -> None:
+        """Notes a process that is the heaviest so far."""
+        size = max(process.rss_bytes, process.anonymous_bytes + process.swap_bytes)
+        if size < self._largest:
+            return
+        self._largest = size
+        self.file = _larger(self.file, process.file_bytes)
+        if process.name != self.heaviest:
+            self.heaviest = process.name
+            self.bits = address_bits(process.pid)
+
+
+def _larger(before: Optional[int], now: int) -> int:
+    return now if before is None else max(before, now)
 
 
 class RunningEdge:
@@ -72,10 +81,10 @@ class RunningEdge:
         self.edge = edge
         self.pid = pid
         """The launcher's process, or the edge's own first process where there is no launcher."""
-        self.peaks = _Peaks()
+        self.peaks = _EdgePeaks()
         self.is_passing = is_passing
         """Whether it is not worth a word."""
-        self.held_seconds = 0.0
+        self.suspended_seconds = 0.0
         self.pause = _PAUSE
         """Seconds between two looks once it runs for a while."""
         self.look_at = edge.start_seconds + _PAUSES[0]
@@ -86,7 +95,7 @@ class RunningEdge:
         self._looks += 1
         pause = _PAUSES[self._looks] if self._looks < len(_PAUSES) else self.pause
         self.look_at = seconds + min(pause, self.pause)
-        self.peaks.take([found for found in map(held, tree.below(self.pid)) if found is not None])
+        self.peaks.update([found for found in map(held, tree.below(self.pid)) if found is not None])
 
     def begun(self) -> Dict[str, Any]:
         """What it is, as the report's fields."""
@@ -117,10 +126,10 @@ class Edges:
         """The build tree."""
         self._count = 0
         self._running: Dict[int, RunningEdge] = {}
-        self._others: Dict[int, RunningEdge] = {}
+        self._unlaunched: Dict[int, RunningEdge] = {}
 
     def __len__(self) -> int:
-        return len(self._running) + len(self._others)
+        return len(self._running) + len(self._unlaunched)
 
     @property
     def held_bytes(self) -> int:
@@ -138,27 +147,27 @@ class Edges:
         return min((each.look_at for each in self._running.values()), default=None)
 
     def _all(self) -> List[RunningEdge]:
-        return [*self._running.values(), *self._others.values()]
+        return [*self._running.values(), *self._unlaunched.values()]
 
-    def _new(self, asked: Asked, seconds: float) -> Edge:
+    def _new(self, command: EdgeCommand, seconds: float) -> Edge:
         self._count += 1
         return Edge(
             number=self._count - 1,
-            argv=asked.argv,
-            directory=asked.directory,
-            program=os.path.basename(asked.argv[0]),
-            output=asked.output,
-            kind=asked.kind,
+            argv=command.argv,
+            directory=command.directory,
+            program=os.path.basename(command.argv[0]),
+            output=command.output,
+            kind=command.kind,
             start_seconds=round(seconds, 3),
-            inputs=asked.inputs,
-            inputs_bytes=asked.inputs_bytes,
+            inputs=command.inputs,
+            inputs_bytes=command.inputs_bytes,
         )
 
-    def begin(self, key: int, pid: int, asked: Asked, seconds: float, **terms: Any) -> None:
+    def begin(self, key: int, pid: int, command: EdgeCommand, seconds: float, **terms: Any) -> None:
         """The command of a launcher, known by `key`, begins; `terms`: how it was let in, as fields of the report's."""
         if key in self._running:
             return
-        running = RunningEdge(self._new(asked, seconds)._replace(**terms), pid, asked.is_passing)
+        running = RunningEdge(self._new(command, seconds)._replace(**terms), pid, command.is_passing)
         self._running[key] = running
         if not running.is_passing:
             self._note("edge", running.begun())
@@ -190,7 +199,7 @@ class Edges:
             figures["alone"] = alone
         return self._end(key, seconds, figures, rss_bytes)
 
-    def lost(self, key: int, seconds: float) -> None:
+    def end_killed(self, key: int, seconds: float) -> None:
         """A launcher is gone without a word. Only SIGKILL does that, and who started it sees just that."""
         self._end(key, seconds, {"signal": _KILLED}, None)
 
@@ -209,8 +218,8 @@ class Edges:
             if running.peaks.virtual is not None:
                 # What was resident has addresses: it grew after the last look.
                 found["peak_virtual_bytes"] = max(rss_bytes, running.peaks.virtual)
-        if running.held_seconds:
-            found["held_seconds"] = round(running.held_seconds, 3)
+        if running.suspended_seconds:
+            found["suspended_seconds"] = round(running.suspended_seconds, 3)
         self._note("end", found)
         return running.edge._replace(**dict(found, pids=tuple(found["pids"])))
 
@@ -226,28 +235,29 @@ class Edges:
             if running.look_at <= seconds:
                 running.look(tree, seconds)
 
-    def look_at_others(self, tree: ProcessTree, root: int, seconds: float) -> None:
+    def look_at_unlaunched(self, tree: ProcessTree, root: int, seconds: float) -> None:
         """Looks at every process below `root` that no launcher stands before."""
         launchers = tuple(running.pid for running in self._running.values())
-        seen: Dict[int, List[Held]] = {pid: [] for pid in self._others}
-        for found in map(held, tree.below(root, without=launchers, of_threads=True)):
-            if found is None:
-                continue
-            lineage = tree.lineage(found.pid)
-            owner = next((pid for pid in lineage if pid in self._others), None)
-            if owner is None and found.anonymous_bytes + found.swap_bytes >= _NOTEWORTHY_BYTES:
-                owner = self._unannounced(lineage, seconds)
-                seen[owner] = []
+        seen: Dict[int, List[Held]] = {pid: [] for pid in self._unlaunched}
+        for process in filter(None, map(held, tree.below(root, without=launchers, of_threads=True))):
+            owner = self._owner(process, tree.lineage(process.pid), seconds)
             if owner is not None:
-                seen[owner].append(found)
+                seen.setdefault(owner, []).append(process)
         for pid, processes in seen.items():
             if processes:
-                self._others[pid].peaks.take(processes)
+                self._unlaunched[pid].peaks.update(processes)
             else:
-                running = self._others.pop(pid)
+                running = self._unlaunched.pop(pid)
                 self._note("end", dict(running.figures(), end_seconds=round(seconds, 3)))
 
-    def _unannounced(self, lineage: List[int], seconds: float) -> int:
+    def _owner(self, process: Held, lineage: List[int], seconds: float) -> Optional[int]:
+        """First process of the edge that a process belongs to, which begins when it holds much; None: to none."""
+        known = next((pid for pid in lineage if pid in self._unlaunched), None)
+        if known is None and process.anonymous_bytes + process.swap_bytes >= _NOTEWORTHY_BYTES:
+            return self._add_unlaunched(lineage, seconds)
+        return known
+
+    def _add_unlaunched(self, lineage: List[int], seconds: float) -> int:
         """Makes an edge of a process, or of the compiler above it that started it; that one's process id."""
         commands = ((pid, command_line(pid)) for pid in lineage)
         drivers = ((pid, argv) for pid, argv in commands if argv and is_edge_program(os.path.basename(argv[0])))
@@ -259,10 +269,10 @@ class Edges:
             pass
         kind, output = ("other", "")
         if is_edge_program(os.path.basename(argv[0])):
-            kind, output = describe(argv, directory)
+            kind, output = kind_and_output(argv, directory)
         started = max(0.0, seconds - age_seconds(pid))
-        running = RunningEdge(self._new(Asked(tuple(argv), directory, kind, output), started), pid)
-        self._others[pid] = running
+        running = RunningEdge(self._new(EdgeCommand(tuple(argv), directory, kind, output), started), pid)
+        self._unlaunched[pid] = running
         self._note("edge", running.begun())
         return pid
 

@@ -1,7 +1,7 @@
-"""Stops the processes of an edge for a while and lets them go on, also when the agent is killed in between.
+"""Suspends the processes of an edge and resumes them, also when the agent is killed in between.
 
-A stopped compiler holds the build's pipes open for ever, and nobody but the agent knows of it. So a process of its own
-hears of everything that is stopped, and continues it when the agent is gone.
+A suspended compiler holds the build's pipes open for ever, and nobody but the agent knows of it. So a process of its
+own hears of everything that is suspended, and resumes it when the agent is gone.
 """
 
 from __future__ import annotations
@@ -14,36 +14,36 @@ from typing import Dict, List, Optional, Set
 from ..machine.process_tree import ProcessTree
 
 _WORD = struct.Struct("=iq")
-_STOPPED = 1
-_CONTINUED = 0
+_SUSPENDED = 1
+_RESUMED = 0
 
 
-class Stopper:
-    """Stops and continues everything below a launcher."""
+class Suspender:
+    """Suspends and resumes everything below a launcher."""
 
     def __init__(self) -> None:
-        self._stopped: Dict[int, List[int]] = {}
+        self._suspended: Dict[int, List[int]] = {}
         self._guard: Optional[int] = None
 
-    def stop(self, launcher: int) -> bool:
-        """Stops what a launcher started, itself left out; False when that cannot be done safely or there is nothing."""
+    def suspend(self, launcher: int) -> bool:
+        """Suspends what a launcher started, but not itself; False when that cannot be done safely or it has nothing."""
         if not self._have_guard():
             return False
         pids = ProcessTree().below(launcher)
-        stopped = [pid for pid in pids if self._tell(_STOPPED, pid) and _send(pid, signal.SIGSTOP)]
-        self._stopped[launcher] = stopped
-        return bool(stopped)
+        suspended = [pid for pid in pids if self._tell(_SUSPENDED, pid) and _send(pid, signal.SIGSTOP)]
+        self._suspended[launcher] = suspended
+        return bool(suspended)
 
-    def go_on(self, launcher: int) -> None:
-        """Lets it go on, the children first."""
-        for pid in reversed(self._stopped.pop(launcher, [])):
+    def resume(self, launcher: int) -> None:
+        """Resumes it, the children first."""
+        for pid in reversed(self._suspended.pop(launcher, [])):
             _send(pid, signal.SIGCONT)
-            self._tell(_CONTINUED, pid)
+            self._tell(_RESUMED, pid)
 
     def close(self) -> None:
-        """Lets everything go on, and ends the guard."""
-        for launcher in list(self._stopped):
-            self.go_on(launcher)
+        """Resumes everything, and ends the guard."""
+        for launcher in list(self._suspended):
+            self.resume(launcher)
         if self._guard is not None:
             os.close(self._guard)
             self._guard = None
@@ -99,18 +99,18 @@ def _guard(reading: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.set_wakeup_fd(-1)
-    kept = os.dup2(reading, 0)
+    pipe = os.dup2(reading, 0)
     os.closerange(1, 4096)
-    stopped: Set[int] = set()
+    suspended: Set[int] = set()
     data = b""
     while True:
-        part = os.read(kept, 4096)
+        part = os.read(pipe, 4096)
         if not part:
             break
         data += part
         while len(data) >= _WORD.size:
             what, pid = _WORD.unpack(data[: _WORD.size])
             data = data[_WORD.size :]
-            (stopped.add if what == _STOPPED else stopped.discard)(pid)
-    for pid in stopped:
+            (suspended.add if what == _SUSPENDED else suspended.discard)(pid)
+    for pid in suspended:
         _send(pid, signal.SIGCONT)

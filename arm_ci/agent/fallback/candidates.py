@@ -1,4 +1,4 @@
-"""The fallbacks of a build: which ways an edge may be built in, in the order of trial, by what is known of each."""
+"""The candidates for an edge: the ways in which it may be built, in the order of trial, by what is known of each."""
 
 from __future__ import annotations
 
@@ -6,64 +6,67 @@ import os
 import shutil
 import sys
 from fnmatch import fnmatchcase
-from typing import Callable, List, NamedTuple, Sequence, Tuple
+from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 from .. import tools
-from ..admission.expectation import Expectation
-from ..edges.command_line import Asked
-from ..peaks import in_tree
-from .fallback import Fallback, FallbackError, changed, fallbacks_of_text, in_words
+from ..edges.command_line import EdgeCommand
+from ..output_lines import fallback_left_out
+from ..peaks import Learned, in_tree
+from .command_change import changed_command, difference
+from .fallbacks_file import Fallback, FallbackError, fallbacks_of_text
 
 # An edge alone also takes what the budget keeps for file pages before memory kills it.
 _BEYOND_BUDGET = 1.15
 # With so little more than what was not enough it is not tried again.
 _HARDLY_MORE = 1.1
 
+History = Callable[[EdgeCommand], Optional[Learned]]
+"""What earlier builds have shown of an edge built by this command; None: nothing."""
 
-class Way(NamedTuple):
-    """One way to build an edge."""
 
-    asked: Asked
+class Candidate(NamedTuple):
+    """One way in which an edge may be built."""
+
+    command: EdgeCommand
     fallback: str = ""
-    """Name and words; empty: as the build asks for it."""
+    """Name of the fallback and what it changes, in words; empty: as the build asks for it."""
 
 
 class Fallbacks:
-    """Those that this machine has the programs for."""
+    """The fallbacks of a build for which this machine has the programs."""
 
     def __init__(self, fallbacks: Sequence[Fallback] = ()) -> None:
         self._fallbacks = fallbacks
 
-    def ways(self, asked: Asked, expectation: Expectation, root: str, room_bytes: int) -> Tuple[Way, ...]:
-        """The ways for an edge of the build tree at `root`, without those that are known not to fit alone.
+    def candidates(self, command: EdgeCommand, history: History, root: str, room_bytes: int) -> Tuple[Candidate, ...]:
+        """The candidates for an edge of the build tree at `root`, without those that are known not to fit alone.
 
         `room_bytes` is RAM and swap of an edge that runs alone. When all are known not to fit, it is the last of them:
         how far one was from its peak when memory killed it nobody knows.
         """
-        ways = [Way(asked)]
-        for fallback in sorted(self._of(asked, root), key=lambda each: not each.always):
-            argv = changed(fallback, asked)
-            if argv is None or any(way.asked.argv == argv for way in ways):
+        found = [Candidate(command)]
+        for fallback in sorted(self._matching(command, root), key=lambda each: not each.always):
+            candidate = _changed_by(fallback, command)
+            if candidate is None or any(each.command.argv == candidate.command.argv for each in found):
                 continue
-            if fallback.always and not ways[0].fallback:
-                ways = []  # nobody wants it as the build asks for it
-            words = "{}: {}".format(fallback.name, in_words(asked.argv, argv))
-            ways.append(Way(asked._replace(argv=argv), words))
-        fitting = [way for way in ways if not _exceeds(way, expectation, room_bytes)]
-        return tuple(fitting or ways[-1:])
+            if fallback.always and not found[0].fallback:
+                found = []  # nobody wants it as the build asks for it
+            found.append(candidate)
+        fitting = [each for each in found if not _is_too_large(history(each.command), room_bytes)]
+        return tuple(fitting or found[-1:])
 
-    def always(self, asked: Asked, root: str) -> Way:
-        """The way for an edge of which nothing is known, and which runs once."""
-        for fallback in self._of(asked, root):
-            argv = changed(fallback, asked) if fallback.always else None
-            if argv is not None:
-                return Way(asked._replace(argv=argv), "{}: {}".format(fallback.name, in_words(asked.argv, argv)))
-        return Way(asked)
+    def only_candidate(self, command: EdgeCommand, root: str) -> Candidate:
+        """For an edge of which nothing is known and which runs once: the first fallback that is always in force."""
+        for fallback in self._matching(command, root):
+            candidate = _changed_by(fallback, command) if fallback.always else None
+            if candidate is not None:
+                return candidate
+        return Candidate(command)
 
-    def _of(self, asked: Asked, root: str) -> List[Fallback]:
-        if asked.is_passing or not asked.output:
+    def _matching(self, command: EdgeCommand, root: str) -> List[Fallback]:
+        if command.is_passing or not command.output:
             return []
-        output = in_tree(asked.output, asked.directory, root)
+        output = in_tree(command.output, command.directory, root)
         return [
             fallback
             for fallback in self._fallbacks
@@ -71,8 +74,14 @@ class Fallbacks:
         ]
 
 
-def _exceeds(way: Way, expectation: Expectation, room_bytes: int) -> bool:
-    known = expectation.history(way.asked)
+def _changed_by(fallback: Fallback, command: EdgeCommand) -> Optional[Candidate]:
+    argv = changed_command(fallback, command)
+    if argv is None:
+        return None
+    return Candidate(command._replace(argv=argv), "{}: {}".format(fallback.name, difference(command.argv, argv)))
+
+
+def _is_too_large(known: Optional[Learned], room_bytes: int) -> bool:
     if known is None:
         return False
     if known.does_not_fit_bytes is not None:
@@ -80,7 +89,7 @@ def _exceeds(way: Way, expectation: Expectation, room_bytes: int) -> bool:
     return not known.killed and known.need_bytes > room_bytes * _BEYOND_BUDGET
 
 
-def read(path: str, place: str, say: Callable[[str], None]) -> Fallbacks:
+def read_fallbacks(path: str, place: str, say: Callable[[str], None]) -> Fallbacks:
     """The fallbacks of a file; an empty path: none. Those for which this machine lacks a program are said and left out.
 
     In the directory `place` linkers are put that no compiler knows by name.
@@ -98,14 +107,14 @@ def read(path: str, place: str, say: Callable[[str], None]) -> Fallbacks:
         try:
             found.append(_on_this_machine(fallback, place))
         except OSError as error:
-            say("fallback `{}` is left out: {}".format(fallback.name, error.args[-1]))
+            say(fallback_left_out(fallback.name, error.args[-1]))
     return Fallbacks(found)
 
 
 def _on_this_machine(fallback: Fallback, place: str) -> Fallback:
     """With the paths of its programs. Raises OSError."""
-    fallback = fallback._replace(programs=tuple(map(_program, fallback.programs)))
-    program = _program(fallback.linker_program) if fallback.linker_program else ""
+    fallback = fallback._replace(programs=tuple(map(_path_of, fallback.programs)))
+    program = _path_of(fallback.linker_program) if fallback.linker_program else ""
     if not fallback.by_directory:
         return fallback
     directory = os.path.join(place, tools.LINKER_DIRECTORY, fallback.linker_program)
@@ -117,8 +126,8 @@ def _on_this_machine(fallback: Fallback, place: str) -> Fallback:
     return fallback._replace(linker=("-B" + directory, *fallback.linker))
 
 
-def _program(name: str) -> str:
-    found = shutil.which(name)
+def _path_of(program: str) -> str:
+    found = shutil.which(program)
     if found is None:
-        raise FileNotFoundError("there is no {} on this machine".format(name))
+        raise FileNotFoundError("there is no {} on this machine".format(program))
     return os.path.abspath(found)

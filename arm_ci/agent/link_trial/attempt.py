@@ -16,7 +16,7 @@ import time
 from typing import Callable, Dict, NamedTuple, NoReturn, Optional, Sequence, Tuple
 
 from ..edges.link_command import LinkError
-from ..journal import JOURNAL, assemble
+from ..journal import JOURNAL, report_of_journal
 from ..machine.child_process import end_with_the_agent
 from ..machine.process_tree import ProcessTree, held
 from ..report import Report, ReportError
@@ -42,7 +42,7 @@ class Conditions(NamedTuple):
     rlimit_fsize_bytes: Optional[int] = None
 
 
-class Peaks(NamedTuple):
+class TrialPeaks(NamedTuple):
     """The most that the command's processes held, as often as it was looked."""
 
     anonymous_swap_bytes: int = 0
@@ -51,12 +51,12 @@ class Peaks(NamedTuple):
     virtual_bytes: int = 0
     """Of the largest."""
 
-    def and_now(self, pid: int) -> Peaks:
+    def and_now(self, pid: int) -> TrialPeaks:
         """With what is held now by all that the children of a process started; those only wait."""
         tree = ProcessTree()
         pids = [below for child in tree.children(pid) for below in tree.below(child)]
         found = [each for each in map(held, pids) if each is not None]
-        return Peaks(
+        return TrialPeaks(
             max(self.anonymous_swap_bytes, sum(each.anonymous_bytes + each.swap_bytes for each in found)),
             max(self.swap_bytes, sum(each.swap_bytes for each in found)),
             max([self.virtual_bytes, *(each.virtual_bytes for each in found)]),
@@ -70,10 +70,10 @@ class Ran(NamedTuple):
     log: str
     """The last of what it wrote."""
     too_slow: bool
-    peaks: Peaks
+    peaks: TrialPeaks
 
 
-def repeat(argv: Sequence[str], directory: str, place: str, asked: Conditions, stop: Callable[[], bool]) -> Ran:
+def repeat(argv: Sequence[str], directory: str, place: str, conditions: Conditions, stop: Callable[[], bool]) -> Ran:
     """Runs a command under the agent, whose files go to `place`; `stop` is asked several times a second.
 
     Raises LinkError where the agent cannot watch it, or cannot set its limits.
@@ -87,20 +87,20 @@ def repeat(argv: Sequence[str], directory: str, place: str, asked: Conditions, s
     sys.stderr.flush()
     pid = os.fork()
     if pid == 0:
-        _child(argv, directory, path, asked, writing)
+        _child(argv, directory, path, conditions, writing)
     os.close(writing)
     try:
-        log, too_slow, peaks = _wait(pid, reading, asked.seconds, stop)
+        log, too_slow, peaks = _wait(pid, reading, conditions.seconds, stop)
     finally:
         os.close(reading)
     try:
-        report = assemble(path + JOURNAL)
+        report = report_of_journal(path + JOURNAL)
     except (OSError, ReportError):
         raise LinkError((log.strip().splitlines() or ["the agent could not begin"])[-1]) from None
     return Ran(report, log, too_slow, peaks)
 
 
-def _child(argv: Sequence[str], directory: str, report: str, asked: Conditions, writing: int) -> NoReturn:
+def _child(argv: Sequence[str], directory: str, report: str, conditions: Conditions, writing: int) -> NoReturn:
     """The agent, in the process that was just made; never returns."""
     status = 1
     try:
@@ -110,12 +110,12 @@ def _child(argv: Sequence[str], directory: str, report: str, asked: Conditions, 
         os.dup2(writing, 2)
         sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace")
         os.chdir(directory)
-        _lower_limits(asked)
+        _lower_limits(conditions)
         name, program = os.path.basename(argv[0]), argv[0]
         if os.path.isabs(program) and shutil.which(name) != program:
             # The agent stands before what is found in PATH.
             os.environ["PATH"] = "{}:{}".format(os.path.dirname(program), os.environ.get("PATH", os.defpath))
-        status = main(Options((name, *argv[1:]), report, asked.memory_bytes, asked.swap_bytes))
+        status = main(Options((name, *argv[1:]), report, conditions.memory_bytes, conditions.swap_bytes))
     except Exception as error:  # noqa: BLE001  (whatever it is, the parent is to hear it and goes on)
         os.write(2, "{}\n".format(error).encode("utf-8", "backslashreplace"))
     finally:
@@ -123,19 +123,19 @@ def _child(argv: Sequence[str], directory: str, report: str, asked: Conditions, 
         os._exit(status)
 
 
-def _lower_limits(asked: Conditions) -> None:
+def _lower_limits(conditions: Conditions) -> None:
     """The build's resource limits, where ours are higher (setrlimit(2))."""
     for which, wanted in (
-        (resource.RLIMIT_AS, asked.rlimit_as_bytes),
-        (resource.RLIMIT_DATA, asked.rlimit_data_bytes),
-        (resource.RLIMIT_FSIZE, asked.rlimit_fsize_bytes),
+        (resource.RLIMIT_AS, conditions.rlimit_as_bytes),
+        (resource.RLIMIT_DATA, conditions.rlimit_data_bytes),
+        (resource.RLIMIT_FSIZE, conditions.rlimit_fsize_bytes),
     ):
         soft, hard = resource.getrlimit(which)
         if wanted is not None and (soft == resource.RLIM_INFINITY or wanted < soft):
             resource.setrlimit(which, (wanted, hard))
 
 
-def _wait(pid: int, reading: int, seconds: float, stop: Callable[[], bool]) -> Tuple[str, bool, Peaks]:
+def _wait(pid: int, reading: int, seconds: float, stop: Callable[[], bool]) -> Tuple[str, bool, TrialPeaks]:
     """Takes what a process writes until it ends, and looks at it; ends it when it is too slow or when asked to."""
     log = b""
     limit = time.monotonic() + seconds
@@ -144,7 +144,7 @@ def _wait(pid: int, reading: int, seconds: float, stop: Callable[[], bool]) -> T
     poll = select.poll()
     poll.register(reading, select.POLLIN)
     ended = 0
-    peaks = Peaks()
+    peaks = TrialPeaks()
     next_look = 0.0
     while True:
         if poll.poll(0 if ended else _LOOK_SECONDS * 1000):

@@ -7,7 +7,7 @@ import re
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 from .. import tools
-from ..machine.command_output import ask
+from ..machine.command_output import run_program
 
 _NAME = re.compile(
     "({})({})".format(tools.alternatives(name for each in tools.LINKERS for name in each.programs), tools.VERSION)
@@ -64,10 +64,10 @@ def prefix_of(driver: str, target: Sequence[str]) -> str:
 
 def version_line(argv: Sequence[str], directory: str) -> Tuple[bool, str]:
     """Runs a program that says its version: whether it went well, and the first line that matters."""
-    answer = ask(list(argv), _ASK_SECONDS, directory)
-    lines = [line for line in answer.text.splitlines() if line.strip()]
+    output = run_program(list(argv), _ASK_SECONDS, directory)
+    lines = [line for line in output.text.splitlines() if line.strip()]
     known = [line for line in lines if tools.linker_of_version(line)]
-    return answer.well, ((known if answer.well else []) + lines + [""])[0].strip()
+    return output.succeeded, ((known if output.succeeded else []) + lines + [""])[0].strip()
 
 
 def default_linker(driver: Sequence[str], selection: Sequence[str], directory: str) -> str:

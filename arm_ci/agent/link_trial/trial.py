@@ -154,7 +154,7 @@ def _only(found: List[installed_linkers.Linker], only: Tuple[str, ...]) -> List[
 # -- under which limits ---------------------------------------------------------------------------------------
 
 
-def conditions(limits: Limits, here: Limits, options: TrialOptions) -> Conditions:
+def conditions_for(limits: Limits, here: Limits, options: TrialOptions) -> Conditions:
     """The limits to set for each link, so that it has what it had in the build and what is asked for."""
     memory, swap = options.memory_bytes, options.swap_bytes
     if memory is None and limits.cgroup_limit_bytes != here.cgroup_limit_bytes:
@@ -171,9 +171,9 @@ def conditions(limits: Limits, here: Limits, options: TrialOptions) -> Condition
     )
 
 
-def _notes(report: Report, here: Limits, asked: Conditions) -> List[str]:
+def _notes(report: Report, here: Limits, conditions: Conditions) -> List[str]:
     then = report.limits.memory_bytes
-    if asked.memory_bytes is None and then and abs(then - here.memory_bytes) > then * _SAME_MEMORY:
+    if conditions.memory_bytes is None and then and abs(then - here.memory_bytes) > then * _SAME_MEMORY:
         return [
             "The build's machine had {} bytes of RAM, this one has {}: `--memory {}` holds the links to that.".format(
                 then, here.memory_bytes, then
@@ -182,13 +182,13 @@ def _notes(report: Report, here: Limits, asked: Conditions) -> List[str]:
     return []
 
 
-def _limits(row: Optional[Report], here: Limits, asked: Conditions) -> TrialLimits:
+def _limits(row: Optional[Report], here: Limits, conditions: Conditions) -> TrialLimits:
     """What the links had, as the report of one of them says."""
     found = row.limits if row is not None else here
     in_cgroup = found.cgroup_limit_bytes is not None
     swaps = [found.swap_bytes, found.cgroup_swap_limit_bytes if in_cgroup else None]
     return TrialLimits(
-        seconds=asked.seconds,
+        seconds=conditions.seconds,
         memory_bytes=found.cgroup_limit_bytes if in_cgroup else found.memory_bytes,
         swap_bytes=min(each for each in swaps if each is not None),
         rlimit_as_bytes=found.rlimit_as_bytes,
@@ -233,7 +233,7 @@ class Trial:
 
     def _try_all(self) -> TrialResult:
         here = limits_here(self.edge.directory)
-        asked = conditions(self.report.limits, here, self.options)
+        conditions = conditions_for(self.report.limits, here, self.options)
         driver = [self.link.driver, *self.link.target]
         prefix = installed_linkers.prefix_of(self.link.driver, self.link.target)
         path = os.environ.get("PATH", os.defpath)
@@ -248,7 +248,7 @@ class Trial:
             if self._stopped:
                 break
             title = "{}/{} {}".format(index + 1, len(candidates), row_name(candidate.row))
-            row = self._try(candidate, asked, title, output)
+            row = self._try(candidate, conditions, title, output)
             if not self._stopped:
                 rows.append(row)
                 self._say("{}: {}".format(title, outcome_text(row)))
@@ -265,14 +265,14 @@ class Trial:
                 peak_anonymous_swap_bytes=edge.peak_anonymous_swap_bytes,
                 peak_virtual_bytes=edge.peak_virtual_bytes,
             ),
-            limits=_limits(next((row.report for row in rows if row.report), None), here, asked),
+            limits=_limits(next((row.report for row in rows if row.report), None), here, conditions),
             rows=tuple(rows),
             absent=tuple(each.name for each in tools.LINKERS if each.is_measured and each.name not in families),
-            notes=tuple(_notes(self.report, here, asked)),
+            notes=tuple(_notes(self.report, here, conditions)),
             complete=len(rows) == len(candidates),
         )
 
-    def _try(self, candidate: _Candidate, asked: Conditions, title: str, output: str) -> TrialRow:
+    def _try(self, candidate: _Candidate, conditions: Conditions, title: str, output: str) -> TrialRow:
         if not candidate.argv:
             return candidate.row
         shutil.rmtree(output, ignore_errors=True)
@@ -291,7 +291,7 @@ class Trial:
                 self._say("{}: for {} s so far".format(title, seconds))
             return self._stopped
 
-        ran = repeat(argv, self.edge.directory, agent, asked, waiting)
+        ran = repeat(argv, self.edge.directory, agent, conditions, waiting)
         return _judged(candidate.row._replace(argv=candidate.argv), ran, os.path.join(output, self.link.name))
 
     def _short_enough(self, argv: Tuple[str, ...]) -> Tuple[str, ...]:

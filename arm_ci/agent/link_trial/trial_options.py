@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from typing import Any, List
 
 from .. import tools
 from ..edges.link_command import LinkError
-from ..report import Report, ReportError
+from ..report import ReportError, read_report
+from ..whole_file import write_whole
 from .trial import SECONDS, Trial, TrialOptions
 from .trial_result import FITS, TrialResult
 
@@ -49,22 +49,9 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def read_report(path: str) -> Report:
-    """The report in a file. Raises OSError and ReportError."""
-    with open(path, encoding="utf-8", errors="replace") as file:
-        return Report.from_text(file.read())
-
-
 def status_of(result: TrialResult) -> int:
     """DONE when something fits."""
     return DONE if any(row.ended == FITS for row in result.rows) else NONE_FITS
-
-
-def _write(result: TrialResult, path: str) -> None:
-    temporary = "{}.{}".format(path, os.getpid())
-    with open(temporary, "w", encoding="ascii") as file:
-        json.dump(result.to_json(), file, separators=(",", ":"))
-    os.replace(temporary, path)
 
 
 def main(words: List[str]) -> int:
@@ -79,7 +66,7 @@ def main(words: List[str]) -> int:
     arguments = parser.parse_args(words)
     try:
         result = Trial(read_report(arguments.report), options_of(arguments), _say).run()
-        _write(result, arguments.result)
+        write_whole(arguments.result, json.dumps(result.to_json(), separators=(",", ":")).encode("ascii"))
         return status_of(result)
     except (LinkError, ReportError) as error:
         message = str(error)

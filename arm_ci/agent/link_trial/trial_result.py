@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
-from ..report import Report, ReportError, plain
+from ..json_reader import JsonFormat
+from ..report import REPORT_FORMAT, Report, ReportError, plain
 
 SCHEMA = 1
 
@@ -111,62 +112,11 @@ class TrialResult(NamedTuple):
     @classmethod
     def from_json(cls, document: Any) -> TrialResult:
         """Reads a JSON object. Raises ReportError."""
-        if not isinstance(document, dict) or not isinstance(document.get("schema"), int):
-            raise ReportError("not a link trial: an object with a number `schema` was expected")
-        if document["schema"] > SCHEMA:
-            raise ReportError("schema {} is newer than {}, which this arm_ci reads".format(document["schema"], SCHEMA))
-        parts = dict(document)
-        rows = parts.get("rows")
-        if not isinstance(rows, list):
-            raise ReportError("trial.rows: a list was expected")
-        parts["link"] = _read(TrialLink, parts.get("link"), "trial.link")
-        parts["limits"] = _read(TrialLimits, parts.get("limits"), "trial.limits")
-        parts["rows"] = tuple(_row(each, "trial.rows[{}]".format(index)) for index, each in enumerate(rows))
-        result: TrialResult = _read(cls, parts, "trial")
+        result = _FORMAT.read(cls, document, "trial")
+        for index, row in enumerate(result.rows):
+            if row.ended not in ENDED:
+                raise ReportError("trial.rows[{}].ended: one of {} was expected".format(index, ", ".join(ENDED)))
         return result
 
 
-def _row(document: Any, where: str) -> TrialRow:
-    if isinstance(document, dict) and document.get("report") is not None:
-        document = dict(document, report=Report.from_json(document["report"]))
-    row: TrialRow = _read(TrialRow, document, where)
-    if row.ended not in ENDED:
-        raise ReportError("{}.ended: one of {} was expected".format(where, ", ".join(ENDED)))
-    return row
-
-
-_WORDS = {
-    "str": ((str,), "a text"),
-    "bool": ((bool,), "true or false"),
-    "int": ((int,), "a whole number"),
-    "float": ((int, float), "a number"),
-}  # type: Dict[str, Tuple[Tuple[type, ...], str]]
-
-
-def _read(kind: Any, document: Any, where: str) -> Any:
-    if not isinstance(document, dict):
-        raise ReportError("{}: an object was expected".format(where))
-    values = {}
-    for name, declared in kind.__annotations__.items():
-        if name in document:
-            values[name] = _value(str(declared), document[name], "{}.{}".format(where, name))
-        elif name not in kind._field_defaults:
-            raise ReportError("{}.{}: is missing".format(where, name))
-    return kind(**values)
-
-
-def _value(declared: str, value: Any, where: str) -> Any:
-    # The annotations are texts (PEP 563), which a NamedTuple wraps into ForwardRef(...).
-    declared = declared.replace("ForwardRef('", "").replace("')", "")
-    if declared == "Tuple[str, ...]":
-        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-            raise ReportError("{}: a list of texts was expected".format(where))
-        return tuple(value)
-    optional = declared.startswith("Optional[")
-    word = declared[len("Optional[") : -1] if optional else declared
-    if word not in _WORDS or (value is None and optional):
-        return value
-    kinds, words = _WORDS[word]
-    if not isinstance(value, kinds) or (isinstance(value, bool) and word != "bool"):
-        raise ReportError("{}: {} was expected{}".format(where, words, ", or null" if optional else ""))
-    return value
+_FORMAT = JsonFormat("not a link trial", SCHEMA, ReportError, parts={Report: REPORT_FORMAT})

@@ -1,4 +1,4 @@
-"""Asks another program something: a short run with messages in English, no input, and a limit of time."""
+"""Runs another program and takes its output: a short run with messages in English, no input, and a limit of time."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import os
 from typing import List, NamedTuple, Optional
 
 
-class Answer(NamedTuple):
+class CommandOutput(NamedTuple):
     """What came of it."""
 
     text: str
     """What it printed, or why it could not be run."""
-    well: bool
+    succeeded: bool
 
 
-def ask(argv: List[str], seconds: float, directory: Optional[str] = None, errors_too: bool = True) -> Answer:
+def run_program(
+    argv: List[str], seconds: float, directory: Optional[str] = None, errors_too: bool = True
+) -> CommandOutput:
     """Runs a program; `errors_too`: its standard error belongs to what it printed. Never raises."""
-    # Imported late: most runs of the agent ask nobody, and it shall stay small.
+    # Imported late: most runs of the agent need no other program, and it shall stay small.
     import subprocess
 
     environment = dict(os.environ, LC_ALL="C", LANGUAGE="")
@@ -31,5 +33,5 @@ def ask(argv: List[str], seconds: float, directory: Optional[str] = None, errors
             env=environment,
         )
     except (OSError, subprocess.SubprocessError) as error:
-        return Answer(getattr(error, "strerror", None) or str(error), False)
-    return Answer(done.stdout.decode("utf-8", "replace"), done.returncode == 0)
+        return CommandOutput(getattr(error, "strerror", None) or str(error), False)
+    return CommandOutput(done.stdout.decode("utf-8", "replace"), done.returncode == 0)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Optional
 
-from ..report import Kernel, parse_oom_records
+from ..report import Kernel
 from . import facts
 from .cgroup import Cgroup, Hierarchy
 from .kernel_log import KernelLog, Mark
+from .oom_records import parse_oom_records
 
 
 def before(made: Optional[Cgroup], log: KernelLog) -> Dict[str, Any]:

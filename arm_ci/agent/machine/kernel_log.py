@@ -6,7 +6,7 @@ import errno
 import os
 from typing import Dict, Iterator, List, NamedTuple, Optional
 
-from .command_output import ask
+from .command_output import run_program
 
 _LONGEST_RECORD = 8192
 _MOST_LINES = 20000
@@ -26,8 +26,8 @@ class Mark(NamedTuple):
 
 
 def _run(argv: List[str]) -> Optional[str]:
-    answer = ask(argv, _DMESG_SECONDS, errors_too=False)
-    return answer.text if answer.well else None
+    output = run_program(argv, _DMESG_SECONDS, errors_too=False)
+    return output.text if output.succeeded else None
 
 
 class KernelLog:

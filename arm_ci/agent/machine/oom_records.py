@@ -10,6 +10,8 @@ import re
 from collections import deque
 from typing import Any, Deque, Dict, Iterable, List, Match, NamedTuple, Optional, Tuple
 
+from ..report import OomRecord
+
 PAGE_BYTES = 4096
 MOST_RECORDS = 1000
 """Of a log with more kills the last ones are kept."""
@@ -20,34 +22,6 @@ _LONGEST_PREFIX = 300
 # A limit that is none is written as the largest number of pages, in kB.
 _UNLIMITED_KB = 1 << 50
 _PAGE_SIZES = (4096, 16384, 65536)
-
-
-class OomRecord(NamedTuple):
-    """One kill."""
-
-    program: str
-    """Name of the killed process as the kernel knows it (15 characters)."""
-    pid: int
-    scope: str = ""
-    """`system`, `cgroup`, or empty when the log does not say."""
-    cgroup: str = ""
-    """The cgroup whose limit was reached (`oom_memcg`), for scope `cgroup`."""
-    task_cgroup: str = ""
-    total_virtual_bytes: Optional[int] = None
-    anonymous_bytes: Optional[int] = None
-    file_bytes: Optional[int] = None
-    swap_bytes: Optional[int] = None
-    """Swap of the killed process, from the list of tasks."""
-    limit_bytes: Optional[int] = None
-    """Limit of that cgroup; for scope `system` the machine's RAM when the log gives it."""
-    free_swap_bytes: Optional[int] = None
-    """What of swap was left: the machine's, or for scope `cgroup` what its limit left it."""
-    seconds: Optional[float] = None
-    """Time stamp of the line, since boot."""
-    text: str = ""
-    """The line that says whom it killed, without time stamp."""
-    line: int = 0
-    """Number of that line in the log it was read from, from 1."""
 
 
 def parse_oom_records(lines: Iterable[str], page_bytes: int = PAGE_BYTES) -> List[OomRecord]:

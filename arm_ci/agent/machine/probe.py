@@ -18,8 +18,8 @@ from typing import Any, Dict, List, Optional
 
 from ..report import plain
 from . import facts
-from .command_output import ask
-from .visibility import limits_here, sight
+from .command_output import run_program
+from .visibility import limits_here, visibility_here
 
 SCHEMA = 1
 _TIMEOUT_SECONDS = 30
@@ -38,8 +38,8 @@ _ARCHITECTURES = {
 
 def _output(argv: List[str]) -> Optional[str]:
     """Standard output and error of a command, or None when it cannot be run or fails."""
-    answer = ask(argv, _TIMEOUT_SECONDS)
-    return answer.text if answer.well else None
+    output = run_program(argv, _TIMEOUT_SECONDS)
+    return output.text if output.succeeded else None
 
 
 def architecture() -> str:
@@ -139,7 +139,7 @@ def probe(request: Dict[str, Any]) -> Dict[str, Any]:
         "python": platform.python_version(),
         "machine_facts": facts.describe(),
         "limits": plain(limits_here(directory)),
-        "sight": plain(sight()),
+        "sight": plain(visibility_here()),
     }
 
 

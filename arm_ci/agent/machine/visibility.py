@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import List, Optional
 
-from ..report import How, Limits, Unseen
+from ..report import Limits, Unseen, Visibility
 from . import cgroup, facts, systemd_scope
 from .kernel_log import KernelLog
 
@@ -27,7 +27,7 @@ def limits_here(directory: str, own: Optional[cgroup.Hierarchy] = None) -> Limit
     )
 
 
-def how(made: Optional[cgroup.Cgroup], refusal: str, log: KernelLog, more: List[Unseen]) -> How:
+def readable_sources(made: Optional[cgroup.Cgroup], refusal: str, log: KernelLog, more: List[Unseen]) -> Visibility:
     """Which sources are readable here, and for those that are not what would change that."""
     pressure = facts.pressure_seconds() is not None
     unseen = list(more)
@@ -45,7 +45,7 @@ def how(made: Optional[cgroup.Cgroup], refusal: str, log: KernelLog, more: List[
         unseen.append(Unseen("number of OOM kills", "/proc/vmstat has no oom_kill", "Linux 4.13 or newer"))
     if not os.path.exists("/proc/{0}/task/{0}/children".format(os.getpid())):
         unseen.append(Unseen("children of processes", "every process is looked at instead", "CONFIG_PROC_CHILDREN"))
-    return How(
+    return Visibility(
         cgroup=made.how if made else "",
         cgroup_path=made.path if made else "",
         kernel_log=log.source,
@@ -54,11 +54,11 @@ def how(made: Optional[cgroup.Cgroup], refusal: str, log: KernelLog, more: List[
     )
 
 
-def sight() -> How:
+def visibility_here() -> Visibility:
     """What a run would see here: a cgroup is made and removed to find out, or systemd is asked for one."""
     made, refusal = cgroup.make()
     try:
-        found = how(made, refusal, KernelLog(), [])
+        found = readable_sources(made, refusal, KernelLog(), [])
     finally:
         if made is not None:
             made.remove()

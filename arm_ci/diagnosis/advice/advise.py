@@ -49,7 +49,7 @@ def _worker_lost(situation: Situation) -> Iterable[Option]:
 
 def _better_view(situation: Situation) -> Iterable[Option]:
     """What would show the cause the next time."""
-    unseen = [each for each in situation.report.how.unseen if each.cure] if situation.report else []
+    unseen = [each for each in situation.report.visibility.unseen if each.cure] if situation.report else []
     if unseen:
         cures = "; ".join(f"{each.cure} ({each.what})" for each in unseen)
         whys = "; ".join(f"{each.what} ({each.why})" for each in unseen)

@@ -53,7 +53,7 @@ def _verdict(draft: Draft, edge: int | None, report: Report | None) -> Verdict:
         evidence=draft.evidence,
         unseen=tuple(
             f"{each.what}: {each.why}" + (f" ({each.cure} would show it)" if each.cure else "")
-            for each in (report.how.unseen if report is not None else ())
+            for each in (report.visibility.unseen if report is not None else ())
         ),
     )
 

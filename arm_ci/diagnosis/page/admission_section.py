@@ -23,7 +23,7 @@ _NOTICED_SECONDS = 0.05
 """Who waited less was let in at once."""
 _EXPECTED_BY = {
     "history": "earlier builds",
-    "kin": "edges like it",
+    "similar": "edges like it",
     "inputs": "the size of its inputs",
     "default": "nothing known",
 }
@@ -112,7 +112,7 @@ def _facts(report: Report) -> tuple[Fact, ...]:
         Fact("waited at once at most", count(admission.most_waiting, "edge")),
         Fact("ran again", _if_any(ran_again(report), "edge")),
         Fact("started before all was free that they need", _started_in_part(admission)),
-        Fact("stopped because the machine paged", _if_any(admission.holds, "time")),
+        Fact("stopped because the machine paged", _if_any(admission.suspensions, "time")),
         Fact("does not fit alone", path_cell(admission.does_not_fit)),
     )
 
@@ -122,10 +122,14 @@ def _if_any(number: int, one: str) -> str:
 
 
 def _started_in_part(admission: Admission) -> str:
-    if not admission.part_starts:
+    if not admission.partial_starts:
         return ""
-    stops = f", stopped {count(admission.part_holds, 'time')} until it was" if admission.part_holds else ""
-    return count(admission.part_starts, "edge") + stops
+    stops = (
+        f", stopped {count(admission.partial_start_suspensions, 'time')} until it was"
+        if admission.partial_start_suspensions
+        else ""
+    )
+    return count(admission.partial_starts, "edge") + stops
 
 
 def _waits(edges: Iterable[Edge]) -> Listing[WaitRow]:
@@ -182,17 +186,19 @@ def _why_again(edge: Edge) -> str:
 
 
 def _stopped(report: Report) -> Listing[StoppedRow]:
-    stopped = sorted((edge for edge in report.edges if edge.held_seconds), key=lambda edge: -edge.held_seconds)
+    stopped = sorted(
+        (edge for edge in report.edges if edge.suspended_seconds), key=lambda edge: -edge.suspended_seconds
+    )
     rows = tuple(_stopped_row(edge, report) for edge in stopped[:_MOST_STOPPED])
     return Listing(rows, _of(len(rows), len(stopped), "edge"))
 
 
 def _stopped_row(edge: Edge, report: Report) -> StoppedRow:
     # Without swap nothing is stopped because of paging: that would give nothing back.
-    is_short = edge.in_part or not report.admission.swap_bytes
+    is_short = edge.partial_start or not report.admission.swap_bytes
     return StoppedRow(
         name=_name(edge),
-        stopped=seconds_cell(edge.held_seconds),
+        stopped=seconds_cell(edge.suspended_seconds),
         wall=seconds_cell(edge.wall_seconds),
         because="what it would take next was not free" if is_short else "the machine paged too much",
         took=size_cell(need_bytes(edge)),

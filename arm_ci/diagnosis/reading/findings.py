@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from arm_ci.agent.machine.oom_records import OomRecord
+from arm_ci.agent.report import OomRecord
 
 Means = Literal[
     # A process ended by a signal or did not start.

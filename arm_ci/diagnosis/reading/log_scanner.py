@@ -10,7 +10,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from arm_ci.agent.machine.oom_records import OomRecord, parse_oom_records
+from arm_ci.agent.machine.oom_records import parse_oom_records
+from arm_ci.agent.output_lines import PREFIX
+from arm_ci.agent.report import OomRecord
 from arm_ci.diagnosis.reading import logged_commands
 from arm_ci.diagnosis.reading.bounded_findings import BoundedFindings
 from arm_ci.diagnosis.reading.clean_text import readable, shortened, tools_own
@@ -37,8 +39,7 @@ _EXPLAINED_BELOW = ("refused", "crashed", "disk-full")
 _OF_ADDRESSES = ("refused", "too-large", "not-loaded")
 """Where it counts whether the tools were 32-bit programs."""
 LONGEST_COMMAND = 4000
-AGENT_PREFIX = b"arm_ci: "
-"""Begins each line that the agent says in a build's output (`arm_ci.agent.admission.controller`)."""
+_AGENT_PREFIX = PREFIX.encode("ascii")
 
 _HEADERS = (".h", ".hh", ".hpp", ".hxx", ".inc", ".tcc", ".ipp")
 _DONE = re.compile(
@@ -314,7 +315,7 @@ class LogScanner:
 
 def _is_agents(text: bytes, start: int) -> bool:
     """Whether the agent says this line: what it says of an edge is in its report."""
-    return text.startswith(AGENT_PREFIX, start)
+    return text.startswith(_AGENT_PREFIX, start)
 
 
 def _bits32(text: bytes) -> str:

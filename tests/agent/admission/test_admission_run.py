@@ -99,8 +99,8 @@ def test_a_build_that_dies_of_its_jobs_fits_and_the_next_one_kills_nothing(agent
     assert (report.admission.cores, report.admission.does_not_fit) == (4, "")
     assert 0.6 * LIMIT_BYTES < report.admission.budget_bytes < LIMIT_BYTES
     feeds = [edge for edge in report.edges if "feed_" in edge.output and edge.kind == "compile"]
-    assert {edge.expected_by for edge in feeds} <= {"default", "kin", "history"}
-    assert sum(edge.waited_seconds > 0 or edge.held_seconds > 0 for edge in feeds) >= MANY - 2
+    assert {edge.expected_by for edge in feeds} <= {"default", "similar", "history"}
+    assert sum(edge.waited_seconds > 0 or edge.suspended_seconds > 0 for edge in feeds) >= MANY - 2
     assert subprocess.run([agent.work / "program"], check=False).returncode == 0
 
     peaks = agent.directory / "peaks.json"
@@ -185,7 +185,7 @@ def test_what_does_not_fit_beside_the_other_runs_in_part_until_the_other_has_end
     report = agent.report()
     assert report.kernel.cgroup_oom_kills == 0
     first, second = report.edges
-    assert (first.in_part, first.held_seconds, second.in_part) == (False, 0.0, True)
+    assert (first.partial_start, first.suspended_seconds, second.partial_start) == (False, 0.0, True)
     assert second.start_seconds < first.end_seconds
-    assert second.held_seconds > 0
-    assert (report.admission.part_starts, report.admission.part_holds > 0) == (1, True)
+    assert second.suspended_seconds > 0
+    assert (report.admission.partial_starts, report.admission.partial_start_suspensions > 0) == (1, True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from asking import KILLED, Machine
+from requesting import KILLED, Machine
 
-from arm_ci.agent.fallback.fallback import Fallback
+from arm_ci.agent.fallback.fallbacks_file import Fallback
 
 LESS = Fallback("less", add=("-g0",))
 SMALL = Fallback("small", add=("-Os",))
@@ -12,8 +12,8 @@ SMALL = Fallback("small", add=("-Os",))
 
 def test_what_does_not_fit_alone_is_built_in_its_next_way_until_none_is_left(monkeypatch):
     machine = Machine(monkeypatch, fallbacks=(LESS, SMALL), b=1000)
-    machine.ask("a", more=("-g",))
-    machine.ask("b")
+    machine.request("a", more=("-g",))
+    machine.request("b")
     machine.kills = 1
     machine.end("a", KILLED)
     assert machine.told("a") == ["go", "again", "go g++ -c a.cpp -o a.o -g0"]
@@ -42,8 +42,8 @@ def test_what_does_not_fit_alone_is_built_in_its_next_way_until_none_is_left(mon
 
 def test_what_memory_killed_beside_others_is_first_tried_alone_as_it_is(monkeypatch):
     machine = Machine(monkeypatch, fallbacks=(LESS,), a=300, b=300)
-    machine.ask("a", more=("-g",))
-    machine.ask("b")
+    machine.request("a", more=("-g",))
+    machine.request("b")
     machine.kills = 1
     machine.end("a", KILLED)
     machine.end("b")
@@ -55,19 +55,19 @@ def test_what_memory_killed_beside_others_is_first_tried_alone_as_it_is(monkeypa
 
 def test_what_an_earlier_build_found_out_is_used_from_the_first_try(monkeypatch):
     machine = Machine(monkeypatch, fallbacks=(LESS,), a=1000)
-    machine.ask("a", more=("-g",))
+    machine.request("a", more=("-g",))
     machine.kills = 1
     machine.end("a", KILLED)
     machine.end("a")
     # As the same build would: it has learned.
     machine.answers.clear()
-    machine.ask("a", more=("-g",))
+    machine.request("a", more=("-g",))
     assert machine.told("a") == ["go g++ -c a.cpp -o a.o -g0"]
     assert machine.noted("a")[-1]["attempts"] == 1
 
 
 def test_what_is_always_wanted_needs_no_admission(monkeypatch):
     machine = Machine(monkeypatch, cores=0, fallbacks=(SMALL, LESS._replace(always=True)))
-    machine.ask("a", more=("-g",))
+    machine.request("a", more=("-g",))
     assert machine.told("a") == ["go g++ -c a.cpp -o a.o -g0"]
     assert machine.said == ["a.o is built with less: -g0 instead of -g"]

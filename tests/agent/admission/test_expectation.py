@@ -5,23 +5,25 @@ from __future__ import annotations
 import pytest
 
 from arm_ci.agent.admission.expectation import Expectation
-from arm_ci.agent.edges.command_line import Asked
+from arm_ci.agent.edges.command_line import EdgeCommand
 from arm_ci.agent.peaks import Learned, Peaks
 
 MB = 1 << 20
 
 
-def compile_of(output: str, program: str = "g++", *more: str) -> Asked:
+def compile_of(output: str, program: str = "g++", *more: str) -> EdgeCommand:
     argv = (program, "-g", *more, "-c", output.replace(".o", ".cpp" if "+" in program else ".c"), "-o", output)
-    return Asked(argv, "/build", "compile", output)
+    return EdgeCommand(argv, "/build", "compile", output)
 
 
-def link_of(output: str, size_bytes: int, *more: str) -> Asked:
-    return Asked(("g++", *more, "a.o", "-o", output), "/build", "link", output, ("a.o",), size_bytes)
+def link_of(output: str, size_bytes: int, *more: str) -> EdgeCommand:
+    return EdgeCommand(("g++", *more, "a.o", "-o", output), "/build", "link", output, ("a.o",), size_bytes)
 
 
 def known(output: str, need: int, seconds: float = 4.0, **more) -> Learned:
-    return Learned(output, **{"way": "g++ -g", "kind": "compile", "need_bytes": need, "seconds": seconds, **more})
+    return Learned(
+        output, **{"fingerprint": "g++ -g", "kind": "compile", "need_bytes": need, "seconds": seconds, **more}
+    )
 
 
 def expectation(*edges: Learned) -> Expectation:
@@ -36,23 +38,23 @@ def test_an_edge_with_a_history_needs_what_it_did_and_a_little_more():
 def test_a_compile_on_another_machine_needs_the_preprocessor_here():
     sent = compile_of("src/a.o", "distcc", "g++")
     assert expectation(known("src/b.o", 400 * MB)).of(sent).need_bytes == 128 * MB
-    assert expectation(known("src/a.o", 60 * MB, way="distcc -g")).of(sent).by == "history"
+    assert expectation(known("src/a.o", 60 * MB, fingerprint="distcc -g")).of(sent).by == "history"
 
 
 def test_an_edge_of_a_sub_build_is_found_by_its_place_in_the_tree():
-    asked = compile_of("a.o")._replace(directory="/build/3rdparty/x")
-    assert expectation(known("3rdparty/x/a.o", 400 * MB)).of(asked).by == "history"
+    command = compile_of("a.o")._replace(directory="/build/3rdparty/x")
+    assert expectation(known("3rdparty/x/a.o", 400 * MB)).of(command).by == "history"
 
 
-@pytest.mark.parametrize("asked", [compile_of("src/a.o", "clang++"), compile_of("src/a.o", "g++", "-g0")])
-def test_another_compiler_or_debug_setting_has_no_history(asked):
-    assert expectation(known("src/a.o", 400 * MB)).of(asked).by == "default"
+@pytest.mark.parametrize("command", [compile_of("src/a.o", "clang++"), compile_of("src/a.o", "g++", "-g0")])
+def test_another_compiler_or_debug_setting_has_no_history(command):
+    assert expectation(known("src/a.o", 400 * MB)).of(command).by == "default"
 
 
-def test_kin_of_the_same_directory_come_before_others():
+def test_similar_edges_of_the_same_directory_come_first():
     edges = [known(f"src/{n}.o", 200 * MB) for n in range(10)] + [known(f"big/{n}.o", 900 * MB) for n in range(10)]
     found = expectation(*edges).of(compile_of("src/new.o"))
-    assert (found.by, found.need_bytes // MB) == ("kin", 226)
+    assert (found.by, found.need_bytes // MB) == ("similar", 226)
     assert expectation(*edges).of(compile_of("elsewhere/new.o")).need_bytes > 900 * MB
 
 
@@ -70,7 +72,7 @@ def test_of_few_kin_more_is_expected_than_of_many():
     assert one.need_bytes == int(200 * MB * 1.4)
 
 
-def test_without_kin_a_cautious_default_is_taken_and_less_for_c():
+def test_without_similar_edges_a_cautious_default_is_taken_and_less_for_c():
     assert expectation().of(compile_of("a.o")) == (512 * MB, "default", None, None)
     assert expectation().of(compile_of("a.o", "gcc")).need_bytes == 64 * MB
 
@@ -85,15 +87,15 @@ def test_a_link_is_judged_by_the_size_of_its_inputs_and_its_linker(linker, facto
 
 
 def test_a_link_with_kin_takes_their_need_for_each_byte():
-    edge = known("bin/a", 564 * MB, way="g++", kind="link", inputs_bytes=250 * MB)
+    edge = known("bin/a", 564 * MB, fingerprint="g++", kind="link", inputs_bytes=250 * MB)
     found = expectation(edge).of(link_of("bin/b", 100 * MB))
-    assert (found.need_bytes, found.by) == (int(100 * MB * 2 * 1.4) + 64 * MB, "kin")
+    assert (found.need_bytes, found.by) == (int(100 * MB * 2 * 1.4) + 64 * MB, "similar")
 
 
 def test_what_this_build_has_shown_counts_for_the_next_edge():
     found = expectation()
     before = found.version
-    found.saw(known("src/a.o", 300 * MB))
+    found.learn(known("src/a.o", 300 * MB))
     assert found.version > before
-    assert found.of(compile_of("src/b.o")).by == "kin"
+    assert found.of(compile_of("src/b.o")).by == "similar"
     assert found.of(compile_of("src/a.o")).by == "history"

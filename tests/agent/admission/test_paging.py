@@ -1,4 +1,4 @@
-"""When a machine pages: nothing new starts, then the newest edge is stopped; and it goes on when that has helped."""
+"""When a machine pages: nothing new starts, then the newest edge is suspended, and resumed when that has helped."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from arm_ci.agent.admission.paging import MOST_OVER, Stalls, Throttle
 
 
 class Edges:
-    """Edges that are stopped and continued by their keys."""
+    """Edges that are suspended and resumed by their keys."""
 
     def __init__(self) -> None:
         self.done: list[tuple[str, int]] = []
-        self.can_stop = True
-        self.throttle = Throttle(self.stop, lambda key: self.done.append(("give up", key)))
+        self.can_suspend = True
+        self.throttle = Throttle(self.suspend, lambda key: self.done.append(("give up", key)))
 
-    def stop(self, key: int) -> bool:
-        self.done.append(("stop", key))
-        return self.can_stop
+    def suspend(self, key: int) -> bool:
+        self.done.append(("suspend", key))
+        return self.can_suspend
 
     def look(self, stalled: float, *seconds: int, running=(1, 2, 3), wanted=True, still=False) -> None:
         for now in seconds:
-            before = set(self.throttle.held)
+            before = set(self.throttle.suspended)
             self.throttle.look(float(now), stalled, list(running), wanted, still)
-            self.done += [("on", key) for key in sorted(before - set(self.throttle.held)) if key in running]
+            self.done += [("resume", key) for key in sorted(before - set(self.throttle.suspended)) if key in running]
 
 
 @pytest.fixture
@@ -46,29 +46,29 @@ def test_much_waiting_lets_nothing_new_in_until_it_has_become_little(edges):
     assert not edges.throttle.is_shut
 
 
-def test_when_it_lasts_the_newest_is_stopped_one_after_the_other_but_never_the_oldest(edges):
+def test_when_it_lasts_the_newest_is_suspended_one_after_the_other_but_never_the_oldest(edges):
     edges.look(0.9, *range(4))
     assert edges.done == []
     edges.look(0.9, *range(4, 60))
-    assert edges.done == [("stop", 3), ("stop", 2)]
-    assert edges.throttle.holds == 2
+    assert edges.done == [("suspend", 3), ("suspend", 2)]
+    assert edges.throttle.suspensions == 2
 
 
-def test_when_it_has_helped_the_older_goes_on_first(edges):
+def test_when_it_has_helped_the_older_is_resumed_first(edges):
     edges.look(0.9, *range(10))
     edges.look(0.05, *range(10, 13))
-    assert [what for what, _ in edges.done] == ["stop", "stop"]
+    assert [what for what, _ in edges.done] == ["suspend", "suspend"]
     edges.look(0.05, *range(13, 30))
-    assert edges.done[2:] == [("on", 2), ("on", 3)]
+    assert edges.done[2:] == [("resume", 2), ("resume", 3)]
 
 
-def test_when_only_stopped_edges_are_left_the_oldest_goes_on_at_once(edges):
+def test_when_only_suspended_edges_are_left_the_oldest_is_resumed_at_once(edges):
     edges.look(0.9, *range(10))
     edges.look(0.9, 10, running=(2, 3))
-    assert edges.done[-1] == ("on", 2)
+    assert edges.done[-1] == ("resume", 2)
 
 
-def test_without_swap_a_stopped_edge_would_give_nothing_back_so_the_newest_is_given_up(edges):
+def test_without_swap_a_suspended_edge_would_give_nothing_back_so_the_newest_is_given_up(edges):
     edges.throttle.has_swap = False
     edges.look(0.5, *range(60))
     assert (edges.throttle.is_shut, edges.done) == (True, [])
@@ -94,10 +94,10 @@ def test_with_swap_one_that_does_not_get_on_alone_has_all_the_time_that_it_takes
     assert edges.done == []
 
 
-def test_an_edge_that_cannot_be_stopped_is_not_counted(edges):
-    edges.can_stop = False
+def test_an_edge_that_cannot_be_suspended_is_not_counted(edges):
+    edges.can_suspend = False
     edges.look(0.9, *range(6))
-    assert (edges.throttle.holds, edges.throttle.held) == (0, {})
+    assert (edges.throttle.suspensions, edges.throttle.suspended) == (0, {})
 
 
 def test_more_is_paged_while_that_costs_nothing_and_less_at_once_when_it_does(edges):

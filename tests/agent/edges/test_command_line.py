@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from arm_ci.agent.edges.command_line import describe, is_edge_program, is_trial
+from arm_ci.agent.edges.command_line import is_edge_program, is_trial, kind_and_output
 
 
 @pytest.mark.parametrize(
@@ -62,19 +62,19 @@ def test_these_do_not(name):
     ],
 )
 def test_kind_and_output_are_read_from_the_words(command, kind, output):
-    assert describe(command.split()) == (kind, output)
+    assert kind_and_output(command.split()) == (kind, output)
 
 
 def test_what_stands_in_a_response_file_counts(tmp_path):
     (tmp_path / "a.rsp").write_text("-c 'a b.cpp'\n-o \"dir/a b.o\"\n")
-    assert describe(["g++", "@a.rsp"], str(tmp_path)) == ("compile", "dir/a b.o")
+    assert kind_and_output(["g++", "@a.rsp"], str(tmp_path)) == ("compile", "dir/a b.o")
 
 
 @pytest.mark.parametrize("text", [None, "-o 'no end", "\0"])
 def test_a_response_file_that_cannot_be_read_is_a_link_of_something(tmp_path, text):
     if text is not None:
         (tmp_path / "a.rsp").write_text(text)
-    assert describe(["g++", "@a.rsp"], str(tmp_path)) == ("link", "a.out")
+    assert kind_and_output(["g++", "@a.rsp"], str(tmp_path)) == ("link", "a.out")
 
 
 @pytest.mark.parametrize(

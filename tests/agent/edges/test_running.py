@@ -11,7 +11,7 @@ import pytest
 from waiting import wait_for
 
 from arm_ci.agent.edges import running as module
-from arm_ci.agent.edges.command_line import asked
+from arm_ci.agent.edges.command_line import parse_command
 from arm_ci.agent.edges.look_allowance import Allowance
 from arm_ci.agent.edges.running import Edges
 from arm_ci.agent.machine import process_tree
@@ -48,7 +48,7 @@ def holding(monkeypatch, **more) -> None:
 
 def test_an_edge_is_noted_at_its_begin_and_its_end(edges, notes, monkeypatch):
     holding(monkeypatch)
-    edges.begin(7, 100, asked(COMPILE, "/build/sub"), 1.0)
+    edges.begin(7, 100, parse_command(COMPILE, "/build/sub"), 1.0)
     assert len(edges) == 1
     edges.look(Tree({100: [101, 102]}), 1.1)
     assert edges.held_bytes == 80
@@ -74,39 +74,39 @@ def test_an_edge_is_noted_at_its_begin_and_its_end(edges, notes, monkeypatch):
 
 
 def test_a_signal_is_no_exit_status(edges, notes):
-    edges.begin(7, 100, asked(COMPILE, "/"), 1.0)
+    edges.begin(7, 100, parse_command(COMPILE, "/"), 1.0)
     edges.end(7, 2.0, 11 | 0x80, 0.0, 0)
     assert (notes[-1][1]["signal"], notes[-1][1]["exit_status"]) == (11, None)
 
 
 def test_a_launcher_that_goes_without_a_word_was_killed(edges, notes):
-    edges.begin(7, 100, asked(COMPILE, "/"), 1.0)
-    edges.lost(7, 2.0)
+    edges.begin(7, 100, parse_command(COMPILE, "/"), 1.0)
+    edges.end_killed(7, 2.0)
     assert (notes[-1][1]["signal"], notes[-1][1]["end_seconds"], notes[-1][1].get("exit_status")) == (9, 2.0, None)
 
 
 def test_a_program_that_could_not_be_started_is_dropped(edges, notes):
-    edges.begin(7, 100, asked(COMPILE, "/"), 1.0)
+    edges.begin(7, 100, parse_command(COMPILE, "/"), 1.0)
     edges.forget(7)
-    edges.lost(7, 2.0)
+    edges.end_killed(7, 2.0)
     assert [kind for kind, _ in notes] == ["edge", "drop"]
 
 
 def test_a_trial_is_worth_a_word_only_when_it_was_killed(edges, notes):
     trial = ["gcc", "-c", "conftest.c"]
     for status in (0, 1 << 8, 11):
-        edges.begin(7, 100, asked(trial, "/"), 1.0)
+        edges.begin(7, 100, parse_command(trial, "/"), 1.0)
         edges.note_running()
         edges.end(7, 2.0, status, 0.0, 0)
     assert notes == []
-    edges.begin(7, 100, asked(trial, "/"), 1.0)
+    edges.begin(7, 100, parse_command(trial, "/"), 1.0)
     edges.end(7, 2.0, 9, 0.0, 0)
     assert [kind for kind, _ in notes] == ["edge", "end"]
 
 
 def test_a_second_begin_or_an_end_of_nobody_changes_nothing(edges, notes):
-    edges.begin(7, 100, asked(COMPILE, "/"), 1.0)
-    edges.begin(7, 100, asked(COMPILE, "/"), 1.5)
+    edges.begin(7, 100, parse_command(COMPILE, "/"), 1.0)
+    edges.begin(7, 100, parse_command(COMPILE, "/"), 1.5)
     edges.end(8, 2.0, 0, 0.0, 0)
     edges.forget(8)
     assert len(notes) == len(edges) == 1
@@ -115,7 +115,7 @@ def test_a_second_begin_or_an_end_of_nobody_changes_nothing(edges, notes):
 def test_a_new_edge_is_looked_at_soon_and_then_less_often(edges, monkeypatch):
     holding(monkeypatch)
     assert edges.look_at is None
-    edges.begin(7, 100, asked(COMPILE, "/"), 10.0)
+    edges.begin(7, 100, parse_command(COMPILE, "/"), 10.0)
     looks = []
     while len(looks) < 10:
         looks.append(edges.look_at)
@@ -129,8 +129,8 @@ def test_a_new_edge_is_looked_at_soon_and_then_less_often(edges, monkeypatch):
 
 def test_only_the_edge_whose_turn_it_is_is_looked_at(edges, monkeypatch):
     holding(monkeypatch)
-    edges.begin(7, 100, asked(COMPILE, "/"), 0.0)
-    edges.begin(8, 200, asked(COMPILE, "/"), 0.03)
+    edges.begin(7, 100, parse_command(COMPILE, "/"), 0.0)
+    edges.begin(8, 200, parse_command(COMPILE, "/"), 0.03)
     edges.look(Tree({100: [101], 200: [201]}), 0.05)
     assert edges.held_bytes == 40
 
@@ -138,13 +138,13 @@ def test_only_the_edge_whose_turn_it_is_is_looked_at(edges, monkeypatch):
 def test_a_process_without_a_launcher_is_an_edge_while_it_is_large(edges, notes, monkeypatch):
     monkeypatch.setattr(module, "command_line", lambda pid: ["/opt/tool/generator", "x"])
     holding(monkeypatch, anonymous_bytes=1 << 20)
-    edges.look_at_others(Tree({1: [300]}), 1, 5.0)
+    edges.look_at_unlaunched(Tree({1: [300]}), 1, 5.0)
     assert notes == []
     holding(monkeypatch, anonymous_bytes=30 << 20)
-    edges.look_at_others(Tree({1: [300]}), 1, 6.0)
+    edges.look_at_unlaunched(Tree({1: [300]}), 1, 6.0)
     assert (notes[0][0], notes[0][1]["program"], notes[0][1]["kind"]) == ("edge", "generator", "other")
     assert len(edges) == 1
-    edges.look_at_others(Tree({1: []}), 1, 7.0)
+    edges.look_at_unlaunched(Tree({1: []}), 1, 7.0)
     assert (notes[-1][0], notes[-1][1]["end_seconds"], len(edges)) == ("end", 7.0, 0)
 
 

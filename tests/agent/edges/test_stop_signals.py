@@ -10,15 +10,15 @@ import sys
 import pytest
 from waiting import wait_for
 
-from arm_ci.agent.edges.stop_signals import Stopper
+from arm_ci.agent.edges.stop_signals import Suspender
 
 # A launcher that started a compiler, which started another.
 TREE = ["sh", "-c", "sh -c 'sleep 600 & echo $! $$; wait' & wait"]
 HOLDER = """
 import os, sys
-from arm_ci.agent.edges.stop_signals import Stopper
-stopper = Stopper()
-print(stopper.stop(int(sys.argv[1])), flush=True)
+from arm_ci.agent.edges.stop_signals import Suspender
+suspender = Suspender()
+print(suspender.suspend(int(sys.argv[1])), flush=True)
 sys.stdin.read()
 """
 
@@ -44,20 +44,20 @@ def states(tree) -> set[str]:
 
 
 def test_all_that_a_launcher_started_is_stopped_and_goes_on(tree):
-    stopper = Stopper()
-    assert stopper.stop(tree.pid)
+    suspender = Suspender()
+    assert suspender.suspend(tree.pid)
     wait_for(lambda: states(tree) == {"T"}, "both are stopped")
     assert state(tree.pid) != "T"
-    stopper.go_on(tree.pid)
+    suspender.resume(tree.pid)
     wait_for(lambda: states(tree) == {"S"}, "both go on")
-    stopper.close()
+    suspender.close()
 
 
 def test_at_its_end_everything_goes_on(tree):
-    stopper = Stopper()
-    stopper.stop(tree.pid)
+    suspender = Suspender()
+    suspender.suspend(tree.pid)
     wait_for(lambda: states(tree) == {"T"}, "both are stopped")
-    stopper.close()
+    suspender.close()
     wait_for(lambda: states(tree) == {"S"}, "both go on")
 
 
@@ -76,9 +76,9 @@ def test_when_the_agent_is_killed_everything_goes_on(tree):
 
 
 def test_where_nothing_runs_nothing_is_stopped():
-    stopper = Stopper()
+    suspender = Suspender()
     process = subprocess.Popen(["sleep", "600"])
-    assert not stopper.stop(process.pid)
+    assert not suspender.suspend(process.pid)
     process.kill()
     process.wait()
-    stopper.close()
+    suspender.close()

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from arm_ci.agent.admission.expectation import Expectation
-from arm_ci.agent.edges.command_line import Asked, describe
+from arm_ci.agent.edges.command_line import EdgeCommand, kind_and_output
 from arm_ci.agent.fallback.candidates import Fallbacks
-from arm_ci.agent.fallback.fallback import Fallback, FallbackError, changed, fallbacks_of_text, in_words
-from arm_ci.agent.peaks import Learned, Peaks, way
+from arm_ci.agent.fallback.command_change import changed_command, difference
+from arm_ci.agent.fallback.fallbacks_file import Fallback, FallbackError, fallbacks_of_text
+from arm_ci.agent.peaks import Learned, Peaks, fingerprint
 
 MB = 1 << 20
 NO_DEBUG = Fallback("less", add=("-g0", "-Wl,-S"))
@@ -21,9 +22,9 @@ CLANG = Fallback("clang", programs=("/usr/bin/clang-14", "/usr/bin/clang++-14"))
 GGC = Fallback("ggc", add=("--param=ggc-min-expand=10", "--param=ggc-min-heapsize=32768"))
 
 
-def asked(line: str) -> Asked:
+def command_of(line: str) -> EdgeCommand:
     argv = tuple(line.split())
-    return Asked(argv, "/build", *describe(argv))
+    return EdgeCommand(argv, "/build", *kind_and_output(argv))
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def asked(line: str) -> Asked:
     ],
 )
 def test_a_command_is_changed_word_for_word(fallback: Fallback, before: str, after: str | None) -> None:
-    found = changed(fallback, asked(before))
+    found = changed_command(fallback, command_of(before))
     assert (found and " ".join(found)) == after
 
 
@@ -97,18 +98,18 @@ def test_a_command_is_changed_word_for_word(fallback: Fallback, before: str, aft
         (Fallback("plain", remove=("-Werror",)), "g++ -Werror -c a.cpp", "without -Werror"),
     ],
 )
-def test_what_differs_is_said_in_words(fallback: Fallback, before: str, words: str) -> None:
-    command = asked(before)
-    after = changed(fallback, command)
+def test_what_differs_is_said_difference(fallback: Fallback, before: str, words: str) -> None:
+    command = command_of(before)
+    after = changed_command(fallback, command)
     assert after is not None
-    assert in_words(command.argv, after) == words
+    assert difference(command.argv, after) == words
 
 
 def test_a_compiler_of_the_same_name_elsewhere_is_named_by_its_path() -> None:
-    assert in_words(("/a/g++", "a.o"), ("/b/g++", "a.o")) == "/b/g++ instead of /a/g++"
+    assert difference(("/a/g++", "a.o"), ("/b/g++", "a.o")) == "/b/g++ instead of /a/g++"
 
 
-def text(*fallbacks: Any, schema: Any = 1) -> str:
+def text(*fallbacks: Any, schema: Any = 2) -> str:
     return json.dumps({"schema": schema, "fallbacks": list(fallbacks)})
 
 
@@ -117,18 +118,31 @@ def test_fallbacks_come_as_a_json_text() -> None:
     assert found == (Fallback("less", edges=("src/*",), always=True, add=("-g0",)),)
 
 
+def test_fallbacks_of_version_1_are_read_as_todays() -> None:
+    """As arm_ci wrote them when it called them reliefs."""
+    old = """{"schema": 1, "reliefs": [
+      {"name": "link-trial", "edges": ["src/app"], "kinds": ["link"], "always": false, "programs": [], "remove": [],
+       "linker": ["-fuse-ld=lld"], "linker_program": "ld.lld", "by_directory": false, "add": ["-Wl,-S"]}
+    ]}"""
+    linker = ("-fuse-ld=lld",)
+    assert fallbacks_of_text(old) == (
+        Fallback("link-trial", ("src/app",), ("link",), linker=linker, linker_program="ld.lld", add=("-Wl,-S",)),
+    )
+
+
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
         ("{", "not JSON: "),
         ("[]", "no fallbacks: an object with a number `schema` was expected"),
-        (text(schema=2), "schema 2 is newer than 1, which this arm_ci reads"),
+        (text(schema=3), "schema 3 is newer than 2, which this arm_ci reads"),
         ('{"schema": 1, "fallbacks": {}}', "fallbacks: a list was expected"),
         (text(1), "fallbacks[0]: an object was expected"),
         (text({}), "fallbacks[0].name: is missing"),
         (text({"name": "a", "when": "now"}), "fallbacks[0].when: is not known"),
-        (text({"name": "a", "add": "-g0"}), "fallbacks[0].add: a list of texts was expected"),
+        (text({"name": "a", "add": "-g0"}), "fallbacks[0].add: a list was expected"),
         (text({"name": "a", "always": 1}), "fallbacks[0].always: true or false was expected"),
+        (text({"name": "a", "add": ["-g0", 1]}), "fallbacks[0].add[1]: a text was expected"),
         (text({"name": 1}), "fallbacks[0].name: a text was expected"),
         (text({"name": "a", "programs": ["clang"]}), "fallbacks[0].programs: a C and a C++ compiler were expected"),
     ],
@@ -143,14 +157,14 @@ def test_what_is_no_fallback_is_said(said: str, expected: str) -> None:
 
 
 def known(line: str, need_mb: int, **more: Any) -> Learned:
-    command = asked(line)
-    return Learned(command.output, way(command.argv, command.kind), command.kind, need_mb * MB, 1.0, **more)
+    command = command_of(line)
+    return Learned(command.output, fingerprint(command.argv, command.kind), command.kind, need_mb * MB, 1.0, **more)
 
 
-def ways(line: str, *learned: Learned, fallbacks: tuple[Fallback, ...] = (NO_DEBUG, CLANG)) -> list[str]:
+def candidates(line: str, *learned: Learned, fallbacks: tuple[Fallback, ...] = (NO_DEBUG, CLANG)) -> list[str]:
     """Names of the fallbacks in the order of trial; `-` as the build asks for it."""
     expectation = Expectation(Peaks("", learned), "/build")
-    found = Fallbacks(fallbacks).ways(asked(line), expectation, "/build", 1000 * MB)
+    found = Fallbacks(fallbacks).candidates(command_of(line), expectation.history, "/build", 1000 * MB)
     return [each.fallback.partition(":")[0] or "-" for each in found]
 
 
@@ -159,24 +173,24 @@ LESS = "g++ -c a.cpp -o a.o -g0"
 
 
 def test_an_edge_of_which_nothing_is_known_is_first_built_as_asked() -> None:
-    assert ways(COMPILE) == ["-", "less", "clang"]
+    assert candidates(COMPILE) == ["-", "less", "clang"]
 
 
 def test_what_is_known_not_to_fit_is_not_tried_again() -> None:
     not_enough = known(COMPILE, 900, does_not_fit_bytes=950 * MB, killed=True)
-    assert ways(COMPILE, not_enough) == ["less", "clang"]
-    assert ways(COMPILE, not_enough, known(LESS, 900, does_not_fit_bytes=1000 * MB, killed=True)) == ["clang"]
+    assert candidates(COMPILE, not_enough) == ["less", "clang"]
+    assert candidates(COMPILE, not_enough, known(LESS, 900, does_not_fit_bytes=1000 * MB, killed=True)) == ["clang"]
 
 
 def test_a_machine_with_more_memory_tries_anew() -> None:
-    assert ways(COMPILE, known(COMPILE, 900, does_not_fit_bytes=500 * MB, killed=True))[0] == "-"
+    assert candidates(COMPILE, known(COMPILE, 900, does_not_fit_bytes=500 * MB, killed=True))[0] == "-"
 
 
 def test_what_took_more_elsewhere_than_there_is_here_is_built_differently_at_once() -> None:
-    assert ways(COMPILE, known(COMPILE, 1200))[0] == "less"
-    assert ways(COMPILE, known(COMPILE, 1100))[0] == "-"
+    assert candidates(COMPILE, known(COMPILE, 1200))[0] == "less"
+    assert candidates(COMPILE, known(COMPILE, 1100))[0] == "-"
     # Killed beside others: how much it takes alone nobody knows.
-    assert ways(COMPILE, known(COMPILE, 1200, killed=True))[0] == "-"
+    assert candidates(COMPILE, known(COMPILE, 1200, killed=True))[0] == "-"
 
 
 def test_where_all_are_known_not_to_fit_it_is_the_last() -> None:
@@ -184,23 +198,23 @@ def test_where_all_are_known_not_to_fit_it_is_the_last() -> None:
         known(COMPILE, 1000, does_not_fit_bytes=1000 * MB, killed=True),
         known(LESS, 1300, does_not_fit_bytes=1000 * MB, killed=True),
     )
-    assert ways(COMPILE, *learned, fallbacks=(NO_DEBUG,)) == ["less"]
+    assert candidates(COMPILE, *learned, fallbacks=(NO_DEBUG,)) == ["less"]
 
 
 def test_what_is_always_wanted_comes_first_and_never_as_asked() -> None:
-    assert ways(COMPILE, fallbacks=(NO_DEBUG, CLANG._replace(always=True))) == ["clang", "less"]
+    assert candidates(COMPILE, fallbacks=(NO_DEBUG, CLANG._replace(always=True))) == ["clang", "less"]
 
 
 def test_patterns_choose_outputs_relative_to_the_build_tree() -> None:
     fallbacks = (NO_DEBUG._replace(edges=("src/*.o",)), CLANG._replace(edges=("b.o", "a.*")))
-    assert ways(COMPILE, fallbacks=fallbacks) == ["-", "clang"]
-    assert ways("g++ -g -c a.cpp -o src/deep/a.o", fallbacks=fallbacks) == ["-", "less"]
-    assert ways("g++ -g -c a.cpp -o /build/src/a.o", fallbacks=fallbacks) == ["-", "less"]
+    assert candidates(COMPILE, fallbacks=fallbacks) == ["-", "clang"]
+    assert candidates("g++ -g -c a.cpp -o src/deep/a.o", fallbacks=fallbacks) == ["-", "less"]
+    assert candidates("g++ -g -c a.cpp -o /build/src/a.o", fallbacks=fallbacks) == ["-", "less"]
 
 
 def test_two_fallbacks_that_come_to_the_same_are_tried_once() -> None:
-    assert ways(COMPILE, fallbacks=(NO_DEBUG, NO_DEBUG._replace(name="again"))) == ["-", "less"]
+    assert candidates(COMPILE, fallbacks=(NO_DEBUG, NO_DEBUG._replace(name="again"))) == ["-", "less"]
 
 
 def test_a_configurations_trial_is_built_as_asked() -> None:
-    assert ways("g++ -g conftest.cpp") == ["-"]
+    assert candidates("g++ -g conftest.cpp") == ["-"]

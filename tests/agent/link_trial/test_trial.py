@@ -11,7 +11,7 @@ import pytest
 from waiting import limit, wait_for
 
 from arm_ci.agent.edges.link_command import LinkError
-from arm_ci.agent.link_trial.trial import Trial, TrialOptions, choose_link, conditions, outcome_text, row_name
+from arm_ci.agent.link_trial.trial import Trial, TrialOptions, choose_link, conditions_for, outcome_text, row_name
 from arm_ci.agent.link_trial.trial_options import main
 from arm_ci.agent.link_trial.trial_result import BROKEN, FAILED, FITS, REFUSED, TOO_SLOW, TrialResult, TrialRow
 from arm_ci.agent.report import Edge, Limits, Report, ReportError
@@ -146,18 +146,18 @@ def test_a_report_without_links_says_so():
 
 def test_the_builds_limits_hold():
     then = Limits(cgroup_limit_bytes=900, cgroup_swap_limit_bytes=50, rlimit_as_bytes=7000)
-    found = conditions(then, Limits(), TrialOptions(limit_seconds=5.0))
+    found = conditions_for(then, Limits(), TrialOptions(limit_seconds=5.0))
     assert (found.seconds, found.memory_bytes, found.swap_bytes, found.rlimit_as_bytes) == (5.0, 900, 50, 7000)
 
 
 def test_a_limit_that_holds_here_anyway_is_not_set_again():
     then = Limits(cgroup_limit_bytes=900, cgroup_swap_limit_bytes=50)
-    found = conditions(then, Limits(cgroup_limit_bytes=900), TrialOptions())
+    found = conditions_for(then, Limits(cgroup_limit_bytes=900), TrialOptions())
     assert (found.memory_bytes, found.swap_bytes) == (None, None)
 
 
 def test_a_limit_that_is_asked_for_goes_before_the_builds():
-    found = conditions(Limits(cgroup_limit_bytes=900), Limits(), TrialOptions(memory_bytes=500, swap_bytes=0))
+    found = conditions_for(Limits(cgroup_limit_bytes=900), Limits(), TrialOptions(memory_bytes=500, swap_bytes=0))
     assert (found.memory_bytes, found.swap_bytes) == (500, 0)
 
 
@@ -321,16 +321,24 @@ def test_a_report_that_does_not_do_is_a_sentence(tmp_path, capsys, text, message
     [
         ([], "not a link trial: an object with a number `schema` was expected"),
         ({"schema": 2}, "schema 2 is newer than 1, which this arm_ci reads"),
-        ({"schema": 1}, "trial.rows: a list was expected"),
+        ({"schema": 1}, "trial.link: is missing"),
+        ({"rows": {}}, "trial.rows: a list was expected"),
         ({"schema": 1, "rows": [], "link": {}}, "trial.link.output: is missing"),
         ({"rows": [{"linker": 1}]}, "trial.rows[0].linker: a text was expected"),
         (
             {"rows": [{"linker": "a", "ended": "so"}]},
             "trial.rows[0].ended: one of fits, failed, too slow, broken, refused was expected",
         ),
-        ({"rows": [{"linker": "a", "options": "-S"}]}, "trial.rows[0].options: a list of texts was expected"),
+        ({"rows": [{"linker": "a", "options": "-S"}]}, "trial.rows[0].options: a list was expected"),
         ({"rows": [{"linker": "a", "signal": "9"}]}, "trial.rows[0].signal: a whole number was expected, or null"),
-        ({"rows": [{"linker": "a", "report": {}}]}, "not a report: an object with a number `schema` was expected"),
+        (
+            {"rows": [{"linker": "a", "report": {}}]},
+            "trial.rows[0].report: not a report: an object with a number `schema` was expected",
+        ),
+        (
+            {"rows": [{"linker": "a", "report": {"schema": 1, "edges": [{"number": 1}]}}]},
+            "trial.rows[0].report.edges[0].argv: is missing",
+        ),
     ],
 )
 def test_a_result_that_is_none_is_refused_by_its_place(document, message):

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arm_ci.agent.machine import oom_records
-from arm_ci.agent.machine.oom_records import MOST_RECORDS, OomParser, OomRecord, parse_oom_records
+from arm_ci.agent.machine.oom_records import MOST_RECORDS, OomParser, parse_oom_records
+from arm_ci.agent.report import OomRecord
 
 MEASURED = Path(__file__).resolve().parents[2] / "data" / "measurements" / "kernel"
 

@@ -119,5 +119,5 @@ def test_an_agent_in_a_scope_says_so_and_the_command_sees_nothing_of_it(tmp_path
     agent.environment["ARM_CI_SCOPE"] = ""
     done = agent.run("sh", "-c", "env")
     assert b"ARM_CI_SCOPE" not in done.stdout
-    how = agent.report().how
-    assert how.cgroup in ("", "systemd scope (v1)", "systemd scope (v2)")
+    visibility = agent.report().visibility
+    assert visibility.cgroup in ("", "systemd scope (v1)", "systemd scope (v2)")

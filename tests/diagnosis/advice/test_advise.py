@@ -286,7 +286,7 @@ def test_what_could_not_be_seen_is_advised_where_it_would_settle_the_cause():
         "psi=1 in cmdline.txt (memory pressure).",
         "Not to be seen here: memory cgroup (no controller); memory pressure (/proc/pressure/memory is not there).",
     )
-    blind = report(how=BLIND)
+    blind = report(visibility=BLIND)
     assert pairs(verdict("unknown"), blind) == [view]
     assert pairs(replace(MASTER, confidence="likely"), blind)[-1] == view
     assert view not in pairs(MASTER, blind)

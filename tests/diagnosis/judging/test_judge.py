@@ -6,7 +6,7 @@ import pytest
 from judged import judged
 from made_up import GB, MB, edge, report
 
-from arm_ci.agent.report import Edge, How, Kernel, Limits, OomRecord, Outcome, Unseen
+from arm_ci.agent.report import Edge, Kernel, Limits, OomRecord, Outcome, Unseen, Visibility
 from arm_ci.diagnosis.judging.judge import Ended
 
 KILLED_LOG = (
@@ -90,7 +90,11 @@ def replace_edge(one: Edge, **more: object) -> Edge:
 
 
 def test_what_could_not_be_seen_is_said_with_what_would_show_it():
-    blind = report((COMPILE,), RAM, how=How(unseen=(Unseen("memory cgroup", "no controller", "cgroup_enable=memory"),)))
+    blind = report(
+        (COMPILE,),
+        RAM,
+        visibility=Visibility(unseen=(Unseen("memory cgroup", "no controller", "cgroup_enable=memory"),)),
+    )
     assert judged(KILLED_LOG, blind).unseen == ("memory cgroup: no controller (cgroup_enable=memory would show it)",)
 
 

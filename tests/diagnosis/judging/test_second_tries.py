@@ -3,11 +3,9 @@
 from judged import judged, said
 from made_up import GB, MB, edge, report
 
-from arm_ci.agent.admission.controller import PREFIX
 from arm_ci.agent.report import Admission, Kernel, Limits, OomRecord, Outcome
 from arm_ci.diagnosis.judging.judge import Ended
 from arm_ci.diagnosis.judging.second_tries import ran_again, settled
-from arm_ci.diagnosis.reading.log_scanner import AGENT_PREFIX
 
 TOOL = "g++: fatal error: Killed signal terminated program cc1plus\ncompilation terminated.\n"
 AGAIN = "arm_ci: a.o: memory killed it when it held 300 MB; it runs again alone\n"
@@ -33,10 +31,6 @@ def built(*edges, kills=1, records=(RECORD,), does_not_fit="", **more):
 
 def texts(verdict):
     return [each.text for each in verdict.evidence]
-
-
-def test_what_begins_as_the_agents_lines_do_is_known_to_the_scanner():
-    assert PREFIX.encode() == AGENT_PREFIX
 
 
 # -- first tries --------------------------------------------------------------------------------------------------

@@ -9,7 +9,9 @@ from arm_ci.agent.report import Admission
 from arm_ci.diagnosis.page.admission_section import LONGEST_WAITS
 from arm_ci.diagnosis.page.verdict_page import page
 
-ADMISSION = Admission(4, 800 * MB, 512 * MB, learned=460, most_waiting=6, holds=1, part_starts=5, part_holds=3)
+ADMISSION = Admission(
+    4, 800 * MB, 512 * MB, learned=460, most_waiting=6, suspensions=1, partial_starts=5, partial_start_suspensions=3
+)
 
 
 def text_of(*edges, admission=ADMISSION, kind="ok"):
@@ -48,7 +50,9 @@ def test_without_admission_there_is_no_such_section():
 
 def test_those_that_waited_longest_come_with_what_was_expected_and_what_they_took():
     waited = [
-        edge(n, f"{n}.o", 100.0, 110.0, 300 * MB, waited_seconds=float(n), expected_bytes=400 * MB, expected_by="kin")
+        edge(
+            n, f"{n}.o", 100.0, 110.0, 300 * MB, waited_seconds=float(n), expected_bytes=400 * MB, expected_by="similar"
+        )
         for n in range(30)
     ]
     text = text_of(*waited)
@@ -60,7 +64,7 @@ def test_those_that_waited_longest_come_with_what_was_expected_and_what_they_too
 def test_what_was_expected_has_its_reason_in_words():
     words = {
         "history": "earlier builds",
-        "kin": "edges like it",
+        "similar": "edges like it",
         "inputs": "the size of its inputs",
         "default": "nothing known",
     }
@@ -103,13 +107,13 @@ def test_of_many_that_ran_again_the_page_says_how_many_it_shows():
 
 
 def test_what_was_stopped_for_a_while_says_for_how_long():
-    stopped = edge(0, "a.o", 0.0, 100.0, 300 * MB, held_seconds=40.0)
+    stopped = edge(0, "a.o", 0.0, 100.0, 300 * MB, suspended_seconds=40.0)
     text = text_of(stopped)
     assert "Edges that were stopped for a while 1 edge" in text
     assert "a.o|40 s|1 min 40 s|the machine paged too much|300 MB|" in text
-    assert "Edges that were stopped" not in text_of(stopped._replace(held_seconds=0.0))
+    assert "Edges that were stopped" not in text_of(stopped._replace(suspended_seconds=0.0))
     short = "a.o|40 s|1 min 40 s|what it would take next was not free|300 MB|"
-    assert short in text_of(stopped._replace(in_part=True))
+    assert short in text_of(stopped._replace(partial_start=True))
     assert short in text_of(stopped, admission=ADMISSION._replace(swap_bytes=0))
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from judged import judged
 from made_up import BLIND, GB, MB, advised, cgroup_link, edge, link, report, samples, verdict
 
-from arm_ci.agent.report import Admission, How, Kernel, Limits, OomRecord, Outcome, Report, Unseen
+from arm_ci.agent.report import Admission, Kernel, Limits, OomRecord, Outcome, Report, Unseen
 from arm_ci.diagnosis.judging.judge import Ended
 from arm_ci.diagnosis.page.largest_edges import LARGEST
 from arm_ci.diagnosis.page.verdict_page import page
@@ -183,7 +183,7 @@ def test_the_machines_limits_are_listed():
 
 
 def test_what_could_not_be_seen_has_the_word_that_would_show_it():
-    rows = read(verdict(), report(how=BLIND)).rows
+    rows = read(verdict(), report(visibility=BLIND)).rows
     assert ["memory pressure", "/proc/pressure/memory is not there", "psi=1 in cmdline.txt"] in rows
 
 
@@ -210,7 +210,7 @@ def hostile():
         samples=samples(10),
         command=(HOSTILE,),
         host={"model": HOSTILE, "cores": {"a": HOSTILE}},
-        how=BLIND._replace(unseen=(BLIND.unseen[0]._replace(what=HOSTILE, why=HOSTILE, cure=HOSTILE),)),
+        visibility=BLIND._replace(unseen=(BLIND.unseen[0]._replace(what=HOSTILE, why=HOSTILE, cure=HOSTILE),)),
     )
     found = verdict(
         sentence=HOSTILE,
@@ -257,7 +257,7 @@ def every_text(value, name=""):
 
 
 def test_every_text_of_a_report_and_a_verdict_is_a_script_and_shown_as_text():
-    waited = edge(1, "x", 5.0, 9.0, MB, exit_status=1, waited_seconds=3.0, held_seconds=1.0, run_again="x")
+    waited = edge(1, "x", 5.0, 9.0, MB, exit_status=1, waited_seconds=3.0, suspended_seconds=1.0, run_again="x")
     again = edge(2, "x", 9.0, 12.0, MB, waited_seconds=2.0, attempts=2, fallback="x", inputs=("x",), way="x")
     killed = edge(3, "x", 9.0, 12.0, MB, exit_status=1)
     record = OomRecord("x", 3, "cgroup", cgroup="x", text="x")
@@ -269,7 +269,7 @@ def test_every_text_of_a_report_and_a_verdict_is_a_script_and_shown_as_text():
         outcome=every_text(Outcome(1, None, "x", 12.0)),
         admission=every_text(Admission(4, MB, MB, does_not_fit="x")),
         kernel=Kernel(1, 1, 1, (every_text(record),)),
-        how=every_text(How("x", "x", "x", True, (Unseen("x", "x", "x"),))),
+        visibility=every_text(Visibility("x", "x", "x", True, (Unseen("x", "x", "x"),))),
         samples=samples(12),
     )
     found = verdict(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from judged import judged, scanned
 
-from arm_ci.agent.report import Edge, How, Kernel, Limits, OomRecord, Outcome, Report, Samples
+from arm_ci.agent.report import Edge, Kernel, Limits, OomRecord, Outcome, Report, Samples, Visibility
 from arm_ci.diagnosis.judging.judge import Ended, judge
 from arm_ci.diagnosis.reading import log_scanner, logged_commands
 from arm_ci.diagnosis.reading.clean_text import readable, shortened, tools_own
@@ -135,7 +135,7 @@ REPORTS = st.builds(
     directory=st.just("/build"),
     started=st.just(0.0),
     host=st.just({}),
-    how=st.just(How()),
+    visibility=st.just(Visibility()),
     limits=st.builds(
         Limits,
         memory_bytes=st.integers(0, 1 << 40),

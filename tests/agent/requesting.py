@@ -1,17 +1,17 @@
-"""A gatekeeper with a budget that a test sets, and launchers that ask it."""
+"""A controller with a budget that a test sets, and launchers that ask it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from arm_ci.agent.admission.budget import Budget
-from arm_ci.agent.admission.controller import Gatekeeper
+from arm_ci.agent.admission.controller import Controller
 from arm_ci.agent.admission.expectation import Expectation
-from arm_ci.agent.admission.oom_kills import Kills
-from arm_ci.agent.edges.command_line import Asked
+from arm_ci.agent.admission.oom_kills import OomKills
+from arm_ci.agent.edges.command_line import EdgeCommand
 from arm_ci.agent.edges.running import Edges
 from arm_ci.agent.fallback.candidates import Fallbacks
-from arm_ci.agent.fallback.fallback import Fallback
+from arm_ci.agent.fallback.fallbacks_file import Fallback
 from arm_ci.agent.peaks import Learned, Peaks
 
 MB = 1 << 20
@@ -36,26 +36,28 @@ class Machine:
         monkeypatch.setattr("arm_ci.agent.admission.expectation.HISTORY_MARGIN", 1.0)
         edges = Edges(lambda kind, value: self.notes.append((kind, value)), "/build")
         expectation = Expectation(Peaks("", tuple(learned)), "/build")
-        self.keeper = Gatekeeper(edges, expectation, cores, self.ended.append, self.said.append, Fallbacks(fallbacks))
-        self.keeper.begin(self, Kills(lambda: self.kills))  # type: ignore[arg-type]
+        self.controller = Controller(
+            edges, expectation, cores, self.ended.append, self.said.append, Fallbacks(fallbacks)
+        )
+        self.controller.begin(self, OomKills(lambda: self.kills))  # type: ignore[arg-type]
 
     def read(self, held_bytes: int) -> Budget:
         """As a BudgetReader."""
         return self.budget
 
-    def ask(self, *names: str, more: tuple[str, ...] = ()) -> None:
+    def request(self, *names: str, more: tuple[str, ...] = ()) -> None:
         for name in names:
             key = ord(name)
             argv = ("g++", "-c", f"{name}.cpp", *more, "-o", f"{name}.o")
             self.answers.setdefault(key, [])
-            asked = Asked(argv, "/build", "compile", f"{name}.o")
-            self.keeper.ask(
-                key, 1000 + key, asked, self.now, lambda words, key=key: self.answers[key].append(b" ".join(words))
+            command = EdgeCommand(argv, "/build", "compile", f"{name}.o")
+            self.controller.request_start(
+                key, 1000 + key, command, self.now, lambda words, key=key: self.answers[key].append(b" ".join(words))
             )
 
     def end(self, name: str, status: int = 0) -> None:
         key = ord(name)
-        self.keeper.ended(key, self.now, status, 1.0, 50 * MB, lambda words: self.answers[key].append(words[0]))
+        self.controller.ended(key, self.now, status, 1.0, 50 * MB, lambda words: self.answers[key].append(words[0]))
 
     def told(self, name: str) -> list[str]:
         return [word.decode() for word in self.answers[ord(name)]]
