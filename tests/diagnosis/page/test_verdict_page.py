@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from judged import judged
 from made_up import BLIND, GB, MB, advised, cgroup_link, edge, link, report, samples, verdict
 
-from arm_ci.agent.report import Admission, Kernel, Limits, OomRecord, Outcome, Report, Unseen
+from arm_ci.agent.report import Admission, Kernel, Limits, OomRecord, Outcome, Report, Unseen, Visibility
 from arm_ci.diagnosis.judging.judge import Ended
 from arm_ci.diagnosis.page.largest_edges import LARGEST
 from arm_ci.diagnosis.page.verdict_page import page
