@@ -140,16 +140,20 @@ def report_of_journal(path: str) -> Report:
             _take_edge(edges, kind, value)
         else:
             parts[kind] = value
-    if "begin" not in parts:
-        raise ReportError("the journal has no beginning")
-    document = dict(parts["begin"], outcome=plain(Outcome()), kernel=plain(Kernel()))
-    document.update({name: parts[name] for name in ("outcome", "kernel", "visibility", "admission") if name in parts})
-    document["edges"] = [_shortened(edges[number]) for number in sorted(edges)]
-    report = Report.from_json(document)
+    report = Report.from_json(_document(parts, [edges[number] for number in sorted(edges)]))
     samples = keeper.samples()
     if not report.outcome.seconds and samples.rows:
         report = report._replace(outcome=report.outcome._replace(seconds=samples.rows[-1][0] or 0.0))
     return report._replace(samples=samples)
+
+
+def _document(parts: Dict[str, Any], edges: List[Any]) -> Dict[str, Any]:
+    """The report's JSON object, without its samples. Raises ReportError."""
+    if "begin" not in parts:
+        raise ReportError("the journal has no beginning")
+    document = dict(parts["begin"], outcome=plain(Outcome()), kernel=plain(Kernel()))
+    document.update({name: parts[name] for name in ("outcome", "kernel", "visibility", "admission") if name in parts})
+    return dict(document, edges=[_shortened(edge) for edge in edges])
 
 
 def _take_edge(edges: Dict[int, Any], kind: str, value: Any) -> None:

@@ -193,24 +193,40 @@ def need_bytes(edge: Edge) -> Optional[int]:
 def learned(edge: Edge, root: str, admission: Admission) -> Optional[Learned]:
     """What an edge of a build at `root` has shown; None: nothing."""
     need = need_bytes(edge)
-    if edge.kind not in _KINDS or not edge.output or need is None or edge.end_seconds is None:
+    if need is None or not _is_whole(edge):
         return None
-    killed = bool(edge.run_again) or (edge.failed and edge.output == admission.does_not_fit)
+    ended_the_build = edge.failed and edge.output == admission.does_not_fit
+    killed = bool(edge.run_again) or ended_the_build
     if edge.failed and not killed:
         return None  # how much it would have taken nobody knows
     does_not_fit = killed and (edge.alone or not edge.run_again)
+    room = admission.budget_bytes + admission.swap_bytes
     return Learned(
         output=in_tree(edge.output, edge.directory, root),
-        fingerprint=edge.fingerprint or fingerprint(edge.argv, edge.kind),
+        fingerprint=fingerprint_of(edge),
         kind=edge.kind,
         need_bytes=int(need * _GROWS_ON) if killed else need,
-        seconds=edge.cpu_seconds if edge.cpu_seconds is not None else round(edge.wall_seconds or 0.0, 3),
-        inputs=tuple(in_tree(each, edge.directory, root) for each in edge.inputs),
+        seconds=_seconds(edge),
+        inputs=tuple([in_tree(each, edge.directory, root) for each in edge.inputs]),
         inputs_bytes=edge.inputs_bytes,
-        does_not_fit_bytes=admission.budget_bytes + admission.swap_bytes if does_not_fit else None,
+        does_not_fit_bytes=room if does_not_fit else None,
         fallback=edge.fallback,
         killed=killed,
     )
+
+
+def fingerprint_of(edge: Edge) -> str:
+    """The fingerprint of an edge that ran; where its command was shortened the report has it."""
+    return edge.fingerprint or fingerprint(edge.argv, edge.kind)
+
+
+def _is_whole(edge: Edge) -> bool:
+    """Whether it has ended, and is one of those that are found again."""
+    return edge.kind in _KINDS and bool(edge.output) and edge.end_seconds is not None
+
+
+def _seconds(edge: Edge) -> float:
+    return edge.cpu_seconds if edge.cpu_seconds is not None else round(edge.wall_seconds or 0.0, 3)
 
 
 def _merged(old: Optional[Learned], new: Learned) -> Learned:

@@ -94,22 +94,26 @@ def kind_and_output(argv: Sequence[str], directory: str = "") -> Tuple[str, str]
     if tools.is_archiver(name):
         return _archive(list(argv[1:]))
     words = list(argv[1:])
-    output = _value_of("-o", words)
-    if not output:
+    if not _value_of("-o", words):
         # The option may stand in a response file.
         words = _expanded(words, directory)
-        output = _value_of("-o", words)
+    return _compile_or_link(words)
+
+
+def _compile_or_link(words: List[str]) -> Tuple[str, str]:
+    output, inputs = _value_of("-o", words), _inputs(words)
     if any(word in _NO_OUTPUT or word.startswith("-print-") for word in words):
         return "other", output
-    inputs = _inputs(words)
     if "-c" in words or "-S" in words:
-        suffix = ".o" if "-c" in words else ".s"
-        if not output and inputs:
-            output = os.path.splitext(os.path.basename(inputs[0]))[0] + suffix
-        return "compile", output
+        return "compile", output or _object_of(inputs, ".o" if "-c" in words else ".s")
     if not inputs and not any(word.startswith("@") for word in words):
         return "other", output
     return "link", output or "a.out"
+
+
+def _object_of(sources: List[str], suffix: str) -> str:
+    """What a compile makes that does not name it."""
+    return os.path.splitext(os.path.basename(sources[0]))[0] + suffix if sources else ""
 
 
 def _expanded(words: List[str], directory: str) -> List[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from .. import tools
 
@@ -69,18 +69,18 @@ class Link(NamedTuple):
 def read(argv: Sequence[str], directory: str) -> Link:
     """Takes a link apart. Raises LinkError when a response file is gone."""
     words = _expanded(argv[1:], directory, _DEEPEST)
-    kept: List[Word] = []
+    remaining: List[Word] = []
     output = "a.out"
-    waiting = iter(_marked(words))
-    for word in waiting:
+    rest = iter(_marked(words))
+    for word in rest:
         if not word.for_linker and word.text in ("-o", "-B", "-L"):
-            word = Word(word.text + next(waiting, Word("")).text)
+            word = Word(word.text + next(rest, Word("")).text)
         if word.for_linker or not word.text.startswith(("-o", "-save-temps")):
-            kept.append(word)
+            remaining.append(word)
         elif word.text.startswith("-o"):
             output = word.text[2:]
     response = any(word.startswith("@") for word in argv[1:])
-    return Link(argv[0], tuple(kept), directory, os.path.basename(output), response)
+    return Link(argv[0], tuple(remaining), directory, os.path.basename(output), response)
 
 
 def _expanded(words: Iterable[str], directory: str, depth: int) -> List[str]:
@@ -107,26 +107,31 @@ def split(text: str) -> List[str]:
     """The words of a response file as gcc and clang read it: a backslash protects, in quotes too (buildargv(3))."""
     words: List[str] = []
     word: Optional[str] = None
-    quote = ""
-    protected = False
-    for letter in text:
-        if protected:
+    for letter, parts_words in _letters(text):
+        if not parts_words:
             word = (word or "") + letter
-            protected = False
-        elif letter == "\\":
-            protected = True
+        elif word is not None:
+            words.append(word)
+            word = None
+    return words if word is None else [*words, word]
+
+
+def _letters(text: str) -> Iterator[Tuple[str, bool]]:
+    """The letters of words, and whether one parts words; where quotes begin there is an empty letter."""
+    quote = ""
+    letters = iter(text)
+    for letter in letters:
+        if letter == "\\":
+            protected = next(letters, "")
+            if protected:
+                yield protected, False
         elif letter == quote:
             quote = ""
         elif not quote and letter in "'\"":
             quote = letter
-            word = word or ""
-        elif not quote and letter.isspace():
-            if word is not None:
-                words.append(word)
-            word = None
+            yield "", False
         else:
-            word = (word or "") + letter
-    return words if word is None else [*words, word]
+            yield letter, not quote and letter.isspace()
 
 
 def join(words: Iterable[str]) -> str:
@@ -196,17 +201,16 @@ def _put_together(link: Link, words: Sequence[Word], place: str, more: Sequence[
 def inputs(link: Link) -> List[str]:
     """Paths of the objects, archives and libraries that it names and that are there, those of `-l` in `-L` too."""
     names = [word.text for word in link.words if not word.text.startswith("-") and _INPUT.search(word.text)]
-    texts = link.texts(False)
-    directories = [text[2:] for text in texts if text.startswith("-L")]
-    libraries = [text[2:] for text in texts if text.startswith("-l")]
-    names += [
-        os.path.join(place, form.format(name))
-        for name in libraries
-        for place in directories
-        for form in ("lib{}.so", "lib{}.a")
-    ]
-    paths = [os.path.join(link.directory, name) for name in names]
+    paths = [os.path.join(link.directory, name) for name in [*names, *_libraries(link.texts(False))]]
     return [path for path in paths if os.path.isfile(path)]
+
+
+def _libraries(words: Sequence[str]) -> List[str]:
+    """Where the libraries of `-l` may be."""
+    places = [word[2:] for word in words if word.startswith("-L")]
+    names = [word[2:] for word in words if word.startswith("-l")]
+    forms = ("lib{}.so", "lib{}.a")
+    return [os.path.join(place, form.format(name)) for name in names for place in places for form in forms]
 
 
 def missing_inputs(link: Link) -> List[str]:

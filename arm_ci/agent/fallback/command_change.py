@@ -174,15 +174,17 @@ def _in_place_of(units: Sequence[Unit], word: str) -> Tuple[List[Unit], bool]:
     """The options without those that an added one takes the place of, and whether it changes anything."""
     family = next((each for each in _EXCLUDE_EACH_OTHER if each.fullmatch(word)), None)
     if family is None:
-        return list(units), all(_spelt(unit) != word for unit in units)
+        return list(units), word not in map(_spelt, units)
     present = [unit[0] for unit in units if _is_of(family, unit)]
-    if present[-1:] == [word]:
+    # Where there is no debug information it cannot be less.
+    if present[-1:] == [word] or (family is _DEBUG and not _may_have_debug(units, present)):
         return list(units), False
-    if family is _DEBUG:
-        if not _may_have_debug(units, present):
-            return list(units), False  # there is no debug information that could be less
-        family = _DEBUG if word == _NO_DEBUG else _DEBUG_AMOUNT
-    return [unit for unit in units if not _is_of(family, unit)], True
+    return [unit for unit in units if not _is_of(_replaced(family, word), unit)], True
+
+
+def _replaced(family: Pattern[str], word: str) -> Pattern[str]:
+    """What an option takes the place of: `-g1` leaves the form of debug information, `-g0` nothing of it."""
+    return _DEBUG_AMOUNT if family is _DEBUG and word != _NO_DEBUG else family
 
 
 def _is_of(family: Pattern[str], unit: Unit) -> bool:

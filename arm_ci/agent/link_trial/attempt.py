@@ -13,7 +13,7 @@ import shutil
 import signal
 import sys
 import time
-from typing import Callable, Dict, NamedTuple, NoReturn, Optional, Sequence, Tuple
+from typing import Callable, NamedTuple, NoReturn, Optional, Sequence, Tuple
 
 from ..edges.link_command import LinkError
 from ..journal import JOURNAL, report_of_journal
@@ -138,35 +138,48 @@ def _lower_limits(conditions: Conditions) -> None:
 def _wait(pid: int, reading: int, seconds: float, stop: Callable[[], bool]) -> Tuple[str, bool, TrialPeaks]:
     """Takes what a process writes until it ends, and looks at it; ends it when it is too slow or when asked to."""
     log = b""
-    limit = time.monotonic() + seconds
-    stopping: Dict[str, float] = {}
-    told = 0.0
     poll = select.poll()
     poll.register(reading, select.POLLIN)
-    ended = 0
+    has_ended = False
     peaks = TrialPeaks()
     next_look = 0.0
+    end = _End(pid, time.monotonic() + seconds)
     while True:
-        if poll.poll(0 if ended else _LOOK_SECONDS * 1000):
+        if poll.poll(0 if has_ended else _LOOK_SECONDS * 1000):
             data = os.read(reading, 65536)
             log = (log + data)[-_LOG_BYTES:]
             if not data:
                 poll.unregister(reading)
-        elif ended:
-            return log.decode("utf-8", "replace"), "slow" in stopping, peaks
-        if ended:
+        elif has_ended:
+            return log.decode("utf-8", "replace"), end.is_too_slow, peaks
+        if has_ended:
             continue
-        ended, _ = os.waitpid(pid, os.WNOHANG)
+        has_ended = os.waitpid(pid, os.WNOHANG)[0] != 0
         now = time.monotonic()
-        if now >= next_look and not ended:
+        if now >= next_look and not has_ended:
             peaks = peaks.and_now(pid)
             next_look = now + max(_LOOK_SECONDS, (time.monotonic() - now) / _LOOK_SHARE)
-        if now > limit:
-            stopping.setdefault("slow", now)
-        if stop():
-            stopping.setdefault("asked", now)
-        if stopping and not ended and now > told + 1.0:
-            # Again and again: it may not have been ready for the first.
-            told = now
-            grace_is_over = now > min(stopping.values()) + _GRACE_SECONDS
-            os.kill(pid, signal.SIGKILL if grace_is_over else signal.SIGTERM)
+        end.decide(now, stop(), has_ended)
+
+
+class _End:
+    """Ends an attempt that is too slow, or when asked to."""
+
+    def __init__(self, pid: int, limit: float) -> None:
+        """`limit`: when it is too slow, by the monotonic clock."""
+        self._pid = pid
+        self._limit = limit
+        self._began: Optional[float] = None
+        self._told = 0.0
+        self.is_too_slow = False
+
+    def decide(self, now: float, is_wanted: bool, has_ended: bool) -> None:
+        """Sends a signal where that is due; `is_wanted`: somebody wants it to end."""
+        self.is_too_slow = self.is_too_slow or now > self._limit
+        if self._began is None and (self.is_too_slow or is_wanted):
+            self._began = now
+        if self._began is None or has_ended or now <= self._told + 1.0:
+            return
+        # Again and again: it may not have been ready for the first.
+        self._told = now
+        os.kill(self._pid, signal.SIGKILL if now > self._began + _GRACE_SECONDS else signal.SIGTERM)

@@ -18,7 +18,7 @@ from ..edges import link_command
 from ..edges.link_command import Link, LinkError
 from ..journal import SampleKeeper
 from ..machine.visibility import limits_here
-from ..report import Edge, Limits, Report, Samples
+from ..report import Edge, Limits, OomRecord, Report, Samples
 from . import elf, installed_linkers
 from .attempt import Conditions, Ran, repeat
 from .trial_result import BROKEN, FAILED, FITS, REFUSED, TOO_SLOW, TrialLimits, TrialLink, TrialResult, TrialRow
@@ -69,20 +69,32 @@ def choose_link(report: Report, options: TrialOptions) -> Edge:
         chosen = [edge for edge in links if edge.number == options.edge]
         what = "no link has the number {}".format(options.edge)
     elif options.output is not None:
-        chosen = [edge for edge in links if edge.output == options.output]
-        chosen = chosen or [edge for edge in links if ("/" + edge.output).endswith("/" + options.output)]
+        chosen = _named(links, options.output)
         what = "no link makes `{}`".format(options.output)
     else:
-        made = {_place(edge) for edge in links if edge.exit_status == 0}
-        lost = [edge for edge in links if _place(edge) not in made]
-        chosen = [edge for edge in lost if edge.failed] or [edge for edge in lost if edge.end_seconds is None]
+        chosen = _not_made(links)
         what = "no link failed"
     if chosen:
         return next((edge for edge in chosen if edge.failed), chosen[0])
-    if not links:
-        raise LinkError("the report has no link")
-    named = ", ".join("{} (number {})".format(edge.output, edge.number) for edge in links[:20])
-    raise LinkError("{}; the report has {}{}".format(what, named, ", ..." if len(links) > 20 else ""))
+    raise LinkError("{}; the report has {}".format(what, _in_words(links)) if links else "the report has no link")
+
+
+def _in_words(links: List[Edge]) -> str:
+    named = ["{} (number {})".format(edge.output, edge.number) for edge in links[:20]]
+    return ", ".join([*named, "..."] if len(links) > 20 else named)
+
+
+def _named(links: List[Edge], output: str) -> List[Edge]:
+    """Those that make this output, as the report names it or by its last part."""
+    exact = [edge for edge in links if edge.output == output]
+    return exact or [edge for edge in links if ("/" + edge.output).endswith("/" + output)]
+
+
+def _not_made(links: List[Edge]) -> List[Edge]:
+    """Those whose output no try has made: that failed, or else that were still running."""
+    made = {_place(edge) for edge in links if edge.exit_status == 0}
+    not_made = [edge for edge in links if _place(edge) not in made]
+    return [edge for edge in not_made if edge.failed] or [edge for edge in not_made if edge.end_seconds is None]
 
 
 def _place(edge: Edge) -> str:
@@ -114,33 +126,40 @@ def _candidates(link: Link, found: List[installed_linkers.Linker], place: str) -
     """The link as it was, then every linker with every set of options, but for what the first was already."""
     driver = [link.driver, *link.target]
     version = installed_linkers.default_linker(driver, link.selection, link.directory)
-    same = [each for each in found if each.version == version]
-    own = TrialRow(
-        linker=same[0].name if same else "",
+    own = next((each for each in found if each.version == version), None)
+    row = TrialRow(
+        linker=own.name if own else "",
         options=link.memory_options,
         as_built=True,
-        program=os.path.basename(same[0].program) if same else "",
+        program=os.path.basename(own.program) if own else "",
         version=version,
     )
-    more = installed_linkers.trial_options(same[0]) if same else ()
-    yield _Candidate(own, tuple(link_command.as_built(link, more, place)))
+    more = installed_linkers.trial_options(own) if own else ()
+    yield _Candidate(row, tuple(link_command.as_built(link, more, place)))
     for linker in found:
-        row = TrialRow(
-            linker=linker.name,
-            program=os.path.basename(linker.program),
-            version=linker.version,
-            by_directory=any(word.startswith("-B") for word in linker.selection),
-        )
-        if linker.refusal:
-            why = "the compiler does not take it: {}".format(linker.refusal)
-            yield _Candidate(row._replace(ended=REFUSED, why=why), ())
+        yield from _candidates_with(linker, link, link.memory_options if linker == own else None, place)
+
+
+def _candidates_with(
+    linker: installed_linkers.Linker, link: Link, as_built: Optional[Tuple[str, ...]], place: str
+) -> Iterator[_Candidate]:
+    """The link with a linker and every set of its options, but for those that it was built with."""
+    row = TrialRow(
+        linker=linker.name,
+        program=os.path.basename(linker.program),
+        version=linker.version,
+        by_directory=any(word.startswith("-B") for word in linker.selection),
+    )
+    if linker.refusal:
+        why = "the compiler does not take it: {}".format(linker.refusal)
+        yield _Candidate(row._replace(ended=REFUSED, why=why), ())
+        return
+    for options in installed_linkers.option_sets(linker, link.strips):
+        if as_built is not None and set(options) == set(as_built):
             continue
-        for options in installed_linkers.option_sets(linker, link.strips):
-            if same and linker == same[0] and set(options) == set(own.options):
-                continue
-            words = (*options, *installed_linkers.trial_options(linker))
-            argv = link_command.with_linker(link, linker.selection, words, place)
-            yield _Candidate(row._replace(options=options), tuple(argv))
+        words = (*options, *installed_linkers.trial_options(linker))
+        argv = link_command.with_linker(link, linker.selection, words, place)
+        yield _Candidate(row._replace(options=options), tuple(argv))
 
 
 def _only(found: List[installed_linkers.Linker], only: Tuple[str, ...]) -> List[installed_linkers.Linker]:
@@ -277,7 +296,7 @@ class Trial:
             return candidate.row
         shutil.rmtree(output, ignore_errors=True)
         os.mkdir(output)
-        _forget(link_command.inputs(self.link))
+        _drop_from_page_cache(link_command.inputs(self.link))
         argv = self._short_enough(candidate.argv)
         agent = os.path.join(self.place, "agent")
         os.makedirs(agent, exist_ok=True)
@@ -292,7 +311,7 @@ class Trial:
             return self._stopped
 
         ran = repeat(argv, self.edge.directory, agent, conditions, waiting)
-        return _judged(candidate.row._replace(argv=candidate.argv), ran, os.path.join(output, self.link.name))
+        return _row_of(candidate.row._replace(argv=candidate.argv), ran, os.path.join(output, self.link.name))
 
     def _short_enough(self, argv: Tuple[str, ...]) -> Tuple[str, ...]:
         """The command, by a response file where the build had one or the kernel may refuse its length."""
@@ -304,7 +323,7 @@ class Trial:
         return (argv[0], "@" + path)
 
 
-def _forget(paths: List[str]) -> None:
+def _drop_from_page_cache(paths: List[str]) -> None:
     """Puts files out of the page cache, so that each link reads them as the build's did, and they count as its own."""
     for path in paths:
         try:
@@ -320,37 +339,11 @@ def _forget(paths: List[str]) -> None:
             os.close(file)
 
 
-def _judged(row: TrialRow, ran: Ran, output: str) -> TrialRow:
+def _row_of(row: TrialRow, ran: Ran, output: str) -> TrialRow:
     """The row with what came of it."""
     report, outcome = ran.report, ran.report.outcome
-    edges = [edge for edge in report.edges if edge.kind == "link"] or list(report.edges)
-    edge = max(edges, key=lambda each: each.peak_rss_bytes or 0) if edges else None
-    if edge is not None:
-        # Who dies between two looks held more than at the last: what it held then the kernel says.
-        killed = [
-            (each.anonymous_bytes or 0) + (each.swap_bytes or 0)
-            for each in report.kernel.records
-            if each.pid in edge.pids
-        ]
-        seen = [each for each in (edge.peak_anonymous_swap_bytes, ran.peaks.anonymous_swap_bytes, *killed) if each]
-        row = row._replace(
-            cpu_seconds=edge.cpu_seconds,
-            peak_rss_bytes=edge.peak_rss_bytes,
-            peak_anonymous_swap_bytes=max(seen) if seen else None,
-            peak_swap_bytes=max(edge.peak_swap_bytes or 0, ran.peaks.swap_bytes) if seen else None,
-            peak_virtual_bytes=max(edge.peak_virtual_bytes or 0, ran.peaks.virtual_bytes) or None,
-        )
-    ended, why = FAILED, ""
-    if ran.too_slow:
-        ended = TOO_SLOW
-    elif outcome.exit_status == 0:
-        why = _fault(output, ran.log)
-        ended = BROKEN if why else FITS
-    else:
-        unknown = _NOT_KNOWN.search(ran.log)
-        if unknown and not outcome.signal:
-            ended, why = REFUSED, unknown.group(0).strip()
-    return row._replace(
+    ended, why = _how_it_ended(ran, output)
+    return _with_figures(row, ran)._replace(
         ended=ended,
         why=why,
         exit_status=outcome.exit_status,
@@ -360,6 +353,46 @@ def _judged(row: TrialRow, ran: Ran, output: str) -> TrialRow:
         log=ran.log,
         report=report._replace(samples=Samples() if ended == FITS else _thinned(report.samples)),
     )
+
+
+def _how_it_ended(ran: Ran, output: str) -> Tuple[str, str]:
+    """One of ENDED, and why."""
+    if ran.too_slow:
+        return TOO_SLOW, ""
+    if ran.report.outcome.exit_status == 0:
+        fault = _fault(output, ran.log)
+        return (BROKEN, fault) if fault else (FITS, "")
+    unknown = _NOT_KNOWN.search(ran.log)
+    if unknown and not ran.report.outcome.signal:
+        return REFUSED, unknown.group(0).strip()
+    return FAILED, ""
+
+
+def _with_figures(row: TrialRow, ran: Ran) -> TrialRow:
+    """The row with what the link took, as the agent's report and the trial's own looks saw it."""
+    edges = [edge for edge in ran.report.edges if edge.kind == "link"] or list(ran.report.edges)
+    if not edges:
+        return row
+    edge = max(edges, key=lambda each: each.peak_rss_bytes or 0)
+    # Who dies between two looks held more than at the last: what it held then the kernel says.
+    killed = [_held_bytes(each) for each in ran.report.kernel.records if each.pid in edge.pids]
+    peak = _largest(edge.peak_anonymous_swap_bytes, ran.peaks.anonymous_swap_bytes, *killed)
+    return row._replace(
+        cpu_seconds=edge.cpu_seconds,
+        peak_rss_bytes=edge.peak_rss_bytes,
+        peak_anonymous_swap_bytes=peak,
+        peak_swap_bytes=None if peak is None else max(edge.peak_swap_bytes or 0, ran.peaks.swap_bytes),
+        peak_virtual_bytes=_largest(edge.peak_virtual_bytes, ran.peaks.virtual_bytes),
+    )
+
+
+def _held_bytes(record: OomRecord) -> int:
+    return (record.anonymous_bytes or 0) + (record.swap_bytes or 0)
+
+
+def _largest(*figures: Optional[int]) -> Optional[int]:
+    """The largest of what was seen; None: nothing was."""
+    return max([figure or 0 for figure in figures]) or None
 
 
 def _thinned(samples: Samples) -> Samples:

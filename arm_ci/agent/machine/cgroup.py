@@ -57,17 +57,28 @@ def hierarchy(pid: Optional[int] = None) -> Optional[Hierarchy]:
     mounts = _mounts()
     for line in (read_text("/proc/{}/cgroup".format(pid or "self")) or "").splitlines():
         _, controllers, path = line.split(":", 2)
-        version = 1 if "memory" in controllers.split(",") else 2 if not controllers else 0
+        version = _version_of(controllers)
         if version not in mounts:
             continue
         mount, root = mounts[version]
-        # In a container the mount shows a part of the tree, of which the path is told in full.
-        if root != "/" and (path + "/").startswith(root + "/"):
-            path = path[len(root) :] or "/"
-        found = Hierarchy(version, mount, path)
+        found = Hierarchy(version, mount, _below(root, path))
         if version == 1 or "memory" in (read_text(found.directory + "/cgroup.controllers") or "").split():
             return found
     return None
+
+
+def _version_of(controllers: str) -> int:
+    """The version of a hierarchy that may have the memory controller, by its controllers (cgroups(7)); 0: not it."""
+    if "memory" in controllers.split(","):
+        return 1
+    return 0 if controllers else 2
+
+
+def _below(root: str, path: str) -> str:
+    """A cgroup's path below what the mount shows, which in a container is a part of the tree."""
+    if root != "/" and (path + "/").startswith(root + "/"):
+        return path[len(root) :] or "/"
+    return path
 
 
 def _limit_of(directory: str, version: int) -> Optional[int]:

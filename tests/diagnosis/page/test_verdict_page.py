@@ -258,7 +258,7 @@ def every_text(value, name=""):
 
 def test_every_text_of_a_report_and_a_verdict_is_a_script_and_shown_as_text():
     waited = edge(1, "x", 5.0, 9.0, MB, exit_status=1, waited_seconds=3.0, suspended_seconds=1.0, run_again="x")
-    again = edge(2, "x", 9.0, 12.0, MB, waited_seconds=2.0, attempts=2, fallback="x", inputs=("x",), way="x")
+    again = edge(2, "x", 9.0, 12.0, MB, waited_seconds=2.0, attempts=2, fallback="x", inputs=("x",), fingerprint="x")
     killed = edge(3, "x", 9.0, 12.0, MB, exit_status=1)
     record = OomRecord("x", 3, "cgroup", cgroup="x", text="x")
     there = report(
