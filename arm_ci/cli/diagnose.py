@@ -23,17 +23,12 @@ from arm_ci.diagnosis.page.rendering import PageError, check_pages_can_be_made
 from arm_ci.diagnosis.page.verdict_page import page
 from arm_ci.diagnosis.reading.findings import LogFindings
 from arm_ci.diagnosis.reading.log_scanner import LogScanner
-from arm_ci.diagnosis.verdict import Verdict
+from arm_ci.diagnosis.verdict import CONFIDENCE_WORDS, Verdict
 
 _CHUNK_BYTES = 1 << 20
 _LONGEST_KERNEL_LINE = 8192
 _PATIENCE_SECONDS = 1.0
 _SIGNALS = 64
-_CONFIDENCE = {
-    "certain": "certain",
-    "likely": "likely: the facts agree, and nothing contradicts",
-    "possible": "possible: one of several explanations",
-}
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -86,7 +81,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def in_words(verdict: Verdict) -> str:
     """The verdict for a person at a terminal."""
-    lines = [*wrapped(verdict.sentence), f"confidence: {_CONFIDENCE[verdict.confidence]}"]
+    sure = verdict.confidence
+    lines = [*wrapped(verdict.sentence), f"confidence: {sure}"]
+    if sure != "certain":
+        lines[-1] += f": {CONFIDENCE_WORDS[sure]}"
     if verdict.evidence:
         lines += ["", "evidence"]
     for evidence in verdict.evidence:

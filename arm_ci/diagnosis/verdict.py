@@ -31,6 +31,11 @@ Scope = Literal["system", "cgroup", ""]
 Confidence = Literal["certain", "likely", "possible"]
 Source = Literal["log", "kernel log", "report", "patch engine", "master"]
 
+CONFIDENCE_WORDS: dict[Confidence, str] = {
+    "certain": "the kernel or the tool said so, and it matches the edge",
+    "likely": "the facts agree, and nothing contradicts",
+    "possible": "one of several explanations",
+}
 MEMORY_KINDS = ("oom-kill", "address-space", "alloc-failed", "overcommit", "thrashing")
 EXHAUSTED = (*MEMORY_KINDS, "disk-full")
 """The kinds that are about the machine, not about the sources."""

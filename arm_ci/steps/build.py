@@ -13,7 +13,7 @@ from arm_ci.agent.fallback.fallbacks_file import FallbackError, text_of_fallback
 from arm_ci.agent.output_lines import edge_that_runs_again, waiting_edges
 from arm_ci.diagnosis.figures import count
 from arm_ci.diagnosis.judging.distcc_helpers import where_compiled
-from arm_ci.diagnosis.judging.fallback_edges import built_differently
+from arm_ci.diagnosis.judging.fallback_edges import edges_with_fallback
 from arm_ci.diagnosis.judging.second_tries import ran_again
 from arm_ci.history.learned_fallbacks import fallback_file, known_fallbacks
 from arm_ci.history.learned_peaks import known_peaks
@@ -101,8 +101,8 @@ class Build(ProgressStep):
         done = f", {count(self.position.total, 'edge')}" if self.position and self.position.unit == "edges" else ""
         if again := ran_again(self.last_report):
             done += f", {again} ran again"
-        if differently := built_differently(self.last_report):
-            done += f", {len(differently)} built differently"
+        if changed := edges_with_fallback(self.last_report):
+            done += f", {len(changed)} built differently"
         if self.recipe.helpers and self.last_report is not None:
             done += f", {where_compiled(self.last_report)}"
         return self.end_with(verdict, f"built {' '.join(self.recipe.targets(choices))}{how}{done}")

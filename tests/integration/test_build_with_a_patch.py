@@ -91,6 +91,8 @@ def test_a_patch_that_does_not_apply_ends_the_build_before_anything_is_configure
     steps = site.steps(build)
     assert steps["forced-patch"]["state_string"] == sentence
     assert build["state_string"] == f"failed forced-patch: {sentence}"
+    assert site.get(f"builds/{build['buildid']}/properties")["properties"][0]["verdict"][0] == "patch-failed"
+    assert "Rebase the patch onto the revision that is built" in site.log(steps["forced-patch"], "verdict")
     assert not {"patch-set", "configure", "build"} & {name for name, step in steps.items() if step["started_at"]}
     assert sentence in done.stdout
 

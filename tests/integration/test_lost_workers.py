@@ -128,6 +128,8 @@ def test_the_third_loss_ends_the_request_with_what_is_known(site, connect):
     after = rf"  afterwards on the worker: nothing says that memory ran out; {ran}"
     tries = "".join(rf"build {build['number']}: {one}\n{after}\n" for build in builds[:2])
     assert re.fullmatch(rf"{tries}build {last['number']}: {one}\n", site.log(step, "tries"))
+    assert [build["properties"]["verdict"][0] for build in builds] == ["worker-lost"] * 3
+    assert "worker-lost" in site.log(step, "verdict")
     # It was one request that took the worker down, so the worker is not the one to blame.
     assert not worker.state()["paused"]
 

@@ -9,8 +9,8 @@ from arm_ci.agent.report import Report
 def where_compiled(report: Report) -> str:
     """`24 compiled by helpers, 1 here`; a compile that no helper did counts once, as the one here."""
     compiles = [edge for edge in report.edges if edge.kind == "compile"]
-    helped = sum(edge.program == REMOTE and not edge.failed for edge in compiles)
-    return f"{helped} compiled by helpers, {sum(edge.program != REMOTE for edge in compiles)} here"
+    by_helpers = sum(edge.program == REMOTE and not edge.failed for edge in compiles)
+    return f"{by_helpers} compiled by helpers, {sum(edge.program != REMOTE for edge in compiles)} here"
 
 
 def without_refusals(report: Report) -> Report:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from arm_ci.agent.report import Edge, Report
 
 
-def built_differently(report: Report | None) -> list[Edge]:
+def edges_with_fallback(report: Report | None) -> list[Edge]:
     """The last try of every output whose command was changed for it, in the order of their start."""
     if report is None:
         return []

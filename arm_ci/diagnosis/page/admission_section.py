@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from arm_ci.agent.peaks import need_bytes
 from arm_ci.agent.report import FILE_PAGES, OOM_KILL, Admission, Edge, Report
 from arm_ci.diagnosis.figures import count, usable
-from arm_ci.diagnosis.judging.fallback_edges import built_differently
+from arm_ci.diagnosis.judging.fallback_edges import edges_with_fallback
 from arm_ci.diagnosis.judging.second_tries import ran_again
 from arm_ci.diagnosis.page.cells import Fact, ended, path_cell, seconds_cell, size_cell
 from arm_ci.diagnosis.page.shown_text import LONGEST_NAME, shortened
@@ -207,7 +207,7 @@ def _stopped_row(edge: Edge, report: Report) -> StoppedRow:
 
 def _fallbacks(report: Report) -> Listing[FallbackRow]:
     """Every output that was built differently, however many: nobody is to find that out later."""
-    edges = built_differently(report)
+    edges = edges_with_fallback(report)
     rows = tuple(FallbackRow(path_cell(edge.output), shortened(edge.fallback), ended(edge)) for edge in edges)
     return Listing(rows, count(len(rows), "output"))
 

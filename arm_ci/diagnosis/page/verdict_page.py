@@ -15,13 +15,8 @@ from arm_ci.diagnosis.page.largest_edges import largest_edges
 from arm_ci.diagnosis.page.machine_section import machine_facts
 from arm_ci.diagnosis.page.rendering import rendered
 from arm_ci.diagnosis.page.timeline import picture
-from arm_ci.diagnosis.verdict import Verdict
+from arm_ci.diagnosis.verdict import CONFIDENCE_WORDS, Verdict
 
-_CONFIDENCE = {
-    "certain": "certain: the kernel or the tool said so, and it matches the edge",
-    "likely": "likely: the facts agree, and nothing contradicts",
-    "possible": "possible: one of several explanations",
-}
 _SCOPE = {"system": "the machine's memory", "cgroup": "the cgroup's memory"}
 
 
@@ -51,7 +46,7 @@ def _head(verdict: Verdict) -> Head:
     held = "held of addresses" if verdict.kind == "address-space" else "held in RAM and swap"
     return Head(
         tone=verdict.kind if verdict.kind in ("ok", "unknown") else "bad",
-        confidence=_CONFIDENCE[verdict.confidence],
+        confidence=f"{verdict.confidence}: {CONFIDENCE_WORDS[verdict.confidence]}",
         scope=_SCOPE.get(verdict.scope, ""),
         facts=(
             Fact("program", path_cell(verdict.program)),
