@@ -21,7 +21,7 @@ FIX = Fix(
     why="a master that was killed takes back at its start what seems to run and what it had claimed",
     issue=NO_ISSUE,
     goes_when="a master that starts takes back its own builds and requests",
-    relies_on=("buildbot.data.masters:Master._masterDeactivated",),
+    relies_on=("buildbot.data.masters:Master._masterDeactivatedHousekeeping",),
     calls=(
         "buildbot.data.workers:Worker._masterDeactivated",
         "buildbot.data.schedulers:Scheduler._masterDeactivated",

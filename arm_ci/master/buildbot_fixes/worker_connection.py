@@ -30,7 +30,7 @@ FIX = Fix(
         "buildbot.worker.protocols.pb:Connection.startKeepaliveTimer",
         "buildbot.worker.protocols.pb:Connection.stopKeepaliveTimer",
     ),
-    relies_on=("buildbot.worker.protocols.base:BaseListener.onMessageReceived",),
+    relies_on=("buildbot.worker.base:AbstractWorker.messageReceivedFromWorker",),
     extends=("buildbot.worker.protocols.pb:Connection.detached",),
     calls=("buildbot.worker.protocols.pb:Connection.remotePrint", "twisted.spread.pb:Broker.notifyOnDisconnect"),
     reads=(
