@@ -18,7 +18,7 @@ here=$(pwd -P)
 # in it name their directory.
 made_from() {
     echo "$here"
-    cat requirements.txt pyproject.toml setup.py
+    cat requirements.txt pyproject.toml setup.py arm_ci/__init__.py
     [ "$1" = run ] || cat requirements-development.txt
 }
 stamp=.venv/made-for-$1

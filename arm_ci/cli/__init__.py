@@ -25,6 +25,7 @@ COMMANDS = {
     "worker": "worker",
     "start": "service",
     "stop": "service",
+    "restart": "restart",
     "force": "service",
     "run": "service",
 }

@@ -13,7 +13,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from arm_ci.catalogue import catalogue
 from arm_ci.cli import extra, repositories
 from arm_ci.cli.master_process import START_SECONDS, MasterProcess
 from arm_ci.cli.options import OUTSIDE, CommandError
+from arm_ci.cli.running_code import RunningCode
 from arm_ci.config import Config, ConfigError, Problem, Site
 from arm_ci.config.model import TERMINAL, Listen
 from arm_ci.config.source import compose, read_text
@@ -29,6 +30,9 @@ _TAC = """\
 # Written by `arm-ci start`; the next start writes it again.
 import os
 
+from pathlib import Path
+
+from arm_ci.cli.running_code import RunningCode
 from buildbot.master import BuildMaster
 from twisted.application import service
 from twisted.python.log import FileLogObserver, ILogObserver
@@ -46,6 +50,15 @@ master = BuildMaster(basedir, configfile, 0o077)
 master.setServiceParent(application)
 master.log_rotation.rotateLength = 10000000
 master.log_rotation.maxRotatedFiles = 10
+
+
+class NoteCode(service.Service):
+    # Services start in the master's own process, which the lines above may not be.
+    def startService(self):
+        RunningCode(Path(basedir)).note()
+
+
+NoteCode().setServiceParent(application)
 """
 
 _MASTER_CFG = catalogue() / "master.cfg"
@@ -200,10 +213,15 @@ class Instance:
 
     # -- process ----------------------------------------------------------------------------------------------
 
-    def start(self) -> bool:
-        """Starts the master, or has a running one read its configuration again; False when it ran already."""
+    def start(self, say: Callable[[str], None] = lambda _: None) -> bool:
+        """Starts the master, or has a running one read its configuration again; False when it ran already.
+
+        `say` is told when a running one has other code than is installed.
+        """
         running = self.process.process_id()
         if running is not None:
+            if difference := RunningCode(self.state).difference(running):
+                say(difference)
             self.process.reconfigure(running)
             return False
         self.refuse_busy_ports()

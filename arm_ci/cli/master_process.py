@@ -91,6 +91,16 @@ class MasterProcess:
             return "killed"
         raise CommandError(f"process {process_id} does not end, not even when it is killed", OUTSIDE)
 
+    def stop_when_idle(self, tell: Callable[[], None]) -> None:
+        """Has the master stop when the builds that run have ended; begins none. `tell` is called while that takes."""
+        process_id = self.process_id()
+        if process_id is None:
+            return
+        os.kill(process_id, signal.SIGUSR1)
+        while self.process_id() == process_id:
+            tell()
+            time.sleep(_POLL_SECONDS)
+
     def _wait_for_end(self, problem: str, say: Callable[[str], None]) -> bool:
         started = told = time.monotonic()
         while (now := time.monotonic()) < started + _STOP_SECONDS:

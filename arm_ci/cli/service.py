@@ -119,10 +119,11 @@ def run_whole(arguments: argparse.Namespace) -> int:
         for variant in variants(config)
         if config.projects[variant.project].directory and variant.tier == "commit"
     ]
-    if not chosen:
-        raise CommandError("no project with a `directory:` has a variant of tier `commit` (see projects.yaml)")
     instance = Instance(config)
     _start(instance)
+    if not chosen:
+        print("nothing to build: no project with a `directory:` has a variant of tier `commit` (see projects.yaml)")
+        return DONE
     master = Master(instance.local_url, instance.login_file)
     return _wait(master, [_force(master, config, variant, "", {}, "arm-ci run") for variant in chosen], instance.url)
 
@@ -157,7 +158,8 @@ def _start(instance: Instance) -> None:
     for line in instance.prepare():
         print(f"made: {line}")
     print(f"master in {instance.state} ...", flush=True)
-    print(f"{'running' if instance.start() else 'ran already, configuration read again'}: {instance.url}", flush=True)
+    started = instance.start(lambda line: print(f"  {line}", flush=True))
+    print(f"{'running' if started else 'ran already, configuration read again'}: {instance.url}", flush=True)
 
 
 def _checked(option: str, parse: Callable[[str], T], text: str) -> T:

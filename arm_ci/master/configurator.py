@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from buildbot.config.errors import ConfigErrors
 from buildbot.configurators import ConfiguratorBase
 
+from arm_ci import __version__
 from arm_ci.config import Config, ConfigError, load, variants
 from arm_ci.config.model import Variant
 from arm_ci.config.site_checks import EVERY_ADDRESS
@@ -129,6 +130,8 @@ class ArmCi(ConfiguratorBase):
                 self.www.setdefault(key, value)
         self.www.setdefault("plugins", {"waterfall_view": {}, "console_view": {}, "grid_view": {}, "arm_ci": {}})
         self.www.setdefault("ui_default_config", dict(UI_DEFAULTS))
+        # Page "about"; what stands there comes from the code that runs, not from what is installed.
+        self.www.setdefault("versions", [("arm_ci", __version__)])
         # Pictures of authors come from elsewhere: their addresses would leave the machine.
         self.www.setdefault("avatar_methods", [])
 

@@ -301,3 +301,19 @@ def test_the_state_directory_can_be_named(tmp_path, capsys):
 def test_a_state_directory_that_is_not_there_is_a_mistake(tmp_path, capsys):
     assert stop(tmp_path, "--state", f"{tmp_path}/gone") == 2
     assert capsys.readouterr().err == f"arm-ci: --state: `{tmp_path}/gone` is not a directory\n"
+
+
+def test_run_in_a_site_without_a_project_of_its_own_starts_the_master_and_says_so(tmp_path, monkeypatch, capsys):
+    site = tmp_path / "config"
+    shutil.copytree(ROOT / "config", site)
+    projects = (site / "projects.yaml").read_text()
+    (site / "projects.yaml").write_text(
+        projects.replace("directory: ../samples/hungry", "repository: https://example.org/x")
+    )
+    started = []
+    monkeypatch.setattr(service, "_start", lambda instance: started.append(instance.url))
+    assert cli.main(["run", "--site", str(site)]) == 0
+    assert started == ["http://localhost:8010/"]
+    assert capsys.readouterr().out.splitlines() == [
+        "nothing to build: no project with a `directory:` has a variant of tier `commit` (see projects.yaml)",
+    ]
