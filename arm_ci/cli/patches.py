@@ -14,6 +14,7 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any, get_args
 
+from arm_ci.agent.tools import COMPILERS, alternatives
 from arm_ci.cli.options import DONE, FAILED, OUTSIDE, USAGE, CommandError, add_site_option, find_variant, load_config
 from arm_ci.config import Config
 from arm_ci.config.keys import Architecture, Generator
@@ -208,7 +209,8 @@ def _compiler(config: Config, name: str) -> tuple[str, str | None]:
     """Family and version of a compiler of the configuration, or of one named `gcc-12`."""
     if name in config.compilers:
         return config.compilers[name].family, config.compilers[name].version or None
-    match = re.fullmatch(r"(gcc|clang)(?:-(\d+(?:\.\d+)*))?", name)
+    families = alternatives(compiler.family for compiler in COMPILERS)
+    match = re.fullmatch(rf"({families})(?:-(\d+(?:\.\d+)*))?", name)
     if not match:
         raise CommandError(
             f"no compiler `{name}`" + suggestion(name, config.compilers, "for example `gcc-12` or one of")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 
+from arm_ci.agent.tools import COMPILERS, LINKERS
 from arm_ci.config.guest_checks import check_guest, check_guest_worker
 from arm_ci.config.model import Compiler, Linker, Worker
 from arm_ci.config.problems import shorten, suggestion
@@ -21,8 +22,8 @@ from arm_ci.config.versions import version_key
 
 TRIPLET = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+){1,3}", re.ASCII)
 CPU = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]*", re.ASCII)
-FUSE_LD = ("ld.bfd", "ld.gold", "ld.lld", "ld.mold")
-"""What gcc accepts after -fuse-ld=, https://gcc.gnu.org/onlinedocs/gcc/Link-Options.html"""
+# What gcc accepts after -fuse-ld=, https://gcc.gnu.org/onlinedocs/gcc/Link-Options.html
+_FUSE_LD = sorted(linker.fuse_ld_program for linker in LINKERS if linker.gcc_since is not None)
 
 
 def check_entries(draft: Draft) -> None:
@@ -87,16 +88,17 @@ def _check_linker(draft: Draft, linker: Linker) -> None:
     findings = draft.findings
     path: Path = ("linkers", linker.name)
     readable = not findings.broken(*path, "program") and not findings.broken(*path, "selection")
-    if readable and linker.selection == "fuse-ld" and linker.program not in FUSE_LD:
+    if readable and linker.selection == "fuse-ld" and linker.program not in _FUSE_LD:
         findings.add(
             (*path, "program"),
-            f"found `{shorten(linker.program)}`, expected ld.bfd, ld.gold, ld.lld or ld.mold: "
+            f"found `{shorten(linker.program)}`, expected {', '.join(_FUSE_LD[:-1])} or {_FUSE_LD[-1]}: "
             "-fuse-ld= knows no other; use `selection: directory`",
         )
     elif readable and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", linker.program):
         findings.add((*path, "program"), f"found `{shorten(linker.program)}`, expected the name of a program")
     if not linker.compilers and not findings.broken(*path, "compilers"):
-        findings.add((*path, "compilers"), "no compiler can drive this linker; name `gcc` or `clang`")
+        families = " or ".join(f"`{compiler.family}`" for compiler in COMPILERS)
+        findings.add((*path, "compilers"), f"no compiler can drive this linker; name {families}")
     _check_packages(draft, path, linker.packages)
 
 

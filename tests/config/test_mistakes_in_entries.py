@@ -7,8 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_configuration import B, Edit, P, S, T, W, said_after
 
+from arm_ci.agent.tools import LINKERS
 from arm_ci.config.project_checks import is_inside
 from arm_ci.patches import paths
+
+*FIRST, LAST = sorted(linker.fuse_ld_program for linker in LINKERS if linker.gcc_since is not None)
+FUSE_LD = f"{', '.join(FIRST)} or {LAST}"
 
 ADDRESS_WITH_SECRET = (
     "projects.yaml:2:15: project `app`, `repository`: the address holds a password or token, which every log would "
@@ -149,8 +153,8 @@ CASES: list[tuple[str, list[Edit], list[str]]] = [
         [(T, "selection: directory", "selection: fuse-ld")],
         [
             (
-                "toolchains.yaml:23:14: linker `odd`, `program`: found `ld.odd`, expected ld.bfd, "
-                "ld.gold, ld.lld or ld.mold: -fuse-ld= knows no other; use `selection: directory`"
+                f"toolchains.yaml:23:14: linker `odd`, `program`: found `ld.odd`, expected {FUSE_LD}: "
+                "-fuse-ld= knows no other; use `selection: directory`"
             )
         ],
     ),

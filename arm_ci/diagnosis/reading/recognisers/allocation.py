@@ -9,6 +9,7 @@ from arm_ci.agent import tools
 from arm_ci.diagnosis.reading.findings import Finding
 from arm_ci.diagnosis.reading.recognisers.recogniser import DRIVER, LINKER, Recogniser, program_name
 
+_GOLD, _MOLD = tools.linker_named("gold"), tools.linker_named("mold")
 _REFUSED = (
     r"(?:out of memory|[Mm]emory exhausted|virtual memory exhausted|[Cc]annot allocate memory|[Nn]ot enough memory"
     r"|[Oo]ut [Oo]f [Mm]emory|[Ii]nsufficient memory|std::bad_alloc)"
@@ -28,7 +29,9 @@ _LLD_OUTPUT = re.compile(
 _TOO_LARGE = re.compile(
     rf"^(?P<program>{LINKER}): error: (?P<output>\S+?)\([^)]+\) is too large \((?P<bytes>0x[0-9a-f]+) bytes\)"
 )
-_MOLD_TRUNCATE = re.compile(r"^(?P<program>mold|ld\.mold): fatal: ftruncate failed: Invalid argument")
+_MOLD_TRUNCATE = re.compile(
+    rf"^(?P<program>{tools.alternatives(_MOLD.programs)}): fatal: ftruncate failed: Invalid argument"
+)
 _LINKER = re.compile(rf"^(?P<program>{LINKER}): (?:.*: )?{_REFUSED}$")
 _LLVM = re.compile(
     r"^(?:LLVM ERROR: |fatal error: error in backend: ).*?(?:out of memory|Allocation failed"
@@ -59,10 +62,17 @@ _LOADER = re.compile(
     r"|cannot (?:create|allocate|map|apply|change|enable|make)|.*Cannot allocate memory)"
 )
 _PARTS = tools.alternatives(
-    (*tools.COMPILE_HELPERS, tools.LTO_COMPILER, tools.LTO_DRIVER, *tools.OTHER_HELPERS, *tools.BINUTILS)
+    (
+        *tools.COMPILE_HELPERS,
+        tools.LTO_COMPILER,
+        tools.LTO_DRIVER,
+        *tools.OTHER_HELPERS,
+        *tools.BINUTILS,
+        *_GOLD.message_names,
+    )
 )
 _TOOLS = (
-    rf"{tools.TARGET}(?:{_PARTS}|dwz|gold|ghc|go|compile|link"
+    rf"{tools.TARGET}(?:{_PARTS}|dwz|ghc|go|compile|link"
     r"|ccache|distcc|ninja|make|gmake|cmake|git|tar|xz|dpkg|dpkg-deb|apt|apt-get|python3?|perl|node|java|javac"
     r"|protoc|swig"
     r"|cudafe\+\+|dmd|ldc2|gdc|sh|bash|[\w-]+\.exe)"
@@ -90,9 +100,7 @@ def _named(match: re.Match[str]) -> Finding:
 
 def _gold(match: re.Match[str]) -> Finding:
     # gold's own words, under whichever name it was started.
-    return Finding(
-        "refused", program=tools.linker_named("gold").program, output=match["output"], bytes=int(match["bytes"])
-    )
+    return Finding("refused", program=_GOLD.program, output=match["output"], bytes=int(match["bytes"]))
 
 
 def _too_large(match: re.Match[str]) -> Finding:
@@ -113,7 +121,7 @@ def _mold_truncate(match: re.Match[str]) -> Finding:
 
 def _mimalloc(match: re.Match[str]) -> Finding:
     # The allocator of mold.
-    return Finding("refused", program=tools.linker_named("mold").program, bytes=int(match["bytes"]))
+    return Finding("refused", program=_MOLD.program, bytes=int(match["bytes"]))
 
 
 def _unnamed(match: re.Match[str]) -> Finding:

@@ -23,7 +23,7 @@ _COMPILER = re.compile(
     re.IGNORECASE,
 )
 _WRITERS = tools.alternatives((*tools.DRIVERS, *tools.COMPILE_HELPERS, tools.LTO_COMPILER, "ccache", "tar", "cp"))
-_MOLD = re.compile(r"^(?P<program>mold|ld\.mold): .*\bDisk full\?")
+_MOLD = re.compile(rf"^(?P<program>{tools.alternatives(tools.linker_named('mold').programs)}): .*\bDisk full\?")
 # Not within quotes: that is somebody who speaks of it.
 _OTHER = re.compile(
     rf"^(?:(?P<program>[\w./+-]+?)(?:\[\d+\])?: )?(?!.*\b(?:assert|EXPECT|expected|echo)\b)"
