@@ -91,7 +91,7 @@ def test_memory_options_are_those_of_single_linkers_and_what_undoes_them(option,
 @pytest.mark.parametrize(
     ("name", "family"),
     [
-        *(("g++-12", "gcc"), ("/usr/bin/aarch64-linux-gnu-gcc", "gcc"), ("cc1plus", "gcc"), ("gfortran", "gcc")),
+        *(("g++-12", "gcc"), ("/usr/bin/aarch64-linux-gnu-gcc", "gcc"), ("cc1plus", "gcc"), ("gfortran", None)),
         *(("clang++-14", "clang"), ("c++", None), ("clang-format", None), ("make", None)),
     ],
 )
