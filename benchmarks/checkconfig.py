@@ -195,11 +195,17 @@ def compiler(name: str) -> dict[str, str]:
 
 
 def write_ours(directory: Path, projects: dict[str, list[str]], web_port: int, pb_port: int) -> None:
-    """A config/ directory with these projects; YAML is a superset of JSON."""
+    """A site directory with these projects; YAML is a superset of JSON."""
     boards = max(projects.values(), key=len)
     board = {"architecture": "arm64", "cores": 4, "memory": "925M", "swap": "12G", "os": "debian-12"}
     files = {
-        "site": {"title": "bench", "web": {"port": web_port}, "workers": {"port": pb_port}},
+        "site": {
+            "title": "bench",
+            "web": {"port": web_port},
+            "workers": {"port": pb_port},
+            "state": "../state",
+            "secrets": "../state/secrets",
+        },
         "boards": dict.fromkeys(boards, board),
         "workers": {name: {"board": name} for name in boards},
         "toolchains": {
@@ -265,8 +271,8 @@ def contenders(directory: Path, variants: int) -> tuple[Contender, Contender]:
         web_port, pb_port = ports[2 * index : 2 * index + 2]
         environment = dict(os.environ)
         if name == "ours":
-            write_ours(home / "config", projects, web_port, pb_port)
-            environment["ARM_CI_SITE"] = str(home / "config")
+            write_ours(home / "site", projects, web_port, pb_port)
+            environment["ARM_CI_SITE"] = str(home / "site")
             master_cfg = ROOT / "master.cfg"
         else:
             master_cfg = home / "master.cfg"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
-from arm_ci.cli.options import DONE, USAGE, add_site_option, site_directory
+from arm_ci.cli.options import DONE, USAGE, add_site_option, site_of
 from arm_ci.config import Config, ConfigError, load, variants
 from arm_ci.config.problems import count
 from arm_ci.plan.patching import patch_set_problems
@@ -24,8 +25,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the mistakes (status 2) or what was read (status 0)."""
+    site = site_of(arguments)
     try:
-        config = load(site_directory(arguments))
+        config = load(site)
         problems = patch_set_problems(config)
     except ConfigError as error:
         problems = tuple(str(problem) for problem in error.problems)
@@ -34,12 +36,12 @@ def run(arguments: argparse.Namespace) -> int:
             print(problem, file=sys.stderr)
         print(count(len(problems), "mistake"), file=sys.stderr)
         return USAGE
-    print(summary(config))
+    print(summary(config, site))
     return DONE
 
 
-def summary(config: Config) -> str:
-    """What a configuration without mistakes holds, in one line."""
+def summary(config: Config, site: Path | None) -> str:
+    """What a site without mistakes holds, or the catalogue alone, in one line."""
     chosen = variants(config)
     toolchains = {(variant.compiler, variant.linker) for variant in chosen}
     parts = (
@@ -47,6 +49,6 @@ def summary(config: Config) -> str:
         count(len(toolchains), "toolchain"),
         count(len(config.projects), "project"),
         count(len(chosen), "variant"),
-        count(len(config.workers), "worker"),
+        *((count(len(config.workers), "worker"),) if site else ()),
     )
-    return f"config: {', '.join(parts)}: no mistakes"
+    return f"{site.resolve() if site else 'the catalogue'}: {', '.join(parts)}: no mistakes"

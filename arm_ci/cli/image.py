@@ -46,7 +46,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     remove.add_argument("name", metavar="NAME")
     remove.set_defaults(run=run_remove)
     for action in (build, everything, remove):
-        add_site_option(action)
+        add_site_option(action, needed=True)
         action.add_argument(
             "--state",
             type=Path,

@@ -48,7 +48,7 @@ def add_parser(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument(
         "--disk", metavar="SIZE", default="", help="what its disk is grown to, for example 64G (default: 32G)"
     )
-    add_site_option(parser)
+    add_site_option(parser, needed=True)
     parser.add_argument(
         "--state", type=Path, metavar="DIR", help="state directory (default: what the configuration's site.yaml says)"
     )

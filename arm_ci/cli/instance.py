@@ -81,6 +81,9 @@ def state_of(directory: Path) -> Path:
         text = read_text(file.read_bytes(), complain)
         root = compose(text, complain) if text is not None else None
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and directory.is_dir():
+            # A site need not have the file.
+            return (directory / Site.state).resolve()
         complain(1, 1, f"the file cannot be read ({error.strerror})")
     if root is None:
         raise ConfigError(tuple(problems))

@@ -95,7 +95,7 @@ class LocalBuild:
         context = context_of(self.recipe, compiler_version, self.facts.os)
         source = str(self.places.source)
         try:
-            series = engine.load_bundle(bundle_of(self.recipe))
+            series = engine.load_bundle(bundle_of(self.recipe.config, self.recipe.project))
             states = engine.apply(series, source, context)
             version = engine.read_version(source, series.version)
         except (SeriesError, diffs.BundleError, transaction.SourceError) as error:

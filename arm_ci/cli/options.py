@@ -29,15 +29,18 @@ class CommandError(Exception):
         self.status = status
 
 
-def add_site_option(parser: argparse.ArgumentParser) -> None:
-    """Adds `--site DIR`, and says what became of `--config DIR`."""
-    parser.add_argument(
+def add_site_option(parser: argparse.ArgumentParser, needed: bool = False) -> None:
+    """Adds `--site DIR`, and `--catalogue` unless a site is needed; says what became of `--config DIR`."""
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
         "--site",
         type=Path,
         metavar="DIR",
         help="site directory: site.yaml and whatever else is your own (default: $ARM_CI_SITE, the current directory if "
         "it has a site.yaml, or the site of this checkout)",
     )
+    if not needed:
+        which.add_argument("--catalogue", action="store_true", help="no site: all that ships")
     parser.add_argument("--config", action=_OldName, help=argparse.SUPPRESS)
 
 
@@ -53,6 +56,8 @@ def site_of(arguments: argparse.Namespace) -> Path | None:
 
     Only a directory with a site.yaml counts as one that was not named.
     """
+    if getattr(arguments, "catalogue", False):
+        return None
     if arguments.site is not None:
         return Path(arguments.site)
     if from_environment := os.environ.get("ARM_CI_SITE"):
@@ -68,12 +73,19 @@ def site_of(arguments: argparse.Namespace) -> Path | None:
 
 
 def site_directory(arguments: argparse.Namespace) -> Path:
-    """The site directory of a command that cannot do without one."""
-    return site_of(arguments) or catalogue() / "config"
+    """The site directory of a command that cannot do without one. Raises CommandError when there is none."""
+    if (site := site_of(arguments)) is None:
+        raise CommandError("there is no site here: `arm-ci init DIR` makes one, and --site DIR or ARM_CI_SITE names it")
+    return site
 
 
 def load_config(arguments: argparse.Namespace) -> Config:
-    """The checked configuration; raises ConfigError with every mistake."""
+    """The checked configuration of the site, or of the catalogue alone; raises ConfigError with every mistake."""
+    return load(site_of(arguments))
+
+
+def load_site(arguments: argparse.Namespace) -> Config:
+    """The checked configuration of the site. Raises CommandError without one, ConfigError with every mistake."""
     return load(site_directory(arguments))
 
 

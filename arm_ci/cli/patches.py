@@ -22,7 +22,7 @@ from arm_ci.config.problems import listing, suggestion
 from arm_ci.config.project import Project
 from arm_ci.patches import diffs, engine, series, transaction
 from arm_ci.plan import Recipe
-from arm_ci.plan.patching import context_of, known_names, state_table
+from arm_ci.plan.patching import bundle_of, context_of, known_names, state_table
 
 NOT_CHECKED = "not checked"
 
@@ -66,7 +66,8 @@ def run_list(arguments: argparse.Namespace) -> int:
     names = [_known_project(config, arguments.project).name] if arguments.project else list(config.projects)
     rows: list[dict[str, str]] = []
     for project in names:
-        for patch in series.read(_directory(config, project), known_names()).patches:
+        directory = config.patch_set(config.projects[project])
+        for patch in series.read(directory, known_names()).patches if directory else ():
             needed = conditions(patch.needed_for)
             rows.append(
                 {"project": project, "name": patch.name, "state": NOT_CHECKED, "reason": needed, "title": patch.title}
@@ -117,13 +118,7 @@ def _run(arguments: argparse.Namespace, change: bool) -> int:
 
 def _series(config: Config, project: Project) -> engine.Series:
     """The project's patch set, read and judged sound."""
-    version = project.version
-    bundle = series.bundle(
-        _directory(config, project.name),
-        known_names(),
-        version.file if version else "",
-        version.pattern if version else "",
-    )
+    bundle = bundle_of(config, project)
     try:
         return engine.load_bundle(bundle)
     except diffs.BundleError as error:
@@ -148,10 +143,6 @@ def conditions(needed_for: Mapping[str, Any]) -> str:
         ", ".join(needed_for.get("os", ())),
     ]
     return "needed for " + ("; ".join(part for part in parts if part) or "every variant")
-
-
-def _directory(config: Config, project: str) -> Path:
-    return config.path(config.site.patches) / project
 
 
 def _known_project(config: Config, name: str) -> Project:

@@ -20,7 +20,7 @@ from arm_ci.cli.options import (
     add_site_option,
     aligned,
     find_variant,
-    load_config,
+    load_site,
     site_directory,
 )
 from arm_ci.cli.patch_option import add_patch_options, given_patch
@@ -62,12 +62,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     whole.set_defaults(run=run_whole)
     for parser in (start, stop, force, whole):
-        add_site_option(parser)
+        add_site_option(parser, needed=True)
 
 
 def run_start(arguments: argparse.Namespace) -> int:
     """Starts the master and says where its web UI is."""
-    instance = Instance(load_config(arguments))
+    instance = Instance(load_site(arguments))
     _start(instance)
     return DONE
 
@@ -92,7 +92,7 @@ def run_stop(arguments: argparse.Namespace) -> int:
 
 def run_force(arguments: argparse.Namespace) -> int:
     """Forces builds and, when asked, waits for them."""
-    config = load_config(arguments)
+    config = load_site(arguments)
     chosen = [find_variant(config, name) for name in arguments.variant]
     branch = _checked("--branch", parse_reference, arguments.branch)
     revision = _checked("--revision", parse_reference, arguments.revision)
@@ -113,7 +113,7 @@ def run_force(arguments: argparse.Namespace) -> int:
 
 def run_whole(arguments: argparse.Namespace) -> int:
     """What `make run` does."""
-    config = load_config(arguments)
+    config = load_site(arguments)
     chosen = [
         variant
         for variant in variants(config)

@@ -10,16 +10,18 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import yaml
 
+from arm_ci.catalogue import catalogue
 from arm_ci.cli import worker_check, worker_list
 from arm_ci.cli.instance import Instance
-from arm_ci.cli.options import DONE, CommandError, add_site_option, find_worker, load_config, site_directory
+from arm_ci.cli.options import DONE, CommandError, add_site_option, find_worker, load_site, site_directory
 from arm_ci.config import Config, ConfigError, load
+from arm_ci.config.loader import entry_names
 from arm_ci.config.problems import suggestion
 from arm_ci.config.scalars import EXPECTED, PARSERS
+from arm_ci.config.site_checks import LOOPBACK
 from arm_ci.plan.kit import Address, kit
 
 _LOOPBACK_HOST = "127.0.0.1"
@@ -48,7 +50,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     worker_check.add_parser(commands)
     worker_list.add_parser(commands)
     for parser in commands.choices.values():
-        add_site_option(parser)
+        add_site_option(parser, needed=True)
 
 
 def run_add(arguments: argparse.Namespace) -> int:
@@ -59,10 +61,10 @@ def run_add(arguments: argparse.Namespace) -> int:
         PARSERS["name"](name)
     except ValueError:
         raise CommandError(f"NAME: found `{name}`, expected {EXPECTED['name']}") from None
-    boards = _mapping(directory / "boards.yaml")
+    boards = entry_names(directory, "boards")
     if arguments.board not in boards:
         raise CommandError(f"--board: unknown `{arguments.board}`" + suggestion(arguments.board, boards, "there are"))
-    if name in _mapping(directory / "workers.yaml"):
+    if name in entry_names(directory, "workers"):
         raise CommandError(f"worker `{name}` is there already; `arm-ci worker kit {name}` makes its kit once more")
     entry = {"board": arguments.board, **({"owner": arguments.owner} if arguments.owner else {})}
     config = append(directory, name, entry, lambda config: _check_way(config, name, arguments.master))
@@ -77,21 +79,9 @@ def run_add(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _mapping(file: Path) -> dict[str, Any]:
-    """The entries of a file of the configuration. Raises ConfigError when it has none."""
-    try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError):
-        found = None
-    if isinstance(found, dict):
-        return {str(key): value for key, value in found.items()}
-    load(file.parent)  # says where the mistake is
-    raise CommandError(f"{file} is not a mapping of names to entries")
-
-
 def run_kit(arguments: argparse.Namespace) -> int:
     """Writes a worker's kit to standard output."""
-    config = load_config(arguments)
+    config = load_site(arguments)
     worker = find_worker(config, arguments.name)
     if not config.connects(worker):
         what = "runs inside the master" if worker.local else "is a guest, which the master starts itself"
@@ -116,17 +106,22 @@ def append(directory: Path, name: str, entry: dict[str, str], accept: Callable[[
     (ConfigError) or other workers would change, the file is left as it was.
     """
     file = directory / "workers.yaml"
-    before = file.read_text(encoding="utf-8")
-    workers = _mapping(file)
+    is_there = file.exists()
+    before = file.read_text(encoding="utf-8") if is_there else _shipped_workers()
+    workers = yaml.safe_load(before) or {}
     block = yaml.safe_dump({name: entry}, sort_keys=False, allow_unicode=True)
-    _replace(file, (before.rstrip() + "\n\n" if workers else "") + block)
+    text = before.rstrip() if workers else before.rstrip().removesuffix("{}").rstrip()
+    _replace(file, (f"{text}\n\n" if text else "") + block)
     try:
         config = load(directory)
         accept(config)
-        if _mapping(file) != {**workers, name: entry}:
+        if yaml.safe_load(file.read_text(encoding="utf-8")) != {**workers, name: entry}:
             raise CommandError(f"{file} cannot be added to; write this into it yourself:\n{block.rstrip()}")
     except (ConfigError, CommandError) as error:
-        _replace(file, before)
+        if is_there:
+            _replace(file, before)
+        else:
+            file.unlink()
         if isinstance(error, ConfigError) and all(problem.file == str(file) for problem in error.problems):
             raise CommandError(
                 f"{file} cannot be added to ({error.problems[0]}); write this into it yourself:\n{block.rstrip()}"
@@ -135,12 +130,18 @@ def append(directory: Path, name: str, entry: dict[str, str], accept: Callable[[
     return config
 
 
+def _shipped_workers() -> str:
+    """The text of the catalogue's workers: a site without the file has those, and keeps them when it gets one."""
+    lines = (catalogue() / "config" / "workers.yaml").read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("#")).lstrip()
+
+
 def _replace(file: Path, text: str) -> None:
     """Writes a file so that it is never there half written; a link stays one."""
     whole = Path(os.path.realpath(file))
     part = whole.with_name(f".{whole.name}.new")
     part.write_text(text, encoding="utf-8")
-    part.chmod(whole.stat().st_mode & 0o777)
+    part.chmod(whole.stat().st_mode & 0o777 if whole.exists() else 0o644)
     part.replace(whole)
 
 
@@ -161,9 +162,10 @@ def address_of(config: Config, given: str) -> Address:
         # Imported late: it takes a while to load.
         from arm_ci.cli import certificate
 
+        host = host or _refuse_loopback(config, certificate.address(site))
         file = config.path(site.trusted_file)
         trusted = file.read_text(encoding="utf-8") if file.exists() else ""
-        return Address(host or certificate.address(site), int(port or site.tls.port), trusted)
+        return Address(host, int(port or site.tls.port), trusted)
     if not host and not site.unencrypted_workers:
         raise CommandError(
             f"boards cannot connect: write `tls: {{}}` into {config.directory / 'site.yaml'}, and restart the master "
@@ -172,6 +174,17 @@ def address_of(config: Config, given: str) -> Address:
     if not host:
         raise CommandError("--master: without `tls` in site.yaml nobody knows how boards reach this machine; say it")
     return Address(host, int(port or site.workers.port), "")
+
+
+def _refuse_loopback(config: Config, host: str) -> str:
+    """An address under which machines elsewhere reach the master. Raises CommandError for what each calls itself."""
+    if not LOOPBACK.fullmatch(host):
+        return host
+    raise CommandError(
+        f"at `{host}` a machine elsewhere finds itself, not the master: write `tls: {{name: NAME}}` into "
+        f"{config.directory / 'site.yaml'}, with the name or address under which boards reach this machine (for a "
+        f"worker on this machine: --master {_LOOPBACK_HOST})"
+    )
 
 
 def _what_to_do(config: Config, name: str, master: str) -> str:
@@ -183,7 +196,7 @@ def _what_to_do(config: Config, name: str, master: str) -> str:
     address = address_of(config, master)
     kit_command = shlex.join(words)
     lines = ["", "`arm-ci start` has the master read it."]
-    if address.host in (_LOOPBACK_HOST, "localhost", "::1"):
+    if LOOPBACK.fullmatch(address.host):
         lines += ["Then, on this machine:", "", f"    {kit_command} | sudo sh"]
     else:
         there = shlex.quote(f"{getpass.getuser()}@{address.host}")

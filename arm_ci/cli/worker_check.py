@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from arm_ci.cli.instance import Instance
-from arm_ci.cli.options import DONE, FAILED, OUTSIDE, CommandError, find_worker, load_config
+from arm_ci.cli.options import DONE, FAILED, OUTSIDE, CommandError, find_worker, load_site
 from arm_ci.cli.rest import Master
 from arm_ci.cli.worker_facts import Known, known_workers
 from arm_ci.config import Config, Worker, variants
@@ -58,7 +58,7 @@ class Judged:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints what the machine is and lacks; exit status 1 when it is not fit."""
-    config = load_config(arguments)
+    config = load_site(arguments)
     worker = find_worker(config, arguments.name)
     recipes = recipes_of(config, worker.board)
     asked_now = bool(arguments.ssh or arguments.here)

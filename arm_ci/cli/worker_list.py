@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Any
 
 from arm_ci.cli.instance import Instance
-from arm_ci.cli.options import DONE, CommandError, aligned, load_config
+from arm_ci.cli.options import DONE, CommandError, aligned, load_site
 from arm_ci.cli.rest import Master
 from arm_ci.cli.worker_facts import Known, known_workers
 from arm_ci.config import Config, Worker, variants
@@ -29,7 +29,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the table; without a master that answers, what the configuration says."""
-    config = load_config(arguments)
+    config = load_site(arguments)
     try:
         known = known_workers(Master(Instance(config).local_url))
     except CommandError as error:

@@ -79,7 +79,7 @@ def _check_compiler(draft: Draft, compiler: Compiler) -> None:
     if compiler.cmake_toolchain_file and not os.path.isfile(draft.path(compiler.cmake_toolchain_file)):  # noqa: PTH113
         findings.add(
             (*path, "cmake_toolchain_file"),
-            f"there is no file `{shorten(compiler.cmake_toolchain_file)}` beside the configuration",
+            f"there is no file `{shorten(compiler.cmake_toolchain_file)}` beside the site's files",
         )
     _check_packages(draft, path, compiler.packages)
 

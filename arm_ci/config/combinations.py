@@ -16,11 +16,12 @@ from arm_ci.config.matrix import (
     Axes,
     axes_of,
     combinations,
+    kept_product,
     matcher,
     product_of,
 )
 from arm_ci.config.model import Board, Compiler, Linker
-from arm_ci.config.problems import count
+from arm_ci.config.problems import count, listing
 from arm_ci.config.project import Project, Selector
 from arm_ci.config.read_tables import Draft
 from arm_ci.config.reader import Path
@@ -202,15 +203,23 @@ def _check_project(draft: Draft, project: Project) -> None:
     if size > MOST_COMBINATIONS:
         draft.findings.add(path, f"the axes have {size:,} combinations; {MOST_COMBINATIONS:,} are the most")
         return
-    everything = list(product_of(matrix))
     kept = combinations(matrix)
-    _check_exclusions(draft, project, everything, path)
-    _check_includes(draft, project, frozenset(kept[: len(kept) - len(matrix.include)]), path)
+    if not kept and project.name in draft.without_worker:
+        boards = listing(draft.without_worker[project.name])
+        draft.findings.add(
+            path[:2],
+            f"no worker of workers.yaml is of its boards ({boards}): add one, name boards of yours in "
+            "`matrix: {boards: [...]}`, or take the project out",
+        )
+        return
+    product = frozenset(kept_product(matrix))
+    _check_exclusions(draft, project, list(product_of(matrix)), path)
+    _check_includes(draft, project, product, path)
     _check_tiers(draft, project, kept, path)
     _check_distcc(draft, project, kept, path)
     if not kept:
         draft.findings.add(path, "every combination is excluded, so the project has no variant")
-    _check_clashes(draft, project, kept, path)
+    _check_clashes(draft, project, product, path)
 
 
 def _check_exclusions(draft: Draft, project: Project, everything: list[Axes], path: Path) -> None:
@@ -218,7 +227,7 @@ def _check_exclusions(draft: Draft, project: Project, everything: list[Axes], pa
         here = (*path, "exclude", index)
         if _check_values(draft, rule.match, everything, (*here, "match"), "combination of the axes"):
             continue
-        if not any(map(matcher(rule.match), everything)):
+        if not any(map(matcher(rule.match), everything)) and not draft.is_shipped(here):
             draft.findings.add(here, "matches no combination of the axes; take the rule out or correct it")
 
 
@@ -261,13 +270,17 @@ def check_chooses(draft: Draft, selector: Selector, kept: list[Axes], path: Path
     if _check_values(draft, selector, kept, path, "variant of the project"):
         return False
     if not any(map(matcher(selector), kept)):
-        draft.findings.add(path, "matches no variant of the project; take it out or correct it")
+        # A rule of the catalogue may be about what this site does not have.
+        if not draft.is_shipped(path):
+            draft.findings.add(path, "matches no variant of the project; take it out or correct it")
         return False
     return True
 
 
 def _check_values(draft: Draft, selector: Selector, among: list[Axes], path: Path, where: str) -> bool:
-    """Whether some value of a selector stands nowhere among the combinations; each is said."""
+    """Whether some value of a selector stands nowhere among the combinations; each is said, but for the catalogue's."""
+    if draft.is_shipped(path):
+        return False
     silent = True
     for position, axis in enumerate(SELECTOR_AXES):
         present = {axes[position] for axes in among}
@@ -280,10 +293,13 @@ def _check_values(draft: Draft, selector: Selector, among: list[Axes], path: Pat
 
 
 def _check_includes(draft: Draft, project: Project, kept: frozenset[Axes], path: Path) -> None:
+    """Whether an include of the site is there already; one of the catalogue may be, after what the site changed."""
     seen: dict[Axes, int] = {}
     for index, combination in enumerate(project.matrix.include):
         axes = axes_of(combination)
         here = (*path, "include", index)
+        if draft.is_shipped(here):
+            continue
         if axes in kept:
             draft.findings.add(here, "the product of the axes has this variant already; take the include out")
         elif axes in seen:
@@ -291,11 +307,13 @@ def _check_includes(draft: Draft, project: Project, kept: frozenset[Axes], path:
         seen.setdefault(axes, index)
 
 
-def _check_clashes(draft: Draft, project: Project, kept: list[Axes], path: Path) -> None:
+def _check_clashes(draft: Draft, project: Project, product: frozenset[Axes], path: Path) -> None:
     judge = Judge(draft, project)
-    first_include = len(kept) - len(project.matrix.include)
-    for number, axes in enumerate(kept):
-        judge.see(axes, number - first_include if number >= first_include else -1)
+    for axes in kept_product(project.matrix):
+        judge.see(axes, -1)
+    for index, combination in enumerate(project.matrix.include):
+        if axes_of(combination) not in product:
+            judge.see(axes_of(combination), index)
     for pair, clash in judge.clashes:
         position, value = pair[-1]
         advice = clash.advice

@@ -64,29 +64,31 @@ def _check_edges(draft: Draft, fallback: Fallback, path: Path) -> None:
 
 def _check_changes(draft: Draft, project: Project, fallback: Fallback, path: Path) -> None:
     findings = draft.findings
-    if not any(getattr(fallback, key) for key in _CHANGES) and not any(findings.broken(*path, key) for key in _CHANGES):
+    if not any(getattr(fallback, key) or findings.broken(*path, key) for key in _CHANGES):
         findings.add(
             path, "changes nothing; name a `linker`, a `compiler`, `debug_info`, or options to `add` or `remove`"
         )
-    for axis in ("linker", "compiler"):
-        if getattr(fallback, axis):
-            check_name(draft, axis, getattr(fallback, axis), (*path, axis))
-    if fallback.linker and fallback.kinds == ("compile",):
-        findings.add((*path, "linker"), "a linker is for links, and `kinds` leaves them out")
-    if fallback.debug_info == "line-tables" and fallback.kinds == ("link",):
-        findings.add((*path, "debug_info"), "line tables are made by compiles, and `kinds` leaves them out")
+    for axis, name in (("linker", fallback.linker), ("compiler", fallback.compiler)):
+        if name:
+            check_name(draft, axis, name, (*path, axis))
     for key in ("add", "remove"):
         for index, word in enumerate(getattr(fallback, key)):
             if not findings.broken(*path, key, index):
                 _check_option(draft, fallback, word, (*path, key, index))
-    if (
-        fallback.when == "too-large"
-        and not project.admission
-        and not findings.broken("projects", project.name, "admission")
-    ):
+    _check_kinds(draft, fallback, path)
+    admitted = project.admission or findings.broken("projects", project.name, "admission")
+    if fallback.when == "too-large" and not admitted:
         findings.add(
             path, "is for edges that do not fit, and without `admission` nobody finds that out; use `when: always`"
         )
+
+
+def _check_kinds(draft: Draft, fallback: Fallback, path: Path) -> None:
+    """Whether the changes are for edges of its kinds."""
+    if fallback.linker and fallback.kinds == ("compile",):
+        draft.findings.add((*path, "linker"), "a linker is for links, and `kinds` leaves them out")
+    if fallback.debug_info == "line-tables" and fallback.kinds == ("link",):
+        draft.findings.add((*path, "debug_info"), "line tables are made by compiles, and `kinds` leaves them out")
 
 
 def _check_option(draft: Draft, fallback: Fallback, word: str, path: Path) -> None:
@@ -134,17 +136,20 @@ def _clashes(judge: Judge, fallback: Fallback, axes: Axes) -> list[tuple[str, st
     board, compiler, linker, _, _ = axes
     compilers = judge.draft.compilers
     with_compiler, with_linker = fallback.compiler or compiler, fallback.linker or linker
-    made_for = compilers[compiler].target or board
+    made_for, makes_for = (compilers[each].target or board for each in (compiler, with_compiler))
     found: list[tuple[str, Clash | None]] = []
+    changed = "linker" if fallback.linker else "compiler" if fallback.compiler else ""
     if fallback.compiler:
         found.append(("compiler", judge.answer("compiler", ((0, board), (1, with_compiler)))))
-        other = compilers[with_compiler].target or board
-        if other != made_for:
-            sentence = f"compiler `{with_compiler}` builds for board `{other}`, the variant's for `{made_for}`"
-            found.append(("compiler", Clash(sentence, "")))
+        found.append(("compiler", _other_board(with_compiler, makes_for, made_for)))
     if fallback.linker:
         found.append(("linker", judge.answer("link", ((0, made_for), (2, with_linker)))))
-    if "link" in fallback.kinds and (fallback.linker or fallback.compiler):
-        key = "linker" if fallback.linker else "compiler"
-        found.append((key, judge.answer("drive", ((1, with_compiler), (2, with_linker)))))
+    if changed and "link" in fallback.kinds:
+        found.append((changed, judge.answer("drive", ((1, with_compiler), (2, with_linker)))))
     return [(key, clash.sentence) for key, clash in found if clash is not None]
+
+
+def _other_board(compiler: str, board: str, wanted: str) -> Clash | None:
+    if board == wanted:
+        return None
+    return Clash(f"compiler `{compiler}` builds for board `{board}`, the variant's for `{wanted}`", "")

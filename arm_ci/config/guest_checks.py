@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from arm_ci.config.model import Board, Worker
+from arm_ci.config.model import Board, Guest, Worker
 from arm_ci.config.problems import shorten
 from arm_ci.config.read_tables import Draft
 from arm_ci.config.reader import Path
@@ -19,28 +19,37 @@ _VIRT_CORES = 8
 
 def check_guest(draft: Draft, board: Board) -> None:
     """Complains about a guest that QEMU could not start."""
-    guest, findings = board.guest, draft.findings
-    if guest is None:
+    if board.guest is None:
         return
     path: Path = ("boards", board.name)
-    here: Path = (*path, "guest")
-    if not _IMAGE.fullmatch(guest.image) and not findings.broken(*here, "image"):
+    _check_names(draft, board.guest, (*path, "guest"))
+    _check_machine(draft, board, path)
+    if board.guest.machine == "raspi3b":
+        _check_raspi3b(draft, board, path)
+    elif board.cores > _VIRT_CORES and not draft.findings.broken(*path, "cores"):
+        draft.findings.add((*path, "cores"), f"found `{board.cores}`, expected at most 8: QEMU's `virt` has no more")
+
+
+def _check_names(draft: Draft, guest: Guest, path: Path) -> None:
+    findings = draft.findings
+    if not _IMAGE.fullmatch(guest.image) and not findings.broken(*path, "image"):
         findings.add(
-            (*here, "image"),
+            (*path, "image"),
             f"found `{shorten(guest.image)}`, expected the name of an image such as `debian-12-arm64`",
         )
     if guest.cpu and not _CPU.fullmatch(guest.cpu):
-        findings.add((*here, "cpu"), f"found `{shorten(guest.cpu)}`, expected a processor such as `cortex-a53`")
+        findings.add((*path, "cpu"), f"found `{shorten(guest.cpu)}`, expected a processor such as `cortex-a53`")
+
+
+def _check_machine(draft: Draft, board: Board, path: Path) -> None:
+    """What every guest must be, whatever QEMU's machine is."""
+    findings = draft.findings
     if board.architecture not in ("arm64", "armhf") and not findings.broken(*path, "architecture"):
         findings.add(
             (*path, "architecture"), f"found `{board.architecture}`, expected `arm64` or `armhf`: the board is a guest"
         )
     if 0 < board.memory < _LEAST_BYTES and not findings.broken(*path, "memory"):
         findings.add((*path, "memory"), f"a guest of {board.memory >> 20} MB cannot boot, expected at least `128M`")
-    if guest.machine == "raspi3b":
-        _check_raspi3b(draft, board, path)
-    elif board.cores > _VIRT_CORES and not findings.broken(*path, "cores"):
-        findings.add((*path, "cores"), f"found `{board.cores}`, expected at most 8: QEMU's `virt` has no more")
 
 
 def _check_raspi3b(draft: Draft, board: Board, path: Path) -> None:

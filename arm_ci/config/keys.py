@@ -47,6 +47,9 @@ Helper = Annotated[str, "helper"]
 """A machine that compiles for a board, `HOST[:PORT]/JOBS`; an IPv6 address stands in brackets."""
 Name = Annotated[str, "name"]
 """Letters, digits, `.`, `_`, `+`, `-`; starts with a letter or digit."""
+PatchSetName = Annotated[str, "patch-set"]
+"""A Name, or `none`; empty means the project's own name."""
+NO_PATCHES = "none"
 
 AXES = ("project", "board", "compiler", "linker", "generator", "debug_info")
 

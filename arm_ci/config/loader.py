@@ -1,4 +1,4 @@
-"""Five YAML files -> one checked Config, or every mistake in them at once."""
+"""A site's YAML files over those of the catalogue -> one checked Config, or every mistake in them at once."""
 
 from __future__ import annotations
 
@@ -7,53 +7,57 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from arm_ci.catalogue import catalogue
 from arm_ci.config.checks import check_entries
 from arm_ci.config.combinations import check_combinations
 from arm_ci.config.fallback_checks import check_fallbacks
-from arm_ci.config.model import Board, Compiler, Config, Linker, Site, Worker
-from arm_ci.config.problems import ConfigError, Place, Problem, one_line, shorten, suggestion
+from arm_ci.config.files import FILES, trees
+from arm_ci.config.model import Board, Compiler, Config, Linker, Site, Worker, is_local
+from arm_ci.config.problems import ConfigError, Problem
 from arm_ci.config.project import Project
 from arm_ci.config.read_tables import Draft
 from arm_ci.config.reader import Findings, Reader
 from arm_ci.config.scalars import HOST
-from arm_ci.config.source import Node, compose, read_text
+from arm_ci.config.source import Node
 from arm_ci.config.this_machine import Host
 
-FILES = {
-    "site.yaml": "this master: where it listens, where it keeps its state",
-    "boards.yaml": "the kinds of machines that build",
-    "toolchains.yaml": "compilers and linkers",
-    "projects.yaml": "what is built, and in which combinations",
-    "workers.yaml": "the machines of each board",
-}
-"""The files of a configuration, and what each is for."""
-
-_TABLES: dict[str, tuple[str, type[Any]]] = {
-    "boards.yaml": ("boards", Board),
-    "projects.yaml": ("projects", Project),
-    "workers.yaml": ("workers", Worker),
+_RECORDS: dict[str, type[Any]] = {
+    "boards": Board,
+    "compilers": Compiler,
+    "linkers": Linker,
+    "projects": Project,
+    "workers": Worker,
 }
 
 
-def load(directory: Path, host: Host | None = None) -> Config:
-    """The configuration in `directory`, checked; `host` is what boards mean by `host` (this machine by default).
+def load(site: Path | None, host: Host | None = None, shipped: Path | None = None) -> Config:
+    """The configuration of the site directory `site`: its files over those of the catalogue, checked.
 
-    Raises ConfigError with every mistake that was found.
+    `None` is no site: all that the catalogue has, whatever machines there are. `host` is what boards mean by `host`
+    (this machine by default), `shipped` the catalogue (the one that came with the code by default). Raises ConfigError
+    with every mistake that was found.
     """
-    findings = Findings()
-    draft = Draft(directory=Path(directory), findings=findings, host=host)
+    top = shipped or catalogue()
+    directory = Path(site) if site is not None else Path()
+    draft = Draft(directory=directory, catalogue=top, findings=Findings(), host=host)
     if not os.path.isdir(directory):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
-        raise ConfigError((Problem(str(directory), 1, 1, "no such directory; a configuration is a directory"),))
-    for name, purpose in FILES.items():
-        _read_file(draft, name, purpose)
+        raise ConfigError((Problem(str(directory), 1, 1, "no such directory; a site is a directory"),))
+    for table, node in trees(draft, alone=site is None).items():
+        _read(draft, table, node)
+    if site is None:
+        # Nobody knows which machines there are, so nobody misses one.
+        draft.unread.add("workers")
+    _anchor(draft)
     _resolve_host(draft)
     check_entries(draft)
     check_combinations(draft)
     check_fallbacks(draft)
+    findings = draft.findings
     if findings.problems:
         raise ConfigError(_in_order(draft))
     return Config(
-        directory=Path(directory).resolve(),
+        directory=directory.resolve(),
+        catalogue=top,
         site=draft.site,
         boards=draft.boards,
         compilers=draft.compilers,
@@ -64,75 +68,52 @@ def load(directory: Path, host: Host | None = None) -> Config:
     )
 
 
+def entry_names(site: Path, table: str) -> tuple[str, ...]:
+    """The names in a table of a site and the catalogue, whatever mistakes there are elsewhere.
+
+    Raises ConfigError when the table cannot be read.
+    """
+    draft = Draft(directory=site, catalogue=catalogue(), findings=Findings())
+    entries = trees(draft, alone=False).get(table)
+    if entries is None or entries.kind != "mapping":
+        load(site)  # says where the mistake is
+        raise ConfigError(_in_order(draft))
+    return tuple(key.text for key, _ in entries.pairs)
+
+
 def _in_order(draft: Draft) -> tuple[Problem, ...]:
-    order = {str(draft.directory / name): index for index, name in enumerate(FILES)}
+    order = {name: index for index, name in enumerate(FILES)}
     unique = dict.fromkeys(draft.findings.problems)
-    return tuple(sorted(unique, key=lambda problem: (order.get(problem.file, 0), problem)))
+    return tuple(sorted(unique, key=lambda problem: (order.get(Path(problem.file).name, 0), problem)))
 
 
-def _read_file(draft: Draft, name: str, purpose: str) -> None:
-    file = str(draft.directory / name)
-    findings = draft.findings
-    top = Place(file, 1, 1)
-    for table in _tables_of(name):
-        findings.places[(table,)] = top
-
-    def complain(line: int, column: int, message: str) -> None:
-        findings.problems.append(Problem(file, line, column, one_line(message)))
-
-    root = None
-    try:
-        data = (draft.directory / name).read_bytes()
-    except FileNotFoundError:
-        complain(1, 1, f"the file is missing; it holds {purpose}")
-    except OSError as error:
-        complain(1, 1, f"the file cannot be read ({error.strerror}); it holds {purpose}")
-    else:
-        text = read_text(data, complain)
-        if text is not None:
-            root = compose(text, complain)
-    if root is None:
-        draft.unread.update(_tables_of(name))
+def _read(draft: Draft, table: str, node: Node) -> None:
+    reader = Reader(draft.findings)
+    if table == "site":
+        draft.site = reader.record(Site, node, ("site",))
         return
-    _read_root(draft, name, Reader(file, findings), root)
-
-
-def _tables_of(name: str) -> tuple[str, ...]:
-    if name == "toolchains.yaml":
-        return ("compilers", "linkers")
-    return (name.removesuffix(".yaml"),)
-
-
-def _read_root(draft: Draft, name: str, reader: Reader, root: Node) -> None:
-    if name == "site.yaml":
-        draft.site = reader.record(Site, root, ("site",))
-    elif name == "toolchains.yaml":
-        _read_toolchains(draft, reader, root)
-    else:
-        table, record = _TABLES[name]
-        if root.kind != "mapping":
-            draft.unread.add(table)
-        setattr(draft, table, reader.table(record, root, (table,)))
-
-
-def _read_toolchains(draft: Draft, reader: Reader, root: Node) -> None:
-    file = str(draft.directory / "toolchains.yaml")
-    findings = draft.findings
-    records: dict[str, type[Any]] = {"compilers": Compiler, "linkers": Linker}
-    missing = set(records)
-    for key, value in root.pairs:
-        if key.text in records:
-            missing.discard(key.text)
-            findings.places[(key.text,)] = Place(file, key.line, key.column)
-            if value.kind != "mapping":
-                draft.unread.add(key.text)
-            setattr(draft, key.text, reader.table(records[key.text], value, (key.text,)))
-        else:
-            message = f"unknown key `{shorten(key.text)}`" + suggestion(key.text, records, "the keys are")
-            findings.problems.append(Problem(file, key.line, key.column, message))
-    for table in sorted(missing):
+    if node.kind != "mapping":
         draft.unread.add(table)
-        findings.problems.append(Problem(file, 1, 1, f"key `{table}` is missing: a mapping of names to {table}"))
+    setattr(draft, table, reader.table(_RECORDS[table], node, (table,)))
+
+
+def _anchor(draft: Draft) -> None:
+    """Makes the paths in the catalogue absolute: they are relative to the file that they stand in, not to the site."""
+
+    def anchored(table: str, name: str, key: str, value: str) -> str:
+        if not value or not draft.is_shipped((table, name, key)):
+            return value
+        return str((draft.catalogue / "config" / value).resolve())
+
+    for name, project in draft.projects.items():
+        directory = anchored("projects", name, "directory", project.directory)
+        repository = project.repository
+        if is_local(repository):
+            repository = anchored("projects", name, "repository", repository)
+        draft.projects[name] = replace(project, directory=directory, repository=repository)
+    for name, compiler in draft.compilers.items():
+        file = anchored("compilers", name, "cmake_toolchain_file", compiler.cmake_toolchain_file)
+        draft.compilers[name] = replace(compiler, cmake_toolchain_file=file)
 
 
 def _resolve_host(draft: Draft) -> None:

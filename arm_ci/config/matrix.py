@@ -51,11 +51,15 @@ def product_of(matrix: Matrix) -> Iterator[Axes]:
     return product(matrix.boards, matrix.compilers, matrix.linkers, matrix.generators, matrix.debug_info)
 
 
-def combinations(matrix: Matrix) -> list[Axes]:
-    """The product of the axes minus exclude, then include (which exclude does not touch)."""
+def kept_product(matrix: Matrix) -> list[Axes]:
+    """The product of the axes minus exclude."""
     out = [matcher(rule.match) for rule in matrix.exclude]
-    kept = [axes for axes in product_of(matrix) if not any(matches(axes) for matches in out)]
-    return kept + [axes_of(combination) for combination in matrix.include]
+    return [axes for axes in product_of(matrix) if not any(matches(axes) for matches in out)]
+
+
+def combinations(matrix: Matrix) -> list[Axes]:
+    """The product of the axes minus exclude, then include (which exclude does not touch), each once."""
+    return list(dict.fromkeys((*kept_product(matrix), *map(axes_of, matrix.include))))
 
 
 def tier_rules(matrix: Matrix) -> list[tuple[Tier, int, Callable[[Axes], bool]]]:

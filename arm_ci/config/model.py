@@ -7,11 +7,14 @@ judging how the parts fit together is checks.py's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from arm_ci.catalogue import catalogue
+
 from .keys import (
+    NO_PATCHES,
     Architecture,
     BoardArchitecture,
     Bytes,
@@ -67,7 +70,7 @@ class Tls:
         "",
     )
     certificate: str = key(
-        "File with the certificate (PEM; those of intermediate authorities after it), relative to the configuration; "
+        "File with the certificate (PEM; those of intermediate authorities after it), relative to the site directory; "
         "empty: `tls-certificate.pem` in the secrets directory, which `arm-ci start` makes.",
         "",
     )
@@ -111,13 +114,17 @@ class Site:
         "directory.",
         "sqlite:///state.sqlite",
     )
-    state: str = key("State directory (database, logs, artefacts), relative to the configuration.", "../state")
+    state: str = key("State directory (database, logs, artefacts), relative to the site directory.", "state")
     secrets: str = key(
-        "Directory of secret files (`worker-NAME`, `person-NAME`, `github-webhook`), relative to the configuration; "
+        "Directory of secret files (`worker-NAME`, `person-NAME`, `github-webhook`), relative to the site directory; "
         "nobody but their owner may read them.",
-        "../state/secrets",
+        "state/secrets",
     )
-    patches: str = key("Directory of the patch sets, relative to the configuration.", "../patches")
+    patches: str = key(
+        "Directory of the site's own patch sets, relative to the site directory; each takes the place of one of the "
+        "same name that ships.",
+        "patches",
+    )
     people: tuple[Name, ...] = key(
         "Who may start and stop builds: each logs in at the web UI, and uses `buildbot try`, with the password in the "
         "file `person-NAME` of the secrets directory. Empty: no login, and no `buildbot try`.",
@@ -137,31 +144,31 @@ class Site:
     keep_artefacts: Seconds = key("How long artefacts are kept on the master.", 30 * 86400)
 
     def password_file(self, worker: Worker) -> str:
-        """A worker's secret file, relative to the configuration."""
+        """A worker's secret file, relative to the site directory."""
         return worker.password_file or f"{self.secrets}/worker-{worker.name}"
 
     def person_file(self, person: str) -> str:
-        """A person's secret file, relative to the configuration."""
+        """A person's secret file, relative to the site directory."""
         return f"{self.secrets}/person-{person}"
 
     @property
     def certificate_file(self) -> str:
-        """The certificate of `tls`, relative to the configuration."""
+        """The certificate of `tls`, relative to the site directory."""
         return (self.tls.certificate if self.tls else "") or f"{self.secrets}/tls-certificate.pem"
 
     @property
     def private_key_file(self) -> str:
-        """The private key of `tls`, relative to the configuration."""
+        """The private key of `tls`, relative to the site directory."""
         return (self.tls.private_key if self.tls else "") or f"{self.secrets}/tls-key.pem"
 
     @property
     def trusted_file(self) -> str:
-        """The certificate that boards trust, relative to the configuration."""
+        """The certificate that boards trust, relative to the site directory."""
         return (self.tls.authority if self.tls else "") or self.certificate_file
 
     @property
     def github_webhook_file(self) -> str:
-        """The webhook's secret file, relative to the configuration."""
+        """The webhook's secret file, relative to the site directory."""
         return f"{self.secrets}/github-webhook"
 
 
@@ -215,7 +222,7 @@ class Compiler:
     target: str = key("Board that this cross compiler builds for; empty: native.", "")
     sysroot: str = key("Directory on the worker with the target's headers and libraries (cross builds).", "")
     cmake_toolchain_file: str = key(
-        "A CMake toolchain file of your own, relative to the configuration; empty: one is written when needed.", ""
+        "A CMake toolchain file of your own, relative to the site directory; empty: one is written when needed.", ""
     )
     architectures: tuple[Architecture, ...] = key(
         "Architectures of the boards on which this compiler runs; empty: all.", ()
@@ -250,17 +257,31 @@ class Worker:
     board: str = key("Its board.")
     local: bool = key("Runs inside the master, on this machine.", False)
     password_file: str = key(
-        "File with its password, relative to the configuration; empty: `worker-NAME` in the secrets directory.", ""
+        "File with its password, relative to the site directory; empty: `worker-NAME` in the secrets directory.", ""
     )
     owner: str = key("Whom to ask about this machine.", "")
     builds: int = key("Builds at the same time.", 1)
 
 
+def is_local(repository: str) -> bool:
+    """Whether the address of a repository is a path of this machine; `HOST:PATH` is ssh's."""
+    return "://" not in repository and (":" not in repository or repository.startswith(("/", ".")))
+
+
+def find_patch_set(project: Project, directories: Iterable[Path]) -> Path | None:
+    """The first directory of a project's patch set; None when there is none, or the project wants none."""
+    if project.patch_set == NO_PATCHES:
+        return None
+    found = (directory / (project.patch_set or project.name) for directory in directories)
+    return next((each for each in found if each.is_dir()), None)
+
+
 @dataclass(frozen=True)
 class Config:
-    """The whole configuration, checked. `directory` is the absolute directory that it was read from."""
+    """The whole configuration, checked: a site's over the catalogue's."""
 
     directory: Path
+    """The site's, absolute."""
     site: Site
     boards: Mapping[str, Board]
     compilers: Mapping[str, Compiler]
@@ -269,19 +290,22 @@ class Config:
     workers: Mapping[str, Worker]
     places: Mapping[tuple[str | int, ...], str] = field(default_factory=dict, compare=False, repr=False)
     """FILE:LINE of what was read, by its way through the tables: ("projects", "mesos", "matrix", "exclude", 0)."""
+    catalogue: Path = field(default_factory=catalogue, compare=False)
+    """The catalogue that the site's values stand over."""
 
     def path(self, relative: str) -> Path:
-        """An absolute path for one that the configuration gives relative to itself."""
+        """An absolute path for one that the site gives relative to itself."""
         return (self.directory / relative).resolve()
+
+    def patch_set(self, project: Project) -> Path | None:
+        """The directory of a project's patch set; None: it has no patches."""
+        return find_patch_set(project, (self.path(self.site.patches), self.catalogue / "patches"))
 
     def repository_url(self, project: Project) -> str:
         """Where a project is fetched from; a plain directory's repository is made in the state directory."""
         if project.directory:
             return str(self.path(self.site.state) / "sources" / f"{project.name}.git")
-        address = project.repository
-        if "://" in address or (":" in address and not address.startswith(("/", "."))):
-            return address
-        return str(self.path(address))
+        return str(self.path(project.repository)) if is_local(project.repository) else project.repository
 
     def connects(self, worker: Worker) -> bool:
         """Whether a worker is a machine that connects with a password of its own, neither local nor a guest."""

@@ -15,6 +15,7 @@ from .keys import (
     Interval,
     LessDebugInfo,
     Name,
+    PatchSetName,
     Pattern,
     Seconds,
     TestKind,
@@ -146,7 +147,7 @@ class Project:
     description: str = key("One line for people.", "")
     repository: str = key("URL or path of the Git repository.", "")
     directory: str = key(
-        "Instead of `repository`: a plain directory, relative to the configuration, of which a Git repository is "
+        "Instead of `repository`: a plain directory, relative to the site directory, of which a Git repository is "
         "made in the state directory when the master starts.",
         "",
     )
@@ -165,6 +166,11 @@ class Project:
     source_directory: str = key("Directory in the checkout with the top CMakeLists.txt or configure.", ".")
     version: UpstreamVersion | None = key("How to read the upstream version from the source tree.", None)
     build_type: BuildType = key("CMake's build type.", "Debug")
+    patch_set: PatchSetName = key(
+        "Patch set, a directory in the site's `patches` or in the catalogue's; empty: the one of the project's name, "
+        "where there is one; `none`: no patches.",
+        "",
+    )
     cmake: BuildSystem | None = key("How CMake builds it (generators ninja, make, kati).", None)
     autotools: BuildSystem | None = key("How configure and make build it (generator autotools).", None)
     prerequisites: Mapping[str, tuple[str, ...]] = key(

@@ -9,10 +9,11 @@ import os
 import posixpath
 import re
 
-from arm_ci.config.keys import BUILD_SYSTEMS
+from arm_ci.config.keys import BUILD_SYSTEMS, NO_PATCHES
 from arm_ci.config.matrix import MATRIX_KEYS, SELECTOR_AXES
+from arm_ci.config.model import find_patch_set
 from arm_ci.config.problems import shorten, suggestion
-from arm_ci.config.project import BuildSystem, Combination, Project, Selector, Test
+from arm_ci.config.project import BuildSystem, Combination, Exclusion, Project, Selector, Test
 from arm_ci.config.read_tables import Draft
 from arm_ci.config.reader import Path
 from arm_ci.config.versions import satisfiable
@@ -56,22 +57,37 @@ def _check_source(draft: Draft, project: Project, path: Path) -> None:
         findings.add(path, "names neither a `repository` nor a `directory`; where does its source come from?")
     if project.directory and not os.path.isdir(draft.path(project.directory)):  # noqa: PTH112 - never raises
         findings.add(
-            (*path, "directory"), f"there is no directory `{shorten(project.directory)}` beside the configuration"
+            (*path, "directory"), f"there is no directory `{shorten(project.directory)}` beside the site's files"
         )
-    if names_user(project.repository):
-        findings.add(
-            (*path, "repository"),
-            "the address holds a password or token, which every log would show; take out what stands before the `@`, "
-            "and use a key or a credential helper",
-        )
-    elif project.repository and not re.fullmatch(r"(?!-)(?!\w+::)[^\s\x00-\x1f]+", project.repository):
-        findings.add(
-            (*path, "repository"),
-            f"found `{shorten(project.repository)}`, expected the URL or path of a Git repository",
-        )
+    _check_repository(draft, project.repository, (*path, "repository"))
     _check_directory(draft, project.source_directory, (*path, "source_directory"), "source tree")
     if project.version is not None:
         _check_inside(draft, project.version.file, (*path, "version", "file"), "source tree")
+    _check_patch_set(draft, project, (*path, "patch_set"))
+
+
+def _check_repository(draft: Draft, repository: str, path: Path) -> None:
+    if names_user(repository):
+        draft.findings.add(
+            path,
+            "the address holds a password or token, which every log would show; take out what stands before the `@`, "
+            "and use a key or a credential helper",
+        )
+    elif repository and not re.fullmatch(r"(?!-)(?!\w+::)[^\s\x00-\x1f]+", repository):
+        draft.findings.add(path, f"found `{shorten(repository)}`, expected the URL or path of a Git repository")
+
+
+def _check_patch_set(draft: Draft, project: Project, path: Path) -> None:
+    named = project.patch_set not in ("", NO_PATCHES)
+    if not named or draft.findings.broken(*path) or draft.findings.broken("site", "patches"):
+        return
+    directories = draft.patch_directories()
+    if find_patch_set(project, directories) is None:
+        there = sorted({each.name for directory in directories for each in directory.glob("*/")})
+        draft.findings.add(
+            path,
+            f"there is no patch set `{project.patch_set}`" + suggestion(project.patch_set, there, "the patch sets are"),
+        )
 
 
 def _check_references(draft: Draft, project: Project, path: Path) -> None:
@@ -209,30 +225,37 @@ def _check_surroundings(draft: Draft, project: Project, path: Path) -> None:
 
 
 def _check_matrix(draft: Draft, project: Project, path: Path) -> None:
-    matrix, findings = project.matrix, draft.findings
+    matrix = project.matrix
     for axis, key in zip(SELECTOR_AXES, MATRIX_KEYS, strict=True):
-        values = getattr(matrix, key)
-        if not values and not findings.broken(*path, key):
-            findings.add((*path, key), "the list is empty, so the project would have no variant")
-        for index, value in enumerate(values):
-            here = (*path, key, index)
-            if value in values[:index] and not findings.broken(*here):
-                findings.add(here, f"`{shorten(value)}` is in the list twice")
-            check_name(draft, axis, value, here)
+        _check_axis(draft, axis, getattr(matrix, key), (*path, key))
     for index, combination in enumerate(matrix.include):
         _check_combination(draft, combination, (*path, "include", index))
     for index, rule in enumerate(matrix.exclude):
-        here = (*path, "exclude", index)
-        check_selector(draft, rule.match, (*here, "match"))
-        if rule.match == Selector() and not findings.broken(*here, "match"):
-            findings.add((*here, "match"), "matches every variant; name at least one axis")
-        if not rule.reason.strip() and not findings.broken(*here, "reason"):
-            findings.add((*here, "reason"), "the reason is empty; write why, for whoever misses these variants")
+        _check_exclusion(draft, rule, (*path, "exclude", index))
     for tier in ("commit", "nightly"):
         for index, selector in enumerate(getattr(matrix.tiers, tier)):
             check_selector(draft, selector, (*path, "tiers", tier, index))
     for index, selector in enumerate(matrix.distcc):
         check_selector(draft, selector, (*path, "distcc", index))
+
+
+def _check_axis(draft: Draft, axis: str, values: tuple[str, ...], path: Path) -> None:
+    # A list of the catalogue may be empty because the site has nothing of it; that is judged with what remains.
+    if not values and not draft.findings.broken(*path) and not draft.is_shipped(path):
+        draft.findings.add(path, "the list is empty, so the project would have no variant")
+    for index, value in enumerate(values):
+        here = (*path, index)
+        if value in values[:index] and not draft.findings.broken(*here):
+            draft.findings.add(here, f"`{shorten(value)}` is in the list twice")
+        check_name(draft, axis, value, here)
+
+
+def _check_exclusion(draft: Draft, rule: Exclusion, path: Path) -> None:
+    check_selector(draft, rule.match, (*path, "match"))
+    if rule.match == Selector() and not draft.findings.broken(*path, "match"):
+        draft.findings.add((*path, "match"), "matches every variant; name at least one axis")
+    if not rule.reason.strip() and not draft.findings.broken(*path, "reason"):
+        draft.findings.add((*path, "reason"), "the reason is empty; write why, for whoever misses these variants")
 
 
 def check_selector(draft: Draft, selector: Selector, path: Path) -> None:
@@ -253,6 +276,8 @@ def _check_combination(draft: Draft, combination: Combination, path: Path) -> No
 def check_name(draft: Draft, axis: str, value: str, path: Path) -> None:
     table = _NAMED.get(axis)
     if table is None or table in draft.unread or draft.findings.broken(*path):
+        return
+    if draft.is_shipped(path) and value in draft.taken_out.get(table, ()):
         return
     known = getattr(draft, table)
     if value not in known:

@@ -10,12 +10,18 @@ from collections.abc import Callable
 from typing import Any
 
 from arm_ci.config.problems import Place, Problem, listing, nearest, one_line, shorten, suggestion
+from arm_ci.config.project import Project
 from arm_ci.config.scalars import EXPECTED, NUMBERS, PARSERS
 from arm_ci.config.shapes import Field, Shape, fields_of
 from arm_ci.config.source import Node
 
 Path = tuple[str | int, ...]
 """The way to a value: ("boards", "rpi4", "memory")."""
+
+RENAMED: dict[type[Any], dict[str, str]] = {
+    Project: {"relief": "fallback", "relief_from_trials": "fallback_from_trials"},
+}
+"""Keys that had another name before: of each record, the name of then and that of today."""
 
 KINDS = {
     "boards": "board",
@@ -74,10 +80,9 @@ def describe(path: Path) -> str:
 
 
 class Reader:
-    """Reads the nodes of one file."""
+    """Reads nodes; each knows the file that it stands in."""
 
-    def __init__(self, file: str, findings: Findings) -> None:
-        self._file = file
+    def __init__(self, findings: Findings) -> None:
         self._findings = findings
         self._readers: dict[str, Callable[[Shape, Node, Path], Any]] = {
             "scalar": self._scalar,
@@ -118,29 +123,38 @@ class Reader:
         meant: set[str] = set()
         if node.kind != "mapping":
             self._fault(path, node, f"found {found(node)}, expected a mapping with the keys {listing(known, 30)}")
+            meant.update(known)
         for key, value in node.pairs:
-            if key.text not in known:
-                meant.add(self._unknown_key(key, known, path))
+            field = known.get(key.text)
+            if field is None:
+                meant.add(self._unknown_key(key, record, path))
                 continue
-            field = known[key.text]
             here = (*path, field.name)
             self._findings.places[here] = self._place(value if value.kind == "scalar" else key)
             values[field.name] = self._field(field, value, here)
         for field in known.values():
-            if field.name in values:
-                continue
-            if field.name in meant or node.kind != "mapping":
-                self._findings.spoil((*path, field.name))
-            elif field.required:
-                self._missing(field, node, path)
-            values[field.name] = placeholder(field.shape) if field.required else field.default
+            if field.name not in values:
+                values[field.name] = self._absent(field, node, path, field.name in meant)
         return record(**values)
 
-    def _unknown_key(self, key: Node, known: dict[str, Field], path: Path) -> str:
+    def _absent(self, field: Field, node: Node, path: Path, meant: bool) -> Any:
+        """The value of a key that is not there; `meant`: something else that was complained about stands for it."""
+        if meant:
+            self._findings.spoil((*path, field.name))
+        elif field.required:
+            self._missing(field, node, path)
+        return placeholder(field.shape) if field.required else field.default
+
+    def _unknown_key(self, key: Node, record: type[Any], path: Path) -> str:
         """Complains, and returns the key that was meant: it is not missing as well."""
-        message = f"unknown key `{shorten(key.text)}`" + suggestion(key.text, known, "the keys are")
+        known = [field.name for field in fields_of(record)]
+        now = RENAMED.get(record, {}).get(key.text)
+        if now:
+            message = f"key `{key.text}` is called `{now}` now"
+        else:
+            message = f"unknown key `{shorten(key.text)}`" + suggestion(key.text, known, "the keys are")
         self._findings.add(path, message, self._place(key))
-        return nearest(key.text, known)
+        return now or nearest(key.text, known)
 
     def _missing(self, field: Field, node: Node, path: Path) -> None:
         self._findings.spoil((*path, field.name))
@@ -258,7 +272,7 @@ class Reader:
         self._findings.add(path, message, self._place(node))
 
     def _place(self, node: Node) -> Place:
-        return Place(self._file, node.line, node.column)
+        return Place(node.file, node.line, node.column)
 
 
 _AS_WRITTEN = frozenset({"bytes", "bytes-or-host", "seconds", "seconds-or-never", "time-of-day"})

@@ -43,6 +43,7 @@ EXPECTED = {
     "port": "a port from 1 to 65535",
     "helper": "a helper such as `192.168.1.10/8` or `helper.example:3632/8`",
     "pattern": "a regular expression with exactly one group",
+    "patch-set": "the name of a directory with patches, or `none`",
     "name": f"a name of letters, digits, `.`, `_`, `+`, `-`, at most {LONGEST_NAME}, the first a letter or digit",
 }
 NUMBERS = frozenset({"count", "count-or-host", "port"})
@@ -162,4 +163,5 @@ PARSERS: dict[str, Callable[[str], int | str]] = {
     "helper": parse_helper,
     "pattern": parse_pattern,
     "name": parse_name,
+    "patch-set": parse_name,
 }

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from arm_ci.config.layers import OFF
 from arm_ci.config.model import Board, Compiler, Linker, Site, Worker
 from arm_ci.config.project import Project
 from arm_ci.config.scalars import (
@@ -40,23 +41,26 @@ _SCALARS: dict[str, dict[str, Any]] = {
     "helper": {"type": "string", "pattern": f"^({HELPER_PATTERN})$"},
     "pattern": {"type": "string", "format": "regex"},
     "name": {"type": "string", "pattern": f"^{NAME_PATTERN}$"},
+    "patch-set": {"type": "string", "pattern": f"^{NAME_PATTERN}$"},
 }
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """The schema of each file, by the file's name without `.yaml`."""
+    """The schema of each file, by the file's name without `.yaml`.
+
+    What a site writes may be part of an entry of the catalogue, so nothing is required of one there.
+    """
     toolchains = {
         "type": "object",
         "additionalProperties": False,
-        "required": ["compilers", "linkers"],
-        "properties": {"compilers": _table(Compiler), "linkers": _table(Linker)},
+        "properties": {"compilers": _part_of_table(Compiler), "linkers": _part_of_table(Linker)},
     }
     found = {
         "site": _record(Site),
-        "boards": _table(Board),
+        "boards": _part_of_table(Board),
         "toolchains": toolchains,
-        "projects": _table(Project),
-        "workers": _table(Worker),
+        "projects": _part_of_table(Project),
+        "workers": _table(_record(Worker), Worker),
     }
     return {name: {"$schema": DRAFT, "title": f"{name}.yaml", **schema} for name, schema in found.items()}
 
@@ -68,42 +72,50 @@ def texts() -> dict[str, str]:
     }
 
 
-def _table(record: type[Any]) -> dict[str, Any]:
+def _part_of_table(record: type[Any]) -> dict[str, Any]:
+    """A table whose entries stand over those of the catalogue: whole, in part, not at all (`NAME:`), or `off`."""
+    # An editor reads `off` as a text or as false, after its version of YAML.
+    entry = {"anyOf": [_record(record, partial=True), {"type": "null"}, {"enum": [OFF, False]}]}
+    return _table(entry, record)
+
+
+def _table(entry: dict[str, Any], record: type[Any]) -> dict[str, Any]:
     return {
         "type": "object",
         "propertyNames": _SCALARS["name"],
-        "additionalProperties": _record(record),
+        "additionalProperties": entry,
         "description": _first_line(record),
     }
 
 
-def _record(record: type[Any]) -> dict[str, Any]:
+def _record(record: type[Any], partial: bool = False) -> dict[str, Any]:
+    """A record; with `partial` its keys, and those of the records in it, are not required: some stand elsewhere."""
     fields = fields_of(record)
     schema: dict[str, Any] = {
         "type": "object",
         "description": _first_line(record),
         "additionalProperties": False,
-        "properties": {field.name: _field(field) for field in fields},
+        "properties": {field.name: _field(field, partial) for field in fields},
     }
-    required = [field.name for field in fields if field.required]
+    required = [field.name for field in fields if field.required and not partial]
     return schema | ({"required": required} if required else {})
 
 
-def _field(field: Field) -> dict[str, Any]:
-    schema = _shape(field.shape)
+def _field(field: Field, partial: bool) -> dict[str, Any]:
+    schema = _shape(field.shape, partial)
     if field.lone and field.shape.item is not None:
         schema = {"anyOf": [_shape(field.shape.item), schema]}
     return {**schema, "description": field.doc}
 
 
-def _shape(shape: Shape) -> dict[str, Any]:
-    schema = _plain(shape)
+def _shape(shape: Shape, partial: bool = False) -> dict[str, Any]:
+    schema = _plain(shape, partial)
     if shape.optional:
         return {"anyOf": [schema, {"type": "null"}]}
     return schema
 
 
-def _plain(shape: Shape) -> dict[str, Any]:
+def _plain(shape: Shape, partial: bool) -> dict[str, Any]:
     if shape.kind == "scalar":
         return _SCALARS[shape.name]
     if shape.kind == "choice":
@@ -114,7 +126,7 @@ def _plain(shape: Shape) -> dict[str, Any]:
         names = {"propertyNames": _shape(shape.key)} if shape.key.kind == "choice" else {}
         return {"type": "object", "additionalProperties": _shape(shape.item), **names}
     if shape.kind == "record" and shape.record is not None:
-        return _record(shape.record)
+        return _record(shape.record, partial)
     return {"type": {"text": "string", "flag": "boolean"}[shape.kind]}
 
 

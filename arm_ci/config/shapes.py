@@ -74,6 +74,9 @@ def _fields_of(record: type[Any]) -> tuple[Field, ...]:
     return tuple(found)
 
 
+_PLAIN = {str: Shape("text"), bool: Shape("flag"), int: Shape("scalar", name="count")}
+
+
 @cache
 def shape_of(hint: Any) -> Shape:
     """The shape of a type of the model; raises TypeError for one that the model should not use."""
@@ -85,16 +88,12 @@ def shape_of(hint: Any) -> Shape:
         return Shape("choice", choices=tuple(arguments))
     if origin in (Union, UnionType):
         return _optional(hint, arguments)
-    if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
+    if origin is tuple and arguments[1:] == (Ellipsis,):
         return Shape("list", item=shape_of(arguments[0]))
     if origin is Mapping:
         return Shape("mapping", key=shape_of(arguments[0]), item=shape_of(arguments[1]))
-    if hint is str:
-        return Shape("text")
-    if hint is bool:
-        return Shape("flag")
-    if hint is int:
-        return Shape("scalar", name="count")
+    if hint in _PLAIN:
+        return _PLAIN[hint]
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return Shape("record", record=hint)
     raise TypeError(f"the model has no reader for {hint}")

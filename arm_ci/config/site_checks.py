@@ -18,7 +18,7 @@ from arm_ci.config.secret_checks import PRIVATE_KEY, check_secret
 
 # As SQLAlchemy takes a URL apart (sqlalchemy/engine/url.py); drivers also take a password among the options.
 DATABASE_PASSWORD = re.compile(r"[^:]*://[^:/]*:[^@]+@|[^?]*\?(.*&)?(password|passwd)=", re.IGNORECASE)
-LOOPBACK = re.compile(r"localhost|::1|127(\.[0-9]{1,3}){3}", re.ASCII)
+LOOPBACK = re.compile(r"localhost(\.localdomain)?|::1|127(\.[0-9]{1,3}){3}", re.ASCII)
 _ADDRESS = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:.]+", re.ASCII)
 EVERY_ADDRESS = ("", "0.0.0.0", "::")
@@ -27,13 +27,18 @@ EVERY_ADDRESS = ("", "0.0.0.0", "::")
 
 def check_site(draft: Draft) -> None:
     """Adds what is wrong with site.yaml to the draft's findings."""
-    site, findings = draft.site, draft.findings
     _check_people(draft)
     _check_webhook(draft)
     _check_mail(draft)
     _check_ports(draft)
     _check_workers(draft)
     _check_tls(draft)
+    _check_addresses(draft)
+    _check_directories(draft)
+
+
+def _check_addresses(draft: Draft) -> None:
+    site, findings = draft.site, draft.findings
     if site.url and not re.match(r"https?://[^/\s]", site.url):
         findings.add(("site", "url"), f"found `{shorten(site.url)}`, expected an address that starts with http(s)://")
     elif names_user(site.url):
@@ -49,9 +54,17 @@ def check_site(draft: Draft) -> None:
             ("site", "database"),
             f"found `{shorten(site.database)}`, expected an SQLAlchemy URL such as `sqlite:///state.sqlite`",
         )
+
+
+def _check_directories(draft: Draft) -> None:
+    site, findings = draft.site, draft.findings
     for key in ("state", "secrets", "patches"):
         if not getattr(site, key) and not findings.broken("site", key):
             findings.add(("site", key), "found nothing, expected a directory")
+    path: Path = ("site", "patches")
+    # Unless it is named, a site need not have one.
+    if path in findings.places and not findings.broken(*path) and not os.path.isdir(draft.path(site.patches)):  # noqa: PTH112
+        findings.add(path, f"there is no directory `{shorten(site.patches)}` beside the site's files")
 
 
 def _check_ports(draft: Draft) -> None:
@@ -92,46 +105,56 @@ def _check_tls(draft: Draft) -> None:
     for key in ("certificate", "private_key", "authority"):
         file = getattr(tls, key)
         if file and not os.path.isfile(draft.path(file)):  # noqa: PTH113 - Path.is_file raises for impossible names
-            findings.add((*path, key), f"there is no file `{shorten(file)}` beside the configuration")
+            findings.add((*path, key), f"there is no file `{shorten(file)}` beside the site's files")
     check_secret(draft, draft.site.private_key_file, (*path, "private_key"), "the private key of TLS", PRIVATE_KEY)
 
 
 def _check_people(draft: Draft) -> None:
-    site, findings = draft.site, draft.findings
+    site = draft.site
     path: Path = ("site", "people")
-    open_to_all = not LOOPBACK.fullmatch(site.web.host) and not findings.broken("site", "web", "host")
-    if open_to_all and not site.people and not findings.broken(*path):
+    if not LOOPBACK.fullmatch(site.web.host) and not draft.findings.broken("site", "web", "host"):
+        _check_open_to_all(draft)
+    connecting = {worker.name for worker in draft.workers.values() if not worker.local}
+    for index, person in enumerate(site.people):
+        here: Path = (*path, index)
+        if draft.findings.broken(*here):
+            continue
+        if wrong := _wrong_person(person, site.people[:index], connecting):
+            draft.findings.add(here, wrong)
+        else:
+            check_secret(draft, site.person_file(person), here, f"the secret file of `{person}`")
+    if site.people:
+        check_secret(draft, site.person_file(TERMINAL), path, "the secret file of `arm-ci force`")
+
+
+def _check_open_to_all(draft: Draft) -> None:
+    """Judges a web UI that other machines reach."""
+    site, findings = draft.site, draft.findings
+    if not site.people and not findings.broken("site", "people"):
         findings.add(
             ("site", "web", "host"),
             f"found `{shorten(site.web.host)}`, expected a loopback address such as `127.0.0.1`: nobody has to log in, "
             "and who reaches the web UI can run commands on every worker; name the people who may with "
             "`people: [NAME]`, and others can only look",
         )
-    if open_to_all and site.people and not site.url and not findings.broken("site", "url"):
+    if site.people and not site.url and not findings.broken("site", "url"):
         port = "PORT" if findings.broken("site", "web", "port") else site.web.port
         findings.add(
             ("site", "web", "host"),
             f"found `{shorten(site.web.host)}` without `url`: a login would lead people to localhost, their own "
             f"machine; write `url: http://NAME:{port}/` with the name under which they reach this one",
         )
-    connecting = {worker.name for worker in draft.workers.values() if not worker.local}
-    for index, person in enumerate(site.people):
-        here: Path = (*path, index)
-        if findings.broken(*here):
-            continue
-        if person in site.people[:index]:
-            findings.add(here, f"`{person}` is in the list twice")
-        elif person == TERMINAL:
-            findings.add(here, f"`{person}` is who `arm-ci force` logs in as; take another name")
-        elif person in connecting:
-            findings.add(
-                here,
-                f"`{person}` is also a worker, and `buildbot try` logs in where workers connect; rename one of them",
-            )
-        else:
-            check_secret(draft, site.person_file(person), here, f"the secret file of `{person}`")
-    if site.people:
-        check_secret(draft, site.person_file(TERMINAL), path, "the secret file of `arm-ci force`")
+
+
+def _wrong_person(person: str, before: tuple[str, ...], connecting: set[str]) -> str:
+    """Why nobody can have that name, in a sentence."""
+    if person in before:
+        return f"`{person}` is in the list twice"
+    if person == TERMINAL:
+        return f"`{person}` is who `arm-ci force` logs in as; take another name"
+    if person in connecting:
+        return f"`{person}` is also a worker, and `buildbot try` logs in where workers connect; rename one of them"
+    return ""
 
 
 def _check_webhook(draft: Draft) -> None:

@@ -27,10 +27,11 @@ _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 class Node:
     """A scalar, a list or a mapping of the document."""
 
-    __slots__ = ("column", "depth", "items", "kind", "line", "pairs", "tag", "text", "weight")
+    __slots__ = ("column", "depth", "file", "items", "kind", "line", "pairs", "tag", "text", "weight")
 
-    def __init__(self, kind: str, line: int, column: int, tag: str = "", text: str = "") -> None:
+    def __init__(self, kind: str, line: int, column: int, tag: str = "", text: str = "", file: str = "") -> None:
         self.kind = kind
+        self.file = file
         self.line = line
         self.column = column
         self.tag = tag
@@ -41,6 +42,10 @@ class Node:
         self.weight = 1
         """Values in it when every alias is written out."""
         self.depth = 1
+
+    def get(self, key: str) -> Node | None:
+        """The value of a key of a mapping; None when there is none."""
+        return next((value for name, value in self.pairs if name.text == key), None)
 
 
 class _StopError(Exception):
@@ -73,15 +78,18 @@ def read_text(data: bytes, complain: Complaint) -> str | None:
     return text
 
 
-def compose(text: str, complain: Complaint) -> Node | None:
-    """The root of the document, or None when the text is no YAML document of ours (complained about)."""
+def compose(text: str, complain: Complaint, file: str = "") -> Node | None:
+    """The root of the document, or None when the text is no YAML document of ours (complained about).
+
+    A text with nothing but comments says nothing: an empty mapping. `file` is where every node says it stands.
+    """
     import yaml  # imported late: whoever only wants the model does not pay for it
 
     loader_class: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     loader = None
     try:
         loader = loader_class(text)
-        root = _Composer(loader, yaml, complain).document()
+        root = _Composer(loader, yaml, complain, file).document()
     except _StopError as stop:
         complain(*stop.args)
         return None
@@ -92,8 +100,7 @@ def compose(text: str, complain: Complaint) -> Node | None:
         if loader is not None:
             loader.dispose()
     if root is None or (root.kind == "scalar" and root.tag == "null"):
-        complain(1, 1, "the file is empty")
-        return None
+        return Node("mapping", 1, 1, file=file)
     return root
 
 
@@ -113,7 +120,8 @@ def _syntax_error(error: Any, text: str) -> tuple[int, int, str]:
 class _Composer:
     """One document's tree, from the parser's events, without recursion."""
 
-    def __init__(self, loader: Any, yaml: Any, complain: Complaint) -> None:
+    def __init__(self, loader: Any, yaml: Any, complain: Complaint, file: str) -> None:
+        self._file = file
         self._loader = loader
         self._yaml = yaml
         self._complain = complain
@@ -154,7 +162,7 @@ class _Composer:
             tag = resolved.rsplit(":", 1)[-1]
         else:
             tag = "str"
-        return Node("scalar", line, column, tag, event.value)
+        return Node("scalar", line, column, tag, event.value, self._file)
 
     def _alias(self, event: Any) -> Node:
         if event.anchor not in self._anchors:
@@ -166,7 +174,7 @@ class _Composer:
 
     def _start(self, event: Any, kind: str) -> None:
         self._refuse_tag(event)
-        node = Node(kind, *_at(event))
+        node = Node(kind, *_at(event), file=self._file)
         if len(self._open) >= DEEPEST:
             raise _StopError(node.line, node.column, f"nested more than {DEEPEST} deep")
         if event.anchor:
@@ -217,16 +225,8 @@ class _Composer:
         for key, value in node.pairs:
             if key.kind == "scalar" and key.tag == "merge":
                 merges.extend(value.items if value.kind == "list" else [value])
-            elif key.kind != "scalar":
-                self._complain(key.line, key.column, f"a {key.kind} cannot be a key; a key is text")
-            elif key.tag != "str":
-                shown = key.text if key.text.isprintable() and key.text else "~"
-                self._complain(
-                    key.line, key.column, f'YAML does not read the key `{shown}` as text; quote it: `"{shown}"`'
-                )
-            elif key.text in own:
-                first = own[key.text][0]
-                self._complain(key.line, key.column, f"key `{key.text}` is here twice, first in line {first.line}")
+            elif wrong := _wrong_key(key, own.get(key.text)):
+                self._complain(key.line, key.column, wrong)
             else:
                 own[key.text] = (key, value)
         for merge in merges:
@@ -236,6 +236,16 @@ class _Composer:
             for key, value in merge.pairs:
                 own.setdefault(key.text, (key, value))
         node.pairs = list(own.values())
+
+
+def _wrong_key(key: Node, before: tuple[Node, Node] | None) -> str:
+    """What is wrong with a key, in a sentence; `before` is the pair that has the same key."""
+    if key.kind != "scalar":
+        return f"a {key.kind} cannot be a key; a key is text"
+    if key.tag != "str":
+        shown = key.text if key.text.isprintable() and key.text else "~"
+        return f'YAML does not read the key `{shown}` as text; quote it: `"{shown}"`'
+    return f"key `{key.text}` is here twice, first in line {before[0].line}" if before else ""
 
 
 def _at(event: Any) -> tuple[int, int]:

@@ -22,6 +22,7 @@ from arm_ci.master.triggers.schedulers import is_watched, schedulers_of
 from arm_ci.master.web.force_form import force_scheduler
 from arm_ci.master.web.pages import UI_DEFAULTS
 from arm_ci.master.workers.configured import buildbot_worker, endpoint, protocols
+from arm_ci.plan.patching import patch_set_problems
 
 
 class ArmCi(ConfiguratorBase):
@@ -71,13 +72,8 @@ class ArmCi(ConfiguratorBase):
 
     @staticmethod
     def _refuse_patch_sets_with_mistakes(config: Config) -> None:
-        patches = config.path(config.site.patches)
-        if any((patches / project).is_dir() for project in config.projects):
-            # Imported late: many configurations have no patch set.
-            from arm_ci.plan.patching import patch_set_problems
-
-            if mistakes := patch_set_problems(config):
-                raise ConfigErrors(list(mistakes))
+        if mistakes := patch_set_problems(config):
+            raise ConfigErrors(list(mistakes))
 
     def _triggers(self, config: Config, chosen: tuple[Variant, ...]) -> None:
         """What starts builds without the force form."""

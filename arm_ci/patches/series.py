@@ -65,31 +65,30 @@ class PatchFile:
 class PatchSet:
     """An ordered series of patches that a project needs for some variants."""
 
-    project: str
     directory: Path
     patches: tuple[PatchFile, ...]
 
 
 def read(directory: Path, known: KnownNames) -> PatchSet:
-    """The patch set in patches/<project>; one without patches when there is no such directory.
-
-    Raises SeriesError with every mistake.
-    """
+    """The patch set in a directory. Raises SeriesError with every mistake."""
     if not directory.is_dir():
-        return PatchSet(directory.name, directory, ())
+        raise SeriesError((f"{directory}:1:1: no such directory; it holds {SERIES} and the patches",))
     return _Reader(directory, known).read()
 
 
-def bundle(directory: Path, known: KnownNames, version_file: str = "", version_pattern: str = "") -> dict[str, Any]:
-    """The patch set as the JSON object that engine.py takes, texts included. Raises SeriesError.
+def bundle(
+    project: str, directory: Path | None, known: KnownNames, version_file: str = "", version_pattern: str = ""
+) -> dict[str, Any]:
+    """A project's patch set as the JSON object that engine.py takes, texts included. Raises SeriesError.
 
-    `version_file` and `version_pattern` (one group) tell the upstream version of a source tree; empty: unknown.
+    Without a directory it has no patches. `version_file` and `version_pattern` (one group) tell the upstream version of
+    a source tree; empty: unknown.
     """
-    patch_set = read(directory, known)
+    patches = read(directory, known).patches if directory is not None else ()
     version = {"file": version_file, "pattern": version_pattern} if version_file else None
     return {
         "schema": engine.SCHEMA,
-        "project": patch_set.project,
+        "project": project,
         "version": version,
         "patches": [
             {
@@ -99,7 +98,7 @@ def bundle(directory: Path, known: KnownNames, version_file: str = "", version_p
                 "upstream": [dict(marker) for marker in patch.upstream],
                 "text": patch.text,
             }
-            for patch in patch_set.patches
+            for patch in patches
         ],
     }
 
@@ -118,7 +117,7 @@ class _Reader:
             patches = self.patches(root)
         if self.problems:
             raise SeriesError(tuple(f"{file}:{line}:{at}: {text}" for file, line, at, text in sorted(self.problems)))
-        return PatchSet(self.directory.name, self.directory, tuple(patches))
+        return PatchSet(self.directory, tuple(patches))
 
     # --- problems
 

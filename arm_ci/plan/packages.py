@@ -7,7 +7,6 @@ gets a script with their own projects from `arm-ci worker kit`.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from arm_ci.agent.tools import linker_called
 from arm_ci.catalogue import catalogue
@@ -72,11 +71,11 @@ def with_table(script: str, table: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Writes the table of the configuration that is named into the checkout's script."""
-    if len(arguments) != 1:
-        sys.stderr.write("usage: python -m arm_ci.plan.packages CONFIG\n")
+    """Writes the table of the catalogue into its script."""
+    if arguments:
+        sys.stderr.write("usage: python -m arm_ci.plan.packages\n")
         return 2
-    table = package_table(load(Path(arguments[0])))
+    table = package_table(load(None))
     BOOTSTRAP.write_text(with_table(BOOTSTRAP.read_text(encoding="utf-8"), table), encoding="utf-8")
     return 0
 

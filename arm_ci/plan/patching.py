@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from arm_ci.config.keys import Architecture, CompilerFamily, Generator
 from arm_ci.config.model import Config
+from arm_ci.config.project import Project
 from arm_ci.plan.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -23,14 +24,14 @@ def known_names() -> series.KnownNames:
     return series.KnownNames(get_args(Architecture), get_args(CompilerFamily), get_args(Generator))
 
 
-def bundle_of(recipe: Recipe) -> dict[str, Any]:
-    """The project's patch set as engine.py takes it. Raises series.SeriesError with every mistake in it."""
+def bundle_of(config: Config, project: Project) -> dict[str, Any]:
+    """A project's patch set as engine.py takes it. Raises series.SeriesError with every mistake in it."""
     from arm_ci.patches import series
 
-    config, project = recipe.config, recipe.project
     version = project.version
     return series.bundle(
-        config.path(config.site.patches) / project.name,
+        project.name,
+        config.patch_set(project),
         known_names(),
         version.file if version else "",
         version.pattern if version else "",
@@ -39,17 +40,15 @@ def bundle_of(recipe: Recipe) -> dict[str, Any]:
 
 def patch_set_problems(config: Config) -> tuple[str, ...]:
     """Every mistake in the patch sets of the configuration's projects, each as `file:line:column: message`."""
-    problems: list[str] = []
-    patches = config.path(config.site.patches)
-    for directory in (patches / project for project in config.projects):
-        if not directory.is_dir():
-            continue
+    problems: dict[str, None] = {}
+    found = (config.patch_set(project) for project in config.projects.values())
+    for directory in dict.fromkeys(each for each in found if each is not None):
         from arm_ci.patches import series
 
         try:
             series.read(directory, known_names())
         except series.SeriesError as error:
-            problems += error.problems
+            problems |= dict.fromkeys(error.problems)
     return tuple(problems)
 
 

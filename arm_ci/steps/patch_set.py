@@ -22,7 +22,7 @@ class PatchSet(PatchingStep):
         from arm_ci.patches.series import SeriesError
 
         try:
-            text = json.dumps(bundle_of(self.recipe))
+            text = json.dumps(bundle_of(self.recipe.config, self.recipe.project))
         except SeriesError as error:
             raise PatchFailedError(patching_failed(str(error))) from None
         context = context_of(self.recipe, self.getProperty("compiler_version"), self.getProperty("os"))

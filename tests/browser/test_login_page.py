@@ -3,7 +3,7 @@
 import chromium
 import pytest
 from playwright.sync_api import expect
-from running import ROOT, Site
+from running import Site
 
 pytestmark = chromium.MARKS
 VARIANT = "sample-local-gcc-bfd-ninja-full"
@@ -13,10 +13,7 @@ VARIANT = "sample-local-gcc-bfd-ninja-full"
 def site(tmp_path_factory):
     """A master with people and without a connected worker, so that builds wait."""
     site = Site.make(tmp_path_factory.mktemp("people"), workers="there: {board: local}\n")
-    (site.config / "site.yaml").write_text(
-        f"web: {{port: {site.web_port}}}\nworkers: {{port: {site.worker_port}}}\n"
-        f"patches: {ROOT / 'patches'}\npeople: [ada]\n"
-    )
+    site.write_site("people: [ada]")
     started = site.arm_ci("start")
     try:
         assert started.returncode == 0, started.stderr

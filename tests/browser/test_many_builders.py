@@ -3,12 +3,11 @@
 What is looked at is measured in the page: what wraps, what leaves the window, what covers what.
 """
 
-import shutil
-
 import chromium
 import pytest
 from playwright.sync_api import expect
-from running import ROOT, Site, free_port
+from running import Site, free_port
+from sites import whole_site
 
 from arm_ci.config import load, variants
 from arm_ci.config.keys import AXES
@@ -16,7 +15,7 @@ from arm_ci.config.keys import AXES
 pytestmark = chromium.MARKS
 
 WIDTH = 1400
-BUILDERS = len(variants(load(ROOT / "config")))
+BUILDERS = len(variants(load(None)))
 
 # Cells whose text needs more than one line, and elements that end right of the window.
 WRAPPED = """cells => cells.filter(cell => {
@@ -30,14 +29,9 @@ OUTSIDE = "elements => elements.filter(e => e.getBoundingClientRect().right > in
 def site(tmp_path_factory):
     """The shipped configuration as it is, but for ports and for asking upstream."""
     directory = tmp_path_factory.mktemp("site")
-    shutil.copytree(ROOT / "config", directory / "config")
-    projects = (ROOT / "config" / "projects.yaml").read_text()
-    projects = projects.replace("directory: ../samples/hungry", f"directory: {ROOT}/samples/hungry")
-    projects = "\n".join(line for line in projects.splitlines() if not line.startswith("  poll: "))
-    projects = projects.replace("  repository: https:", "  poll: never\n  repository: https:")
-    (directory / "config" / "projects.yaml").write_text(projects)
+    whole_site(directory / "config", projects="sample:\nmesos: {poll: never}\nllvm: {poll: never}\n")
     site = Site(directory, free_port(), free_port())
-    site.write_site(ROOT / "patches")
+    site.write_site()
     started = site.arm_ci("start")
     assert started.returncode == 0, started.stderr
     yield site

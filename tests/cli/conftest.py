@@ -1,24 +1,20 @@
 """A configuration whose workers are added, listed and checked."""
 
-import shutil
 import sys
 from pathlib import Path
 
 import pytest
+from sites import whole_site
 
 from arm_ci.cli import main
 
-ROOT = Path(__file__).resolve().parents[2]
 TLS = "web: {port: 1}\ntls: {name: ci.example.org}\n"
 
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    """A copy of the shipped configuration, with TLS, and a port of the web UI where nobody listens."""
-    shutil.copytree(ROOT / "config", tmp_path / "config")
-    (tmp_path / "samples").symlink_to(ROOT / "samples")
-    (tmp_path / "config" / "site.yaml").write_text(TLS)
-    return tmp_path / "config"
+    """A site with TLS that builds all that ships, and a port of the web UI where nobody listens."""
+    return whole_site(tmp_path / "config", site=TLS)
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def test_a_certificate_of_the_past_is_named_with_its_day(tmp_path, monkeypatch) 
 
 
 def test_a_start_refuses_it_and_names_the_key(files, tmp_path) -> None:
-    config = load(ROOT / "config")
+    config = load(tmp_path)
     site = replace(config.site, tls=Tls(certificate=str(files[0]), private_key=str(files[1])))
     instance = Instance(replace(config, site=site))
     assert instance.make_certificate() == []
@@ -100,12 +100,12 @@ def test_a_start_refuses_it_and_names_the_key(files, tmp_path) -> None:
     with pytest.raises(CommandError) as refusal:
         instance.make_certificate()
     assert str(refusal.value) == (
-        f"{files[1]} holds no private key (PEM, without a password) (`tls` in {ROOT}/config/site.yaml)"
+        f"{files[1]} holds no private key (PEM, without a password) (`tls` in {tmp_path}/site.yaml)"
     )
 
 
 def test_what_arm_ci_made_is_made_once(tmp_path) -> None:
-    config = load(ROOT / "config")
+    config = load(tmp_path)
     site = replace(config.site, tls=Tls(name="ci.example.org"), secrets=str(tmp_path / "secrets"))
     instance = Instance(replace(config, site=site))
     assert instance.make_certificate() == [f"certificate for boards: {tmp_path}/secrets/tls-certificate.pem"]

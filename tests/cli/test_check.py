@@ -1,19 +1,29 @@
 """`arm-ci check`."""
 
+import re
 from pathlib import Path
 
 import pytest
+from sites import whole_site
 
 from arm_ci.cli import main
 
-SHIPPED = Path(__file__).resolve().parents[2] / "config"
 
-
-def test_a_configuration_without_mistakes_is_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", "--site", str(SHIPPED)]) == 0
+def test_a_site_without_mistakes_is_summed_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--site", str(whole_site(tmp_path))]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("config: 10 boards, ")
+    assert out.startswith(f"{tmp_path}: 10 boards, ")
     assert out.endswith(" 10 workers: no mistakes\n")
+    assert err == ""
+
+
+def test_without_a_site_the_catalogue_is_summed_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("arm_ci.cli.options.site_of", lambda _: None)
+    assert main(["check"]) == 0
+    out, err = capsys.readouterr()
+    assert re.fullmatch(r"the catalogue: 10 boards, \d+ toolchains, 3 projects, \d+ variants: no mistakes\n", out)
     assert err == ""
 
 
@@ -36,6 +46,4 @@ def test_every_mistake_is_a_line_on_stderr_and_the_status_is_2(
 
 def test_a_single_mistake_is_counted_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--site", str(tmp_path / "none")]) == 2
-    assert capsys.readouterr().err == (
-        f"{tmp_path}/none:1:1: no such directory; a configuration is a directory\n1 mistake\n"
-    )
+    assert capsys.readouterr().err == (f"{tmp_path}/none:1:1: no such directory; a site is a directory\n1 mistake\n")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
+from sites import whole_site
 
 from arm_ci.agent.peaks import Learned, Peaks
 from arm_ci.cli import main
@@ -48,11 +48,7 @@ LARGE_LINK = Peaks("gcc 12.2, bfd", (*SMALL.edges[:2], learned("app", 2000, 10.0
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    shutil.copytree(ROOT / "config", tmp_path / "config")
-    for name in ("patches", "samples"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    (tmp_path / "config" / "projects.yaml").write_text(PROJECT)
-    return tmp_path / "config"
+    return whole_site(tmp_path / "config", site="state: ../state\n", projects=PROJECT)
 
 
 def keep(config: Path, variant: str, peaks: Peaks) -> Path:

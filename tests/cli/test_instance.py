@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sites import whole_site
 
 from arm_ci.cli import main, master_process, repositories
 from arm_ci.cli.instance import Instance
@@ -20,13 +21,14 @@ from arm_ci.config import Config, load
 from arm_ci.config.model import Listen
 
 ROOT = Path(__file__).resolve().parents[2]
+BESIDE = "state: ../state\nsecrets: ../state/secrets\n"
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    shutil.copytree(ROOT / "config", tmp_path / "config")
     shutil.copytree(ROOT / "samples", tmp_path / "samples")
-    return load(tmp_path / "config")
+    projects = "sample: {directory: ../samples/hungry}\nmesos:\nllvm:\n"
+    return load(whole_site(tmp_path / "config", site=BESIDE, projects=projects))
 
 
 def free_port() -> int:
@@ -94,7 +96,7 @@ def test_a_busy_port_of_ipv6_is_found(config):
 
 def test_a_state_directory_that_is_a_file_is_said(config, capsys, tmp_path):
     (tmp_path / "state").touch()
-    (config.directory / "site.yaml").write_text("secrets: ../secrets\n")
+    (config.directory / "site.yaml").write_text("state: ../state\nsecrets: ../secrets\n")
     assert main(["start", "--site", str(config.directory)]) == 3
     assert capsys.readouterr().err == (
         f"arm-ci: state directory {tmp_path}/state (`state` in {config.directory}/site.yaml): not a directory\n"
@@ -222,9 +224,7 @@ def test_what_git_says_is_passed_on(tmp_path, plain):
 def test_a_projects_directory_that_was_deleted_is_said(config, capsys, tmp_path):
     shutil.rmtree(tmp_path / "samples")
     assert main(["start", "--site", str(config.directory)]) == 2
-    assert (
-        "`directory`: there is no directory `../samples/hungry` beside the configuration\n" in capsys.readouterr().err
-    )
+    assert "`directory`: there is no directory `../samples/hungry` beside the site's files\n" in capsys.readouterr().err
 
 
 # -- the process -------------------------------------------------------------------------------------------------

@@ -7,11 +7,16 @@ import pytest
 
 from arm_ci.cli import main
 
-SHIPPED = str(Path(__file__).resolve().parents[2] / "config")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def without_a_site(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("arm_ci.cli.options.site_of", lambda _: None)
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
-    status = main(["matrix", "--site", SHIPPED, *words])
+    status = main(["matrix", *words])
     out, err = capsys.readouterr()
     return status, out, err
 
@@ -80,6 +85,6 @@ def test_why_says_the_rule_and_its_reason(capsys: pytest.CaptureFixture[str]) ->
     status, out, _ = run(capsys, "--why", "mesos-rpi3-armhf-gcc-bfd-ninja-full")
     assert status == 0
     assert out.startswith(
-        f"mesos-rpi3-armhf-gcc-bfd-ninja-full is out: excluded by matrix.exclude[0] ({SHIPPED}/projects.yaml:"
+        f"mesos-rpi3-armhf-gcc-bfd-ninja-full is out: excluded by matrix.exclude[0] ({ROOT}/config/projects.yaml:"
     )
     assert out.endswith("): the cmake build of Mesos stops on 32-bit systems, where CMAKE_SIZEOF_VOID_P is not 8.\n")

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sites import whole_site
 
 from arm_ci import cli
 from arm_ci.cli import patches
 from arm_ci.config import load
 from arm_ci.config.project import UpstreamVersion
 
-SHIPPED = Path(__file__).resolve().parents[2] / "config"
 HEADER = "Title of {name}\n\nWhat: x\nWhy: x\nUpstream: x\nNeeded for: x\n\n"
 DIFF = "--- a/{file}\n+++ b/{file}\n@@ -1,3 +1,3 @@\n one\n-two\n+{new}\n three\n"
 SERIES = """\
@@ -28,9 +27,8 @@ patches:
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """The shipped configuration with a small patch set for mesos, and none for other projects."""
-    shutil.copytree(SHIPPED, tmp_path / "config")
-    shutil.copytree(SHIPPED.parent / "samples", tmp_path / "samples")
-    directory = tmp_path / "patches" / "mesos"
+    projects = "sample: {patch_set: none}\nmesos:\nllvm:\n"
+    directory = whole_site(tmp_path / "config", projects=projects) / "patches" / "mesos"
     directory.mkdir(parents=True)
     (directory / "series.yaml").write_text(SERIES)
     for name, file, new in (("always", "a", "2"), ("arm", "b", "ii")):
@@ -194,7 +192,7 @@ def test_a_mistake_of_the_caller_is_one_line_and_2(
 def test_mistakes_in_the_patch_set_are_told_with_their_place_and_2(
     config: Path, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    series = tmp_path / "patches/mesos/series.yaml"
+    series = config / "patches/mesos/series.yaml"
     series.write_text(SERIES.replace("arm64", "arm65").replace("file: always", "file: alway"))
     for action in (("list", "--project", "mesos"), ("check", "--source", str(source))):
         assert run(config, *action) == 2

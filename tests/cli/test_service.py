@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from sites import whole_site
 
 from arm_ci import cli
 from arm_ci.cli import service
@@ -50,7 +51,7 @@ class FakeMaster:
 
 @pytest.fixture
 def config() -> Config:
-    return load(ROOT / "config")
+    return load(None)
 
 
 @pytest.fixture
@@ -62,7 +63,8 @@ def master(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeMaster]:
 
 
 def force(*words: str) -> int:
-    return cli.main(["force", "--site", str(ROOT / "config"), *words])
+    with TemporaryDirectory() as directory:
+        return cli.main(["force", "--site", str(whole_site(Path(directory))), *words])
 
 
 def test_each_variant_gets_its_own_projects_branch(master, capsys):
@@ -262,9 +264,10 @@ def test_stopping_needs_nothing_but_site_yaml(tmp_path, capsys):
 
 
 def test_stopping_without_a_state_key_takes_the_usual_directory(tmp_path, capsys):
-    shutil.copytree(ROOT / "config", tmp_path / "config")
-    assert stop(tmp_path / "config") == 0
-    assert capsys.readouterr().out == f"master in {tmp_path}/state: not running\n"
+    (tmp_path / "without-site-yaml").mkdir()
+    for site in (whole_site(tmp_path / "site"), tmp_path / "without-site-yaml"):
+        assert stop(site) == 0
+        assert capsys.readouterr().out == f"master in {site}/state: not running\n"
 
 
 @pytest.mark.parametrize(
@@ -286,9 +289,9 @@ def test_a_site_that_cannot_be_read_is_said(tmp_path, capsys, text, message):
 
 
 def test_a_site_that_is_not_there_is_said(tmp_path, capsys):
-    assert stop(tmp_path) == 2
+    assert stop(tmp_path / "none") == 2
     assert capsys.readouterr().err == (
-        f"{tmp_path}/site.yaml:1:1: the file cannot be read (No such file or directory)\n"
+        f"{tmp_path}/none/site.yaml:1:1: the file cannot be read (No such file or directory)\n"
         "arm-ci: the state directory is not known: name it with `arm-ci stop --state DIR`\n"
     )
 

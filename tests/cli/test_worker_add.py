@@ -22,7 +22,7 @@ def test_a_worker_is_added_behind_the_others_and_nothing_else_changes(directory,
     assert (directory / "workers.yaml").read_text() == (
         f"{before}\nrpi4-2:\n  board: rpi4\n  owner: 'Grace: ask first'\n"
     )
-    secret = directory.parent / "state" / "secrets" / "worker-rpi4-2"
+    secret = directory / "state" / "secrets" / "worker-rpi4-2"
     assert stat.S_IMODE(secret.stat().st_mode) == 0o600
     first, *rest = out.splitlines()
     assert first == f"added: rpi4-2, a machine of board rpi4, to {directory}/workers.yaml"
@@ -78,7 +78,7 @@ def test_what_cannot_be_added_is_refused_and_nothing_changes(directory, run, wor
     before = (directory / "workers.yaml").read_text()
     assert run("add", *words) == (2, "", f"arm-ci: {message}\n")
     assert (directory / "workers.yaml").read_text() == before
-    assert not (directory.parent / "state").exists()
+    assert not (directory / "state").exists()
 
 
 def test_a_guest_is_added_and_nothing_is_to_be_done_for_it(directory, run) -> None:
@@ -104,6 +104,48 @@ def test_boards_that_cannot_connect_are_not_added(directory, run) -> None:
         f"arm-ci: boards cannot connect: write `tls: {{}}` into {directory}/site.yaml, and restart the master (for a "
         "worker on this machine: --master 127.0.0.1)\n",
     )
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost.localdomain", "127.0.1.1", "::1"])
+def test_no_kit_sends_a_machine_elsewhere_to_itself(directory, run, monkeypatch, host) -> None:
+    monkeypatch.setattr("socket.getfqdn", lambda: host)
+    (directory / "site.yaml").write_text("web: {port: 1}\ntls: {}\n")
+    before = (directory / "workers.yaml").read_text()
+    refused = (
+        2,
+        "",
+        f"arm-ci: at `{host}` a machine elsewhere finds itself, not the master: write `tls: {{name: NAME}}` into "
+        f"{directory}/site.yaml, with the name or address under which boards reach this machine (for a worker on this "
+        "machine: --master 127.0.0.1)\n",
+    )
+    assert run("add", "rpi4-2", "--board", "rpi4") == refused
+    assert (directory / "workers.yaml").read_text() == before
+    status, out, err = run("kit", "rpi4-1")
+    assert (status, out, err.splitlines()[-1] + "\n") == refused
+    assert run("add", "rpi4-2", "--board", "rpi4", "--master", "127.0.0.1")[0] == 0
+
+
+def test_a_site_that_lives_from_the_catalogues_worker_keeps_it(directory, run) -> None:
+    (directory / "workers.yaml").unlink()
+    assert run("add", "rpi4-2", "--board", "rpi4")[0] == 0
+    assert (directory / "workers.yaml").read_text() == (
+        "local:\n  board: local\n  local: true\n\nrpi4-2:\n  board: rpi4\n"
+    )
+
+
+def test_a_file_that_was_not_there_is_not_there_when_nothing_was_added(directory, run) -> None:
+    (directory / "workers.yaml").unlink()
+    (directory / "site.yaml").write_text("{}\n")
+    assert run("add", "rpi4-2", "--board", "rpi4")[0] == 2
+    assert not (directory / "workers.yaml").exists()
+
+
+def test_comments_and_layout_of_the_file_stay(directory, run) -> None:
+    text = "# Ours.\nlocal: {board: local, local: true}  # the master\n\n\n# end"
+    (directory / "workers.yaml").write_text(text)
+    (directory / "projects.yaml").write_text("sample:\n")
+    assert run("add", "rpi4-2", "--board", "rpi4")[0] == 0
+    assert (directory / "workers.yaml").read_text() == f"{text}\n\nrpi4-2:\n  board: rpi4\n"
 
 
 def without_projects(directory: Path) -> None:
@@ -140,6 +182,7 @@ def test_the_first_worker_of_a_file_is_added(directory, run) -> None:
 def test_the_worker_that_a_board_of_a_matrix_still_lacks_is_added(directory, run) -> None:
     text = (directory / "workers.yaml").read_text()
     (directory / "workers.yaml").write_text(text.replace("rpi5-1:\n  board: rpi5\n", ""))
+    (directory / "projects.yaml").write_text("llvm: {matrix: {boards: [rpi5]}}\n")
     assert run("list")[0] == 2
     assert run("add", "rpi5-7", "--board", "rpi5")[0] == 0
     assert run("list")[0] == 0
@@ -157,9 +200,9 @@ def test_a_file_elsewhere_is_added_to_there(directory, run) -> None:
 def test_a_kit_has_all_that_bootstrap_wants(directory, run) -> None:
     status, out, err = run("kit", "rpi4-1")
     assert status == 0
-    secret = (directory.parent / "state" / "secrets" / "worker-rpi4-1").read_text()
+    secret = (directory / "state" / "secrets" / "worker-rpi4-1").read_text()
     assert f"<<'END_OF_FILE'\n{secret}END_OF_FILE\n" in out
-    assert (directory.parent / "state" / "secrets" / "tls-certificate.pem").read_text() in out
+    assert (directory / "state" / "secrets" / "tls-certificate.pem").read_text() in out
     assert (
         'sh "$kit/bootstrap.sh" --master ci.example.org:9990 --name rpi4-1 --swap 8192M --projects mesos,llvm '
         '--secret-file "$kit/secret" --certificate "$kit/certificate.pem" "$@" </dev/null\n'
@@ -191,8 +234,7 @@ def test_a_kit_that_came_in_part_does_nothing(directory, run) -> None:
 
 def test_a_kit_knows_the_projects_of_its_own_configuration(directory) -> None:
     config = load(directory)
-    projects = (directory / "projects.yaml").read_text().replace("libapr1-dev", "libodd-dev")
-    (directory / "projects.yaml").write_text(projects)
+    (directory / "projects.yaml").write_text("mesos: {prerequisites: {debian: [libodd-dev, patch]}}\n")
     text = kit(load(directory), config.workers["rpi4-1"], Address("192.0.2.1", 9990, ""), "x")
     assert "\nmesos * debian libodd-dev " in text
     assert "certificate.pem" not in text.rpartition("END_OF_FILE")[2]

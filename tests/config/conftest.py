@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from small_configuration import HOST, write_files
+from small_configuration import read, write_files
 
-from arm_ci.config import Config, load
+from arm_ci.config import Config
 
 
 @pytest.fixture
@@ -17,4 +17,4 @@ def directory(tmp_path: Path) -> Path:
 @pytest.fixture
 def config(directory: Path) -> Config:
     """The same, read."""
-    return load(directory, HOST)
+    return read(directory)

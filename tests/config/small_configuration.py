@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from arm_ci.config import ConfigError, Host, load
+from arm_ci.config import Config, ConfigError, Host, load
+
+NOTHING_SHIPS = Path("/nothing-ships")
+"""A catalogue without anything in it: what a test writes is the whole configuration."""
 
 HOST = Host(architecture="amd64", cores=4, memory=8 * 1024**3, swap=0, os="debian-12")
 
@@ -101,10 +104,15 @@ def write_files(directory: Path, edits: dict[str, list[tuple[str, str]]]) -> Pat
     return directory
 
 
+def read(directory: Path, host: Host = HOST) -> Config:
+    """What load() makes of a site that is the whole configuration."""
+    return load(directory, host, NOTHING_SHIPS)
+
+
 def said_by_load(directory: Path) -> list[str]:
     """What load() reports, without the directory."""
     try:
-        load(directory, HOST)
+        read(directory)
     except ConfigError as error:
         return [str(problem).removeprefix(f"{directory}/") for problem in error.problems]
     return []

@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_configuration import GOOD, HOST
+from small_configuration import GOOD, read
 
-from arm_ci.config import Config, ConfigError, Variant, load, variants
+from arm_ci.config import Config, ConfigError, Variant, variants
 
 WORDS = st.sampled_from(
     [
@@ -68,7 +68,7 @@ def loads_or_complains(files: dict[str, bytes]) -> None:
         for file, data in files.items():
             (directory / file).write_bytes(data)
         try:
-            config = load(directory, HOST)
+            config = read(directory)
         except ConfigError as error:
             assert error.problems
             for problem in error.problems:

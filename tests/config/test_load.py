@@ -7,9 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from small_configuration import HOST, B, P, S, T, W, said_after, said_by_load, write_files
+from small_configuration import B, P, S, T, W, read, said_after, said_by_load, write_files
 
-from arm_ci.config import Config, ConfigError, Host, load
+from arm_ci.config import Config, ConfigError, Host
+from arm_ci.config.model import Site
 from arm_ci.config.source import DEEPEST, LARGEST_FILE_BYTES
 
 
@@ -20,7 +21,7 @@ def test_host_is_replaced_by_what_this_machine_is(config: Config) -> None:
 
 def test_sizes_are_bytes_and_durations_seconds(tmp_path: Path) -> None:
     write_files(tmp_path / "config", {S: [("title: test", "keep_logs: 2d")]})
-    config = load(tmp_path / "config", HOST)
+    config = read(tmp_path / "config")
     assert config.boards["rpi4"].memory == 3792 * 1024**2
     assert config.boards["rpi4"].swap == 8 * 1024**3
     assert config.site.keep_logs == 2 * 86400
@@ -29,13 +30,13 @@ def test_sizes_are_bytes_and_durations_seconds(tmp_path: Path) -> None:
 @pytest.mark.parametrize("written", ["23:30", "02:00", "'23:30'", '"02:00"', "08:09", "00:00"])
 def test_a_time_of_day_needs_no_quotes(tmp_path: Path, written: str) -> None:
     write_files(tmp_path / "config", {P: [("  cmake:", f"  nightly: {written}\n  cmake:")]})
-    assert load(tmp_path / "config", HOST).projects["app"].nightly == written.strip("'\"")
+    assert read(tmp_path / "config").projects["app"].nightly == written.strip("'\"")
 
 
 @pytest.mark.parametrize(("written", "seconds"), [("never", 0), ("90s", 90), ("'2m'", 120)])
 def test_a_repository_is_asked_every_so_often_or_never(tmp_path: Path, written: str, seconds: int) -> None:
     write_files(tmp_path / "config", {P: [("  cmake:", f"  poll: {written}\n  cmake:")]})
-    assert load(tmp_path / "config", HOST).projects["app"].poll == seconds
+    assert read(tmp_path / "config").projects["app"].poll == seconds
 
 
 def test_a_project_is_polled_and_built_at_night_unless_it_says_otherwise(config: Config) -> None:
@@ -56,32 +57,35 @@ def test_paths_are_relative_to_the_configuration(directory: Path, config: Config
 def test_aliases_and_merges_are_followed(tmp_path: Path) -> None:
     anchor = "rpi4: &pi\n", "here:\n  <<: *pi\n"
     edits = {B: [("rpi4:\n", anchor[0]), ("here:\n", anchor[1])]}
-    config = load(write_files(tmp_path / "config", edits), HOST)
+    config = read(write_files(tmp_path / "config", edits))
     # Its own keys win over merged ones.
     assert config.boards["here"].architecture == "amd64"
 
 
-def test_every_missing_file_is_said_with_what_it_is_for(tmp_path: Path) -> None:
-    assert said_by_load(tmp_path) == [
-        "site.yaml:1:1: the file is missing; it holds this master: where it listens, where it keeps its state",
-        "boards.yaml:1:1: the file is missing; it holds the kinds of machines that build",
-        "toolchains.yaml:1:1: the file is missing; it holds compilers and linkers",
-        "projects.yaml:1:1: the file is missing; it holds what is built, and in which combinations",
-        "workers.yaml:1:1: the file is missing; it holds the machines of each board",
-    ]
+def test_every_file_may_be_missing(tmp_path: Path) -> None:
+    assert said_by_load(tmp_path) == []
+    config = read(tmp_path)
+    assert (config.site, config.boards, config.projects, config.workers) == (Site(), {}, {}, {})
 
 
-def test_a_missing_boards_file_does_not_make_every_board_unknown(directory: Path) -> None:
+@pytest.mark.parametrize("text", ["", "# nothing\n", "--- \n", "{}\n"])
+def test_a_file_may_say_nothing(directory: Path, text: str) -> None:
+    (directory / S).write_text(text, encoding="utf-8")
+    assert read(directory).site == Site()
+
+
+def test_a_boards_file_that_cannot_be_read_does_not_make_every_board_unknown(directory: Path) -> None:
     (directory / B).unlink()
+    (directory / B).mkdir()
     assert said_by_load(directory) == [
-        "boards.yaml:1:1: the file is missing; it holds the kinds of machines that build"
+        "boards.yaml:1:1: the file cannot be read (Is a directory); it holds the kinds of machines that build"
     ]
 
 
 def test_a_directory_that_is_not_there_is_one_mistake(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        load(tmp_path / "none", HOST)
-    assert str(caught.value) == f"{tmp_path}/none:1:1: no such directory; a configuration is a directory"
+        read(tmp_path / "none")
+    assert str(caught.value) == f"{tmp_path}/none:1:1: no such directory; a site is a directory"
 
 
 def test_a_file_that_is_a_directory_is_said(directory: Path) -> None:
@@ -102,8 +106,6 @@ def test_a_file_that_is_a_directory_is_said(directory: Path) -> None:
         (b"\xff\xfet\x00", "1:1: the file starts with a byte order mark (UTF-16); save it as UTF-8 without one"),
         (b"a: b\ntitle: caf\xe9\n", "2:11: byte 0xe9 is not UTF-8; save the file as UTF-8"),
         (b"title: a\x07b\n", "1:9: character U+0007 is not allowed in YAML"),
-        (b"", "1:1: the file is empty"),
-        (b"--- \n", "1:1: the file is empty"),
         (b"a: " + b"[" * 5000, f"1:{DEEPEST + 3}: nested more than {DEEPEST} deep"),
         (
             b"#" * (LARGEST_FILE_BYTES + 1),
@@ -134,7 +136,7 @@ def test_windows_line_ends_are_fine(directory: Path) -> None:
 def test_a_machine_of_another_kind_is_said_only_when_a_board_wants_it(directory: Path) -> None:
     strange = Host(architecture="riscv64", cores=4, memory=1 << 30, swap=0, os="debian-13")
     with pytest.raises(ConfigError) as caught:
-        load(directory, strange)
+        read(directory, strange)
     assert [str(problem).removeprefix(f"{directory}/") for problem in caught.value.problems] == [
         "boards.yaml:8:17: board `here`, `architecture`: this machine is `riscv64`, and boards are armhf, arm64, amd64 "
         "or i386; leave this board out on this machine"
@@ -142,7 +144,7 @@ def test_a_machine_of_another_kind_is_said_only_when_a_board_wants_it(directory:
 
 
 def secret(directory: Path, text: str, mode: int) -> Path:
-    path = directory.parent / "state" / "secrets" / "worker-rpi4-1"
+    path = directory / "state" / "secrets" / "worker-rpi4-1"
     path.parent.mkdir(parents=True)
     path.write_text(text, encoding="utf-8")
     path.chmod(mode)
@@ -204,8 +206,8 @@ def test_a_secret_of_another_user_is_that_users_business(what: str) -> None:
 
 def test_the_secret_of_a_worker_is_where_its_entry_or_the_site_says(tmp_path: Path) -> None:
     write_files(tmp_path / "config", {W: [("rpi4-1:\n", "rpi4-2: {board: rpi4, password_file: own}\nrpi4-1:\n")]})
-    config = load(tmp_path / "config", HOST)
-    assert config.password_path(config.workers["rpi4-1"]) == tmp_path / "state" / "secrets" / "worker-rpi4-1"
+    config = read(tmp_path / "config")
+    assert config.password_path(config.workers["rpi4-1"]) == tmp_path / "config" / "state" / "secrets" / "worker-rpi4-1"
     assert config.password_path(config.workers["rpi4-2"]) == tmp_path / "config" / "own"
 
 

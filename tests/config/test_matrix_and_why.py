@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from small_configuration import HOST, B, P, write_files
+from small_configuration import B, P, read, write_files
 
-from arm_ci.config import Config, load, variants
+from arm_ci.config import Config, variants
 from arm_ci.config.why import UnknownCombination, why
 
 INCLUDE = (
@@ -26,7 +26,7 @@ def test_variants_are_the_product_minus_exclude_in_the_order_written(config: Con
 
 
 def test_an_include_brings_back_one_of_what_exclude_took(tmp_path: Path) -> None:
-    config = load(write_files(tmp_path / "config", {P: [("    exclude:", INCLUDE)]}), HOST)
+    config = read(write_files(tmp_path / "config", {P: [("    exclude:", INCLUDE)]}))
     assert variants(config)[-1].name == "app-rpi4-gcc-bfd-make-full"
 
 
@@ -68,7 +68,7 @@ def test_a_combination_beyond_the_axes_says_which_axis_lacks_it(config: Config) 
 
 
 def test_an_included_combination_names_the_include(tmp_path: Path) -> None:
-    config = load(write_files(tmp_path / "config", {P: [("    exclude:", INCLUDE)]}), HOST)
+    config = read(write_files(tmp_path / "config", {P: [("    exclude:", INCLUDE)]}))
     assert said(config, "app-rpi4-gcc-bfd-make-full").startswith(
         "app-rpi4-gcc-bfd-make-full is in, by matrix.include[0] (projects.yaml:13)."
     )
@@ -90,7 +90,7 @@ def test_a_variant_with_helpers_keeps_its_name_and_says_which_they_are(tmp_path:
         B: [("  memory: 3792M", "  memory: 3792M\n  distcc: [192.168.1.10/8, '[fd00::10]:3700/4']")],
         P: [("    tiers:", "    distcc:\n      - {board: rpi4, compiler: clang}\n      - {board: rpi4}\n    tiers:")],
     }
-    config = load(write_files(tmp_path / "config", edits), HOST)
+    config = read(write_files(tmp_path / "config", edits))
     helped = [variant.name for variant in variants(config) if variant.distcc]
     assert helped == [
         f"app-rpi4-{compiler}-{linker}-ninja-full" for compiler in ("gcc", "clang") for linker in ("bfd", "lld")

@@ -139,7 +139,7 @@ CASES: list[tuple[str, list[Edit], list[str]]] = [
         [
             (
                 "toolchains.yaml:6:27: compiler `gcc-8`, `cmake_toolchain_file`: there is no file "
-                "`none.cmake` beside the configuration"
+                "`none.cmake` beside the site's files"
             )
         ],
     ),
@@ -216,7 +216,7 @@ CASES: list[tuple[str, list[Edit], list[str]]] = [
     (
         "a project's directory is not there",
         [(P, "repository: https://example.org/app.git", "directory: nowhere")],
-        [("projects.yaml:2:14: project `app`, `directory`: there is no directory `nowhere` beside the configuration")],
+        [("projects.yaml:2:14: project `app`, `directory`: there is no directory `nowhere` beside the site's files")],
     ),
     (
         "an address holds a password",

@@ -154,7 +154,7 @@ CASES: list[tuple[str, list[Edit], list[str]]] = [
         [
             "site.yaml:1:20: `tls.certificate`: a certificate and its private key belong together; `private_key` is "
             "missing",
-            "site.yaml:1:20: `tls.certificate`: there is no file `master.pem` beside the configuration",
+            "site.yaml:1:20: `tls.certificate`: there is no file `master.pem` beside the site's files",
         ],
     ),
     (
@@ -195,7 +195,7 @@ def test_each_mistake_in_the_site_is_said_in_these_words_at_its_place(
 
 
 def secret(tmp_path: Path, name: str, text: str = "long enough", mode: int = 0o600) -> Path:
-    path = tmp_path / "state" / "secrets" / name
+    path = tmp_path / "config" / "state" / "secrets" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     path.chmod(mode)

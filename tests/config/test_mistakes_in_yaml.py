@@ -37,11 +37,6 @@ CASES: list[tuple[str, list[Edit], list[str]]] = [
         ["workers.yaml:3:1: a list cannot be a key; a key is text"],
     ),
     (
-        "a file is empty",
-        [(S, "title: test\nweb:\n  port: 8010\nworkers:\n  port: 9989\n", "# nothing\n")],
-        ["site.yaml:1:1: the file is empty"],
-    ),
-    (
         "a second document starts",
         [(W, "here-1:", "---\nhere-1:")],
         ["workers.yaml:3:1: a second document starts here; a configuration file holds one"],

@@ -15,22 +15,34 @@ def test_the_shipped_schemas_are_those_of_the_model() -> None:
     assert here == texts(), "stale; run: python -m arm_ci.config.schema config/schema"
 
 
-@pytest.mark.parametrize("name", ["site", "boards", "toolchains", "projects", "workers"])
+@pytest.mark.parametrize("name", ["boards", "toolchains", "projects", "workers"])
 def test_each_shipped_file_names_its_schema(name: str) -> None:
     first = (SHIPPED / f"{name}.yaml").read_text(encoding="utf-8").splitlines()[0]
     assert first == f"# yaml-language-server: $schema=schema/{name}.json"
     assert (SHIPPED / "schema" / f"{name}.json").is_file()
 
 
-def test_a_board_wants_its_required_keys_and_no_others() -> None:
-    board = schemas()["boards"]["additionalProperties"]
-    assert board["required"] == ["architecture", "cores", "memory", "os"]
+def test_a_board_may_be_a_part_of_one_that_ships_or_take_it_out() -> None:
+    board, *others = schemas()["boards"]["additionalProperties"]["anyOf"]
+    assert "required" not in board
+    assert others == [{"type": "null"}, {"enum": ["off", False]}]
     assert board["additionalProperties"] is False
     assert board["properties"]["swap"]["description"] == "Swap, for example `12G`."
 
 
+def test_only_parts_of_what_is_merged_may_be_left_out() -> None:
+    project = schemas()["projects"]["additionalProperties"]["anyOf"][0]
+    version, matrix = project["properties"]["version"]["anyOf"][0], project["properties"]["matrix"]
+    assert "required" not in {*project, *version, *matrix}
+    # A list replaces the one that ships.
+    assert matrix["properties"]["exclude"]["items"]["required"] == ["match", "reason"]
+    assert schemas()["workers"]["additionalProperties"]["required"] == ["board"]
+    assert schemas()["site"]["properties"]["mail"]["anyOf"][0]["required"] == ["sender", "recipients"]
+
+
 def test_a_selector_takes_one_value_or_a_list() -> None:
-    matrix = schemas()["projects"]["additionalProperties"]["properties"]["matrix"]["properties"]
+    project = schemas()["projects"]["additionalProperties"]["anyOf"][0]
+    matrix = project["properties"]["matrix"]["properties"]
     match = matrix["exclude"]["items"]["properties"]["match"]["properties"]
     assert match["board"]["anyOf"] == [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
 

@@ -1,25 +1,41 @@
 """The configuration that is shipped, on every kind of machine that can be `local`."""
 
+import shutil
 import subprocess
 import sys
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
+from sites import whole_site
 
 from arm_ci.config import Config, Host, load, variants
 
 SHIPPED = Path(__file__).resolve().parents[2] / "config"
+NOTHING_SHIPS = Path("/nothing-ships")
 
 
 @pytest.fixture(scope="module")
 def shipped() -> Config:
-    return load(SHIPPED, Host("amd64", 2, 8 << 30, 0, "debian-12"))
+    return load(None, Host("amd64", 2, 8 << 30, 0, "debian-12"))
 
 
 @pytest.mark.parametrize("architecture", ["amd64", "arm64", "armhf", "i386"])
 def test_it_has_no_mistakes_whatever_this_machine_is(architecture: str) -> None:
-    assert variants(load(SHIPPED, Host(architecture, 1, 256 << 20, 0, "debian-13")))
+    assert variants(load(None, Host(architecture, 1, 256 << 20, 0, "debian-13")))
+
+
+def test_every_rule_of_its_matrices_does_something(tmp_path: Path) -> None:
+    # Rules of the catalogue that match nothing are not said to a site, so here it is one, with a worker of every board.
+    site = whole_site(tmp_path)
+    for name in ("boards.yaml", "toolchains.yaml", "projects.yaml"):
+        shutil.copy(SHIPPED / name, site)
+    for name in ("toolchains", "samples"):
+        (site / name).symlink_to(SHIPPED / name)
+    text = (site / "projects.yaml").read_text(encoding="utf-8")
+    sample = SHIPPED.parent / "samples" / "hungry"
+    (site / "projects.yaml").write_text(text.replace("../samples/hungry", str(sample)), encoding="utf-8")
+    assert variants(load(site, Host("amd64", 2, 8 << 30, 0, "debian-12"), NOTHING_SHIPS))
 
 
 def test_it_has_the_boards_compilers_linkers_and_projects_of_the_talk(shipped: Config) -> None:

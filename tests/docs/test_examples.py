@@ -1,17 +1,16 @@
 """What README.md and docs/ show is what happens: their YAML loads, their commands print what stands there.
 
-A YAML block that begins with `# FILE.yaml` is merged into the shipped file of that name: mappings key by key, lists of
-entries behind those that are there, other lists in place of them. A `console` block runs on the result.
+A YAML block that begins with `# FILE.yaml` is laid over the file of that name in a site directory: mappings key by key,
+anything else in place of what was there. A `console` block runs on the result.
 """
 
 import re
 import shlex
-import shutil
-from pathlib import Path
 
 import pytest
 import yaml
 from reading import PAGES, ROOT, blocks, name_of
+from sites import WORKERS, whole_site
 
 from arm_ci.cli import main
 from arm_ci.config import ConfigError, load
@@ -21,14 +20,6 @@ RUN_HERE = ("check", "matrix", "patches list")
 EXAMPLES = [page for page in PAGES if any(block.language in ("yaml", "console") for block in blocks(page))]
 
 
-def merged(old, new):
-    if isinstance(old, dict) and isinstance(new, dict):
-        return {**old, **{key: merged(old.get(key), value) for key, value in new.items()}}
-    if isinstance(old, list) and isinstance(new, list) and all(isinstance(entry, dict) for entry in new):
-        return old + new
-    return new
-
-
 def file_of(block):
     """The file that a YAML block is for, or nothing."""
     match = re.match(r"# (\w+\.yaml)\n", block.text)
@@ -36,20 +27,29 @@ def file_of(block):
 
 
 @pytest.fixture
-def copy(tmp_path, monkeypatch):
-    """A copy of the shipped configuration to change, in the current directory."""
-    shutil.copytree(ROOT / "config", tmp_path / "config")
-    for name in ("patches", "samples"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ARM_CI_SITE", "config")
-    return tmp_path / "config"
+def site(tmp_path, monkeypatch):
+    """A site with a worker of every board, as the current directory; a page's blocks become its files."""
+    monkeypatch.chdir(whole_site(tmp_path))
+    monkeypatch.setenv("ARM_CI_SITE", ".")
+    return tmp_path
 
 
-def merge(config, block):
-    path = config / file_of(block)
-    whole = merged(yaml.safe_load(path.read_text(encoding="utf-8")), yaml.safe_load(block.text))
-    path.write_text(yaml.safe_dump(whole, sort_keys=False), encoding="utf-8")
+def put(site, block):
+    """Lays a block over the site's file of its name, as a site's file lies over the catalogue's."""
+    path = site / file_of(block)
+    # The machines of a page that names some are those alone.
+    old = {} if path.name == "workers.yaml" and path.read_text(encoding="utf-8") == WORKERS else read(path)
+    path.write_text(yaml.safe_dump(merged(old, yaml.safe_load(block.text)), sort_keys=False), encoding="utf-8")
+
+
+def read(path):
+    return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def merged(old, new):
+    if isinstance(old, dict) and isinstance(new, dict):
+        return {**old, **{key: merged(old.get(key), value) for key, value in new.items()}}
+    return new
 
 
 def lines_match(shown, printed):
@@ -61,19 +61,20 @@ def lines_match(shown, printed):
 
 
 @pytest.mark.parametrize("page", EXAMPLES, ids=name_of)
-def test_every_example_loads_and_prints_what_stands_there(page, copy, capsys):
+def test_every_example_loads_and_prints_what_stands_there(page, site, capsys):
     for block in blocks(page):
         if file_of(block):
-            merge(copy, block)
+            put(site, block)
             try:
-                load(Path("config"))
+                load(site)
             except ConfigError as error:
                 pytest.fail(f"{name_of(page)}:\n{block.text}\n" + "\n".join(map(str, error.problems)))
         if block.language == "console":
             for command, shown in commands(block):
                 assert command.startswith(RUN_HERE), command
                 assert main(shlex.split(command)) == 0
-                printed = capsys.readouterr().out.rstrip("\n").splitlines()
+                printed = capsys.readouterr().out.replace(str(ROOT), "/srv/arm_ci").replace(str(site), "/srv/ci")
+                printed = printed.rstrip("\n").splitlines()
                 assert lines_match(shown, printed), f"{name_of(page)}: arm-ci {command} prints:\n" + "\n".join(printed)
 
 
@@ -89,5 +90,5 @@ def test_a_block_is_for_a_file_of_the_configuration():
     assert named <= set(FILES)
 
 
-def test_lists_of_entries_grow_and_other_lists_are_replaced():
-    assert merged({"a": [{"x": 1}], "b": [1]}, {"a": [{"y": 2}], "b": [2]}) == {"a": [{"x": 1}, {"y": 2}], "b": [2]}
+def test_blocks_are_laid_over_each_other_as_a_site_lies_over_the_catalogue():
+    assert merged({"a": {"x": 1, "y": [1]}, "b": [1]}, {"a": {"y": [2]}}) == {"a": {"x": 1, "y": [2]}, "b": [1]}

@@ -137,7 +137,7 @@ def test_an_unknown_recipe_is_told_with_the_nearest(tmp_path: Path) -> None:
 def test_a_shipped_guest_has_what_the_shipped_projects_need(name: str) -> None:
     found = image_recipe.read(SHIPPED, name)
     wanted: set[str] = set()
-    for line in package_table(load(SHIPPED.parents[1] / "config")).splitlines():
+    for line in package_table(load(None)).splitlines():
         _, architecture, system, *packages = line.split()
         if architecture in ("*", found.architecture) and system in ("*", "debian"):
             # A question mark: where there is such a package.

@@ -81,7 +81,7 @@ class Stand:
         (tiny / "main.cpp").write_text("int main() { return 0; }\n")
         patches = directory / "patches"
         patches.mkdir()
-        self.site.write_site(patches)
+        self.site.write_site(f"patches: {patches}")
         self.runs = self.site.state / "guests"
         self.restore_image()
         self.start()

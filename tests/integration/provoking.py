@@ -109,7 +109,7 @@ def make_site(directory: Path) -> Site:
     patches.mkdir()
     for name, *_ in _DIALS:
         (patches / name).symlink_to(ROOT / "patches" / "sample")
-    site.write_site(patches)
+    site.write_site(f"patches: {patches}")
     started = site.arm_ci("start")
     assert started.returncode == 0, started.stderr
     return site

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -33,6 +32,10 @@ sample:
     compilers: [gcc]
     linkers: [bfd]
     generators: [ninja, make]
+    debug_info: [full]
+    include: []
+    exclude: []
+    tiers: {{commit: [], nightly: []}}
 """
 
 WORKERS = """\
@@ -49,7 +52,7 @@ def free_port() -> int:
 
 @dataclass
 class Site:
-    """A configuration in a directory, and the master that runs it."""
+    """A site in a directory, and the master that runs it."""
 
     directory: Path
     web_port: int
@@ -57,13 +60,13 @@ class Site:
 
     @classmethod
     def make(cls, directory: Path, projects: str = PROJECTS, workers: str = WORKERS) -> Site:
-        """Writes a configuration: the shipped boards and toolchains, the sample project with small dials."""
+        """Writes a site: the shipped boards and toolchains, the sample project with small dials."""
         config = directory / "config"
-        shutil.copytree(ROOT / "config", config)
+        config.mkdir(parents=True)
         (config / "projects.yaml").write_text(projects.format(sample=ROOT / "samples" / "hungry"))
         (config / "workers.yaml").write_text(workers)
         site = cls(directory, free_port(), free_port())
-        site.write_site(ROOT / "patches")
+        site.write_site()
         return site
 
     @property
@@ -78,9 +81,11 @@ class Site:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.web_port}/"
 
-    def write_site(self, patches: Path) -> None:
-        text = f"web: {{port: {self.web_port}}}\nworkers: {{port: {self.worker_port}}}\npatches: {patches}\n"
-        (self.config / "site.yaml").write_text(text)
+    def write_site(self, *lines: str) -> None:
+        """Writes site.yaml: the ports, the state directory beside the site, and these lines."""
+        text = f"web: {{port: {self.web_port}}}\nworkers: {{port: {self.worker_port}}}\n"
+        text += "state: ../state\nsecrets: ../state/secrets\n"
+        (self.config / "site.yaml").write_text("".join((text, *(f"{line}\n" for line in lines))))
 
     def arm_ci(self, *words: str, timeout: int = 300) -> subprocess.CompletedProcess[str]:
         """Runs `arm-ci` on this configuration."""

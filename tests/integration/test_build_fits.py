@@ -43,7 +43,7 @@ def site(tmp_path_factory):
     patches.mkdir()
     for name in ("plain", "admitted"):
         (patches / name).symlink_to(ROOT / "patches" / "sample")
-    site.write_site(patches)
+    site.write_site(f"patches: {patches}")
     started = site.arm_ci("start")
     assert started.returncode == 0, started.stderr
     yield site

@@ -6,7 +6,6 @@ import select
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from running import WORKERS, Site
@@ -126,11 +125,13 @@ def test_make_builds_the_sample_as_well(site):
     assert force(site, MAKE).returncode == 0
 
 
-def test_without_the_patch_set_the_missing_byproduct_is_the_summary(site, tmp_path):
-    site.write_site(tmp_path)
+def test_without_the_patch_set_the_missing_byproduct_is_the_summary(site):
+    projects = site.config / "projects.yaml"
+    text = projects.read_text()
+    projects.write_text(text.replace("sample:\n", "sample:\n  patch_set: none\n", 1))
     assert site.arm_ci("start").returncode == 0
     done = force(site, NINJA)
-    site.write_site(Path(__file__).resolve().parents[2] / "patches")
+    projects.write_text(text)
     site.arm_ci("start")
     assert done.returncode == 1
     sentence = (

@@ -56,7 +56,7 @@ def site(tmp_path_factory):
     patches.mkdir()
     for name in ("small", "big", "pi"):
         (patches / name).symlink_to(ROOT / "patches" / "sample")
-    site.write_site(patches)
+    site.write_site(f"patches: {patches}")
     site.state.mkdir(exist_ok=True)
     images = kept_images(site.state / "images")
     if images != site.state / "images":

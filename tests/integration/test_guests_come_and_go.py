@@ -30,8 +30,17 @@ PROJECTS = """\
 sample:
   directory: {sample}
   branches: [main]
-  cmake: {{targets: [all]}}
-  matrix: {{boards: [small, wide], compilers: [gcc], linkers: [bfd], generators: [ninja]}}
+  memory: 0
+  cmake: {{targets: [all], tests: []}}
+  matrix:
+    boards: [small, wide]
+    compilers: [gcc]
+    linkers: [bfd]
+    generators: [ninja]
+    debug_info: [full]
+    include: []
+    exclude: []
+    tiers: {{commit: [], nightly: []}}
 """
 BOARDS = """\
 small:

@@ -2,7 +2,7 @@
 
 import pytest
 from mail_server import mailbox
-from running import Site
+from running import PROJECTS, Site
 from waiting import wait_for
 
 pytestmark = pytest.mark.integration
@@ -12,11 +12,9 @@ VARIANT = "sample-local-gcc-bfd-ninja-full"
 
 def test_mail_about_a_failed_build_carries_the_verdicts_sentence(tmp_path):
     with mailbox() as server:
-        site = Site.make(tmp_path)
         # Without its patch set the sample has a missing byproduct.
-        site.write_site(tmp_path / "no-patches")
-        with (site.config / "site.yaml").open("a") as file:
-            file.write(f"mail: {{sender: ci@example.org, recipients: [ada@example.org], port: {server.port}}}\n")
+        site = Site.make(tmp_path, PROJECTS.replace("sample:\n", "sample:\n  patch_set: none\n"))
+        site.write_site(f"mail: {{sender: ci@example.org, recipients: [ada@example.org], port: {server.port}}}")
         assert site.arm_ci("start").returncode == 0
         try:
             assert site.arm_ci("force", "--variant", VARIANT, "--wait").returncode == 1

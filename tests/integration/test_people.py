@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from running import ROOT, Site
+from running import Site
 from waiting import limit
 
 pytestmark = pytest.mark.integration
@@ -83,7 +83,8 @@ def write_site(site, *lines):
     listening = (
         f"web: {{port: {site.web_port}, host: 0.0.0.0}}\nworkers: {{port: {site.worker_port}}}\nurl: {url(site)}\n"
     )
-    (site.config / "site.yaml").write_text("\n".join((f"{listening}patches: {ROOT / 'patches'}", *lines, "")))
+    listening += "state: ../state\nsecrets: ../state/secrets"
+    (site.config / "site.yaml").write_text("\n".join((listening, *lines, "")))
 
 
 def password(site, name):

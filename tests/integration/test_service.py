@@ -75,8 +75,7 @@ def test_a_master_that_does_not_come_up_shows_the_end_of_its_log(tmp_path):
 
 def test_a_running_master_that_refuses_a_configuration_goes_on_with_the_old_one(tmp_path):
     site = Site.make(tmp_path)
-    patches = tmp_path / "patches" / "sample"
-    site.write_site(tmp_path / "patches")
+    patches = site.config / "patches" / "sample"
     try:
         assert site.arm_ci("start").returncode == 0
         patches.mkdir(parents=True)
@@ -102,6 +101,7 @@ def test_a_master_on_ipv6_builds_and_names_the_board_that_is_not_there(tmp_path)
         pytest.skip("no IPv6 here")
     site = Site.make(tmp_path, workers="there: {board: local}\n")
     listening = f"web: {{port: {site.web_port}, host: '::1'}}\nworkers: {{port: {site.worker_port}, host: '::1'}}\n"
+    listening += "state: ../state\nsecrets: ../state/secrets\n"
     (site.config / "site.yaml").write_text(listening)
     variant = "sample-local-gcc-bfd-ninja-full"
     try:

@@ -1,7 +1,6 @@
 """The configuration becomes Buildbot's, and its mistakes Buildbot's configuration errors."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from buildbot.config.errors import ConfigErrors
 from buildbot.config.master import FileLoader
 from buildbot.plugins import steps, util
+from sites import whole_site
 
 from arm_ci.config import load, variants
 from arm_ci.master import ArmCi
@@ -22,14 +22,19 @@ OPEN = "people: [ada]\nurl: https://ci.example.org/mesos/"
 
 
 @pytest.fixture(scope="module")
-def shipped():
-    config = {"configurators": [ArmCi(ROOT / "config")]}
+def site(tmp_path_factory):
+    return whole_site(tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture(scope="module")
+def shipped(site):
+    config = {"configurators": [ArmCi(site)]}
     config["configurators"][0].configure(config)
     return config
 
 
 def test_each_variant_is_exactly_one_builder(shipped):
-    expected = [variant.name for variant in variants(load(ROOT / "config"))]
+    expected = [variant.name for variant in variants(load(None))]
     assert [builder.name for builder in shipped["builders"]] == expected
 
 
@@ -45,7 +50,7 @@ def test_a_builder_is_tagged_by_every_axis_and_its_tier(shipped):
 
 
 def test_the_steps_of_every_variant_are_those_of_the_design_in_their_order():
-    config = load(ROOT / "config")
+    config = load(None)
     (names,) = {tuple(step.name for step in variant_steps(config, variant)) for variant in variants(config)}
     assert names == (
         "check-worker", "source", "forced-patch", "patch-set", "prerequisites", "configure", "build", "learn-peaks",
@@ -63,9 +68,9 @@ def test_a_build_has_its_variants_steps(shipped):
     assert first.recipe.variant.name == builder.name
 
 
-def test_a_night_compares_the_directory_of_a_project_with_what_was_built(shipped):
+def test_a_night_compares_the_directory_of_a_project_with_what_was_built(site, shipped):
     nights = {each.name: each._config_kwargs["compared"] for each in shipped["schedulers"] if "nightly" in each.name}
-    assert nights["nightly-sample:main"] == str(ROOT / "state" / "sources" / "sample.git")
+    assert nights["nightly-sample:main"] == str(site / "state" / "sources" / "sample.git")
     assert nights["nightly-mesos:master"] == ""
 
 
@@ -84,10 +89,7 @@ def test_builds_are_forced_from_our_own_pages_only(shipped):
     ],
 )
 def test_builds_are_forced_under_the_address_that_the_web_ui_listens_on_too(tmp_path, site, more):
-    shutil.copytree(ROOT / "config", tmp_path / "config")
-    (tmp_path / "config" / "site.yaml").write_text(f"{site}\n")
-    (tmp_path / "samples").symlink_to(ROOT / "samples")
-    config = {"configurators": [ArmCi(tmp_path / "config")]}
+    config = {"configurators": [ArmCi(whole_site(tmp_path, site=f"{site}\n"))]}
     config["configurators"][0].configure(config)
     assert set(config["www"]["allowed_origins"]) == {"http://localhost:8010", "http://127.0.0.1:8010", *more}
 
@@ -110,11 +112,8 @@ def test_steps_and_configurator_are_buildbot_plugins():
 
 @pytest.fixture
 def broken(tmp_path):
-    shutil.copytree(ROOT / "config", tmp_path / "config")
-    (tmp_path / "config" / "workers.yaml").write_text("local:\n  board: locl\n  local: true\n")
-    boards = tmp_path / "config" / "boards.yaml"
-    boards.write_text(boards.read_text().replace("memory: 925M", "memory: lots", 1))
-    return tmp_path / "config"
+    workers = "local:\n  board: locl\n  local: true\n"
+    return whole_site(tmp_path, workers=workers, boards="rpi4: {memory: lots}\n")
 
 
 def test_every_mistake_is_a_configuration_error_of_buildbot(broken, monkeypatch):
@@ -140,11 +139,8 @@ def test_checkconfig_prints_the_mistakes_without_a_traceback(broken):
 
 
 def test_a_certificate_that_is_not_there_is_a_configuration_error_that_says_what_makes_it(tmp_path):
-    shutil.copytree(ROOT / "config", tmp_path / "config")
-    (tmp_path / "samples").symlink_to(ROOT / "samples")
-    (tmp_path / "config" / "site.yaml").write_text("tls: {}\n")
     with pytest.raises(ConfigErrors) as error:
-        ArmCi(tmp_path / "config").configure({})
+        ArmCi(whole_site(tmp_path, site="tls: {}\n")).configure({})
     file = tmp_path / "state" / "secrets" / "tls-certificate.pem"
     assert error.value.errors == [
         f"`tls` in site.yaml: {file} cannot be read (No such file or directory); `arm-ci start` makes it"

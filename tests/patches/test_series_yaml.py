@@ -43,14 +43,14 @@ def problems(directory: Path) -> list[str]:
 
 def test_a_series_is_read_in_its_order_with_titles_and_headers(tmp_path: Path):
     patch_set = series.read(write(tmp_path, GOOD), KNOWN)
-    assert (patch_set.project, [patch.name for patch in patch_set.patches]) == ("example", ["one", "two"])
+    assert [patch.name for patch in patch_set.patches] == ["one", "two"]
     first = patch_set.patches[0]
     assert first.title == "Title"
     assert first.header == {"What": "this and that", "Why": "because", "Upstream": "X-1", "Needed for": "all"}
 
 
 def test_the_bundle_is_what_the_engine_takes(tmp_path: Path):
-    bundle = series.bundle(write(tmp_path, GOOD), KNOWN, "configure.ac", "AC_INIT.([0-9.]+)")
+    bundle = series.bundle("example", write(tmp_path, GOOD), KNOWN, "configure.ac", "AC_INIT.([0-9.]+)")
     loaded = engine.load_bundle(bundle)
     assert loaded.version == engine.Marker("configure.ac", "AC_INIT.([0-9.]+)")
     assert loaded.patches[0].needed_for == engine.Conditions(
@@ -61,8 +61,13 @@ def test_the_bundle_is_what_the_engine_takes(tmp_path: Path):
 
 
 def test_a_project_without_a_directory_has_no_patches(tmp_path: Path):
-    assert series.read(tmp_path / "none", KNOWN).patches == ()
-    assert series.bundle(tmp_path / "none", KNOWN)["patches"] == []
+    assert series.bundle("example", None, KNOWN)["patches"] == []
+
+
+def test_a_directory_that_is_not_there_is_a_mistake(tmp_path: Path):
+    assert problems(tmp_path / "none") == [
+        f"{tmp_path}/none:1:1: no such directory; it holds series.yaml and the patches"
+    ]
 
 
 @pytest.mark.parametrize(

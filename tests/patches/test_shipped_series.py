@@ -21,7 +21,7 @@ def test_mesos_has_a_patch_set():
 
 @pytest.mark.parametrize("name", SETS)
 def test_a_shipped_patch_set_loads(name: str):
-    loaded = engine.load_bundle(series.bundle(PATCHES / name, known_names()))
+    loaded = engine.load_bundle(series.bundle(name, PATCHES / name, known_names()))
     assert loaded.patches
 
 

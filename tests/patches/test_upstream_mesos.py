@@ -22,7 +22,7 @@ pytestmark = [
 ]
 
 PATCHES = Path(__file__).resolve().parents[2] / "patches" / "mesos"
-BUNDLE = series.bundle(PATCHES, known_names(), "configure.ac", r"AC_INIT\(\[mesos\], \[([0-9.]+)\]\)")
+BUNDLE = series.bundle("mesos", PATCHES, known_names(), "configure.ac", r"AC_INIT\(\[mesos\], \[([0-9.]+)\]\)")
 SERIES = engine.load_bundle(BUNDLE)
 VARIANTS = {
     "any": engine.Context(),

@@ -1,7 +1,5 @@
 """What a link trial says, word for word: the table, the advice, the settings."""
 
-import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -242,12 +240,7 @@ def test_flags_for_the_compiler():
 )
 def test_the_entry_for_toolchains_yaml_is_one_that_the_configuration_takes(tmp_path, given, text):
     assert toolchain_entry(given) == text
-    shutil.copytree(ROOT / "config", tmp_path / "config")
-    for name in ("patches", "samples"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    toolchains = tmp_path / "config" / "toolchains.yaml"
     name = text.split(":")[0].strip()
-    others = re.sub(rf"\n  {name}:\n(    .*\n)+", "\n", toolchains.read_text())
-    toolchains.write_text(others.replace("\nlinkers:\n", f"\nlinkers:\n{text}"))
-    linker = load(tmp_path / "config").linkers[name]
+    (tmp_path / "toolchains.yaml").write_text(f"linkers:\n{text}")
+    linker = load(tmp_path).linkers[name]
     assert linker.options == given.options

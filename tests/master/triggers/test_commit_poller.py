@@ -337,5 +337,5 @@ class Settings(unittest.TestCase):
     def test_the_copy_is_in_the_state_directory(self):
         settings = config()
         poller = commit_poller(settings, settings.projects["demo"])
-        assert poller._config_kwargs["workdir"] == "/state/commits/demo.git"
+        assert poller._config_kwargs["workdir"] == "/c/state/commits/demo.git"
         assert poller._config_kwargs["pollInterval"] == 300

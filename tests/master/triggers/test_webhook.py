@@ -211,7 +211,7 @@ def test_the_name_alone_is_githubs_and_nobody_elses():
 
 
 def test_the_secret_is_not_part_of_the_configuration(tmp_path):
-    settings = config(tmp_path / "config")
+    settings = config(tmp_path)
     assert settings.site == Site()
     dialects = change_hook_dialects(settings)
     assert dialects == {

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from buildbot.www.authz.authz import Forbidden
 from example import config as example_config
+from sites import whole_site
 from twisted.python import log
 
 from arm_ci.config.model import Site
@@ -115,10 +116,11 @@ def test_the_terminal_is_a_person_too(tmp_path):
     }
 
 
-def test_a_master_where_nobody_logs_in_is_as_before():
+def test_a_master_where_nobody_logs_in_is_as_before(tmp_path):
     code = (
-        "import sys; from arm_ci.master import ArmCi; config = {}; ArmCi('config').configure(config); "
+        "import sys; from arm_ci.master import ArmCi; config = {}; ArmCi(sys.argv[1]).configure(config); "
         "print('auth' in config['www'], 'arm_ci.master.web.authentication' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", code, str(whole_site(tmp_path))]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "False False\n"
