@@ -197,7 +197,7 @@ def test_the_image_has_a_configuration_without_mistakes(tmp_path: Path) -> None:
         for command in run.split("&&"):
             if "config" in command:
                 subprocess.run(["sh", "-ec", command], cwd=tmp_path, check=True)
-    load(tmp_path / "config")
+    load(None, shipped=tmp_path)
     assert (tmp_path / "master.cfg").is_file()
 
 
