@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from arm_ci.cli.instance import Instance
-from arm_ci.cli.options import DONE, FAILED, CommandError, add_site_option, load_config
+from arm_ci.cli.options import DONE, FAILED, CommandError, add_site_option, load_site
 from arm_ci.cli.rest import Master
 from arm_ci.config.problems import count
 
@@ -29,14 +29,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--now", action="store_true", help="do not wait: running builds are stopped, and built again after the start"
     )
-    add_site_option(parser)
+    add_site_option(parser, needed=True)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Restarts the master; starts it when it does not run."""
     # Everything that would keep it from starting again is said while it still runs.
-    instance = Instance(load_config(arguments))
+    instance = Instance(load_site(arguments))
     for line in instance.prepare():
         print(f"made: {line}")
     print(f"master in {instance.state} ...", flush=True)

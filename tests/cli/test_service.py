@@ -307,12 +307,7 @@ def test_a_state_directory_that_is_not_there_is_a_mistake(tmp_path, capsys):
 
 
 def test_run_in_a_site_without_a_project_of_its_own_starts_the_master_and_says_so(tmp_path, monkeypatch, capsys):
-    site = tmp_path / "config"
-    shutil.copytree(ROOT / "config", site)
-    projects = (site / "projects.yaml").read_text()
-    (site / "projects.yaml").write_text(
-        projects.replace("directory: ../samples/hungry", "repository: https://example.org/x")
-    )
+    site = whole_site(tmp_path, projects="llvm:\n")
     started = []
     monkeypatch.setattr(service, "_start", lambda instance: started.append(instance.url))
     assert cli.main(["run", "--site", str(site)]) == 0
