@@ -46,7 +46,7 @@ def options_of_both_regimes(situation: Situation) -> Iterable[Option]:
         yield Option(text.format(for_linker(STRIP)), not_measured(linker))
         return
     words, cost = for_linker(STRIP), costs.stripped
-    if costs.sparing_stripped is not None:
+    if costs.sparing_stripped is not None and situation.sparing:
         words, cost = for_linker(STRIP, *situation.sparing), costs.sparing_stripped
     yield Option(
         text.format(words),

@@ -43,10 +43,16 @@ def _link(situation: Situation) -> Iterable[Option]:
     best = min((name for name in SPARING_LINKERS if name in LINKERS), key=lambda name: LINKERS[name].plain.anonymous)
     if linker != best:
         yield _other_linker(situation, best)
-    if linker is not None and costs is None and not _strips(situation):
-        yield Option(f"Link without debug information: {for_linker(STRIP)}.", not_measured(linker))
-    if linker is None or costs is None:
+    if linker is None:
         return
+    if costs is not None:
+        yield from _measured_options(situation, linker, costs)
+    elif not _strips(situation):
+        yield Option(f"Link without debug information: {for_linker(STRIP)}.", not_measured(linker))
+
+
+def _measured_options(situation: Situation, linker: str, costs: LinkerCosts) -> Iterable[Option]:
+    """What makes a link by this linker smaller, with what it took."""
     if costs.sparing is not None and costs.sparing.anonymous > costs.plain.anonymous:
         yield from _without_sparing(situation, costs.sparing, costs.plain)
     if not _strips(situation):

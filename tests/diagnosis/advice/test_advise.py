@@ -298,6 +298,15 @@ def test_what_is_not_about_memory_gets_no_advice_about_memory(kind):
     assert advised(verdict(kind, program="ld", output="bin/app"), None) == ()
 
 
+def test_of_a_linker_that_nobody_names_no_option_of_its_own_is_advised_nor_what_that_would_save():
+    failed = link(MB, "", argv=("c++", "-o", "bin/app", "main.o"), program="c++")
+    assert pairs(verdict("alloc-failed", output="bin/app"), report((failed,)))[-1] == (
+        "Link without debug information, which helps whichever limit it was: -Wl,-S.",
+        "For mesos-execute 1.1.0 bfd took 1,782 instead of 2,492 MB of anonymous memory and 1,821 instead of "
+        "2,507 MB of addresses.",
+    )
+
+
 def test_a_lost_worker_gets_advice_about_memory_only_where_it_had_run_out():
     lost = verdict("worker-lost")
     assert "Build with at most 2 edges at once: -j2." in texts(lost, four_compiles(300, (300, 300)))
