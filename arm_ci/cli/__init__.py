@@ -15,6 +15,7 @@ from arm_ci import __version__
 
 COMMANDS = {
     "check": "check",
+    "config": "config",
     "matrix": "matrix",
     "patches": "patches",
     "build": "build",

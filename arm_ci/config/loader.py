@@ -68,6 +68,12 @@ def load(site: Path | None, host: Host | None = None, shipped: Path | None = Non
     )
 
 
+def merged(site: Path | None, shipped: Path | None = None) -> dict[str, Node]:
+    """The trees of a configuration without mistakes, by table, as `load` reads them. Raises ConfigError."""
+    load(site, shipped=shipped)
+    return trees(Draft(site or Path(), shipped or catalogue(), Findings()), alone=site is None)
+
+
 def entry_names(site: Path, table: str) -> tuple[str, ...]:
     """The names in a table of a site and the catalogue, whatever mistakes there are elsewhere.
 

@@ -1,4 +1,4 @@
-"""A site's files over those of the catalogue: key by key, names added and taken out, mistakes where they were written."""
+"""A site's files over the catalogue's: key by key, names added and taken out, mistakes where they were written."""
 
 from pathlib import Path
 
