@@ -44,6 +44,10 @@ cpio cpio
 mcopy mtools
 mkfs.vfat dosfstools
 aarch64-linux-gnu-g++ g++-aarch64-linux-gnu
+autoconf autoconf
+patch patch
+ip iproute2
+ssh-keygen openssh-client
 chromium chromium'
 fi
 

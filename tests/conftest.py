@@ -7,8 +7,13 @@ Hypothesis tries the same examples in every run, so that a run fails for what wa
 searches on: with the profile `fuzz` it tries many more, other ones each time, and prints how to repeat what failed.
 """
 
+import fcntl
+import os
 import signal
+import tempfile
 import warnings
+from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -35,28 +40,32 @@ settings.load_profile("steady")
 
 # -- side by side ---------------------------------------------------------------------------------------------------
 
-_KILLS = {
-    "tests/agent/admission/test_admission_run.py",
-    "tests/agent/fallback/test_fallback_run.py",
+_KILLS = (
     "tests/integration/test_build_fits.py",
     "tests/integration/test_killed_edges.py",
     "tests/integration/test_link_trial_for_real.py",
-    "tests/integration/test_lost_workers.py",
-    "tests/integration/test_provoked_disk.py",
-    "tests/integration/test_provoked_kills.py",
+    "tests/agent/test_run_admission.py",
+    "tests/agent/test_run_fallback.py",
+    "tests/agent/test_collect_report.py",
+)
+"""Files whose tests provoke kills of the kernel's OOM killer."""
+_COUNT_KILLS = (
     "tests/integration/test_provoked_memory.py",
-}
-"""Files whose tests provoke kills of the kernel's OOM killer, count them, or use swap. The kernel counts for all of the
-machine, so these files run one after another, beside the others."""
-_LONGEST_FIRST = [*sorted(_KILLS), "tests/integration/", "tests/browser/", "tests/agent/test_", "tests/"]
+    "tests/integration/test_provoked_kills.py",
+    "tests/integration/test_provoked_disk.py",
+    "tests/integration/test_lost_workers.py",
+)
+"""Files whose tests look at the counter of such kills, which the kernel has for all of the machine, or need swap."""
+_LONGEST_FIRST = (*_KILLS, *_COUNT_KILLS, "tests/integration/", "tests/browser/", "tests/agent/test_", "tests/")
+_LOCK = Path(tempfile.gettempdir()) / f"arm-ci-tests-{os.getuid()}.lock"
 
 
 class _ByFile(LoadFileScheduling):
-    """Gives a process all tests of a file or of `_KILLS`: they share what a fixture started for their module."""
+    """Gives a process all tests of a file or of `_COUNT_KILLS`: they share what a fixture started for them."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
-        return "kills" if file in _KILLS else file
+        return "count kills" if file in _COUNT_KILLS else file
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -66,3 +75,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> _ByFile:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: next(n for n, start in enumerate(_LONGEST_FIRST) if item.nodeid.startswith(start)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """While a test counts kills, none provokes any, also in another checkout on this machine."""
+    file = item.nodeid.partition("::")[0]
+    if file not in _KILLS + _COUNT_KILLS:
+        return (yield)
+    with _LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if file in _COUNT_KILLS else fcntl.LOCK_SH)
+        return (yield)

@@ -36,6 +36,10 @@ PROGRAMS = (
     "mcopy",
     "mkfs.vfat",
     "aarch64-linux-gnu-g++",
+    "autoconf",
+    "patch",
+    "ip",
+    "ssh-keygen",
     "chromium",
 )
 GOOD_PYTHON = "#!/bin/sh\n[ \"$1\" = --version ] && echo 'Python 3.11.2'\nexit 0\n"
@@ -262,3 +266,32 @@ def test_no_file_names_a_package_index_or_a_directory_of_the_machine_it_was_writ
             f"{path.relative_to(ROOT)}: {match.group().decode()}" for match in unwanted.finditer(path.read_bytes())
         ]
     assert found == []
+
+
+# -- the house ------------------------------------------------------------------------------------------------------
+
+APART = {"browser", "data", "docs", "integration", "machines", "samples", "workers"}
+"""Folders of tests that are of no one folder of the package."""
+OF_THE_WHOLE_FOLDER = re.compile(
+    r"cli/test_commands|config/test_(mistakes_in_\w+|documentation|fuzz|shipped)|fit/test_measured_build|"
+    r"diagnosis/judging/(test_labelled_logs|test_real_tools|rules/test_rules)|diagnosis/reading/recognisers/test_recognisers|"
+    r"patches/test_(shipped_series|upstream_mesos)"
+)
+
+
+def test_each_test_stands_where_what_it_tests_stands() -> None:
+    """tests/X/test_NAME.py or test_NAME_of_something.py is about arm_ci/X/NAME.py or the folder arm_ci/X/NAME."""
+    misplaced = []
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        place = path.relative_to(ROOT / "tests")
+        if (
+            len(place.parts) == 1
+            or place.parts[0] in APART
+            or OF_THE_WHOLE_FOLDER.fullmatch(str(place.with_suffix("")))
+        ):
+            continue
+        words = path.stem.split("_")[1:]
+        modules = [ROOT / "arm_ci" / place.parent / "_".join(words[:count]) for count in range(1, len(words) + 1)]
+        if not any(module.is_dir() or module.with_suffix(".py").exists() for module in modules):
+            misplaced.append(str(place))
+    assert misplaced == []

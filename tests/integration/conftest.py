@@ -1,14 +1,19 @@
-"""What several tests with virtual machines share."""
+"""What the tests of several files share."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import provoking
 import pytest
-import virtual_machine
+import scarcity
+from running import Site
 
 
 @pytest.fixture(scope="session")
-def kernel(tmp_path_factory: pytest.TempPathFactory) -> virtual_machine.GuestKernel:
-    """The kernel that they run."""
-    if why := virtual_machine.missing():
-        pytest.skip(why)
-    return virtual_machine.GuestKernel.fetch(tmp_path_factory.mktemp("kernel"))
+def site_for_provocations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One master for all builds that are made to fail; each has a worker of its own."""
+    scarcity.need_root()
+    site = provoking.make_site(tmp_path_factory.mktemp("site"))
+    yield site
+    site.arm_ci("stop")

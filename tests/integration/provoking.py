@@ -38,7 +38,7 @@ _PROJECT = """\
 """
 _DIALS = (
     # name, MB to compile the one hungry source, MB to link, how long it may be silent, whether edges are let in
-    ("compile", 700, 30, "10m", "true"),
+    ("compile", 500, 30, "10m", "true"),
     ("link", 100, 300, "10m", "false"),
     ("small", 100, 100, "10m", "true"),
     ("silent", 1000, 30, "20s", "true"),

@@ -19,7 +19,7 @@ STOPPED = VARIANTS[0]
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     # Sources enough to be stopped among them.
-    projects = PROJECTS.replace("linkers: [bfd]", "linkers: [bfd, gold, lld]").replace("SOURCES=1", "SOURCES=4")
+    projects = PROJECTS.replace("linkers: [bfd]", "linkers: [bfd, gold, lld]").replace("SOURCES=1", "SOURCES=2")
     site = Site.make(
         tmp_path_factory.mktemp("site"), projects=projects, workers="local: {board: local, local: true, builds: 3}\n"
     )

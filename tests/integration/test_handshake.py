@@ -18,7 +18,7 @@ def test_a_worker_killed_during_hundreds_of_log_ins_builds_afterwards_and_the_ma
     try:
         assert site.arm_ci("start").returncode == 0
         password = (site.state / "secrets" / "worker-pc-1").read_text()
-        dying = [sys.executable, Path(__file__).with_name("handshakes.py"), str(site.worker_port), "pc-1", "300", "3"]
+        dying = [sys.executable, Path(__file__).with_name("handshakes.py"), str(site.worker_port), "pc-1", "200", "3"]
         subprocess.run(dying, input=password, text=True, check=True, timeout=limit(120))
         worker = ConnectingWorker.make(site, "pc-1")
         worker.start()

@@ -18,8 +18,8 @@ from arm_ci.plan.archives import agent
 ROOT = Path(__file__).parents[2]
 MB = 1 << 20
 # Between what bfd needs for this link and what mold and lld do; between gold's addresses with and without its maps.
-MEMORY_BYTES = 350_000_000
-ADDRESSES_BYTES = 571 * MB
+MEMORY_BYTES = 150_000_000
+ADDRESSES_BYTES = 229 * MB
 
 pytestmark = [
     pytest.mark.integration,
@@ -32,13 +32,13 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """Directory of a build tree with a link of some 500 MB (bfd), and the command of that link."""
+    """Directory of a build tree with a link of some 200 MB (bfd), and the command of that link."""
     place = tmp_path_factory.mktemp("large link")
     source, tree = place / "source", place / "tree"
     shutil.copytree(ROOT / "samples" / "hungry", source)
     patch = ROOT / "patches" / "sample" / "byproducts.patch"
     subprocess.run(["patch", "-s", "-p1", "-i", patch], cwd=source, check=True)
-    dials = ("-DHUNGRY_SOURCES=1", "-DHUNGRY_COMPILE_MB=100", "-DHUNGRY_LINK_MB=500")
+    dials = ("-DHUNGRY_SOURCES=1", "-DHUNGRY_COMPILE_MB=100", "-DHUNGRY_LINK_MB=200")
     subprocess.run(["cmake", "-G", "Ninja", *dials, "-S", source, "-B", tree], check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["ninja"], cwd=tree, check=True, stdout=subprocess.DEVNULL)
     shown = subprocess.run(

@@ -4,21 +4,18 @@ import re
 
 import pytest
 import scarcity
-from provoking import MIB, make_site, provoke, worker
+from provoking import MIB, provoke, worker
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    scarcity.need_root()
-    site = make_site(tmp_path_factory.mktemp("site"))
-    yield site
-    site.arm_ci("stop")
+def site(site_for_provocations):
+    return site_for_provocations
 
 
 def test_bfd_says_that_there_is_no_space_left(site, tmp_path):
-    with scarcity.small_tmpfs(tmp_path / "disk", 30 * MIB) as disk, worker(site, 0, place=disk):
+    with scarcity.small_tmpfs(tmp_path / "disk", 30 * MIB) as disk, worker(site, 11, place=disk):
         found = provoke(site, "small-local-gcc-bfd-ninja-full")
     assert found.sentence == "failed build: disk-full: ld.bfd could not write hungry: no space left on the disk"
     assert found.said() == ("disk-full", None, "certain", "ld.bfd", "hungry")
@@ -29,7 +26,7 @@ def test_bfd_says_that_there_is_no_space_left(site, tmp_path):
 
 
 def test_lld_dies_of_a_bus_error_without_a_word_of_the_disk(site, tmp_path):
-    with scarcity.small_tmpfs(tmp_path / "disk", 30 * MIB) as disk, worker(site, 1, place=disk):
+    with scarcity.small_tmpfs(tmp_path / "disk", 30 * MIB) as disk, worker(site, 12, place=disk):
         found = provoke(site, "small-local-gcc-lld-ninja-full")
     assert found.sentence == (
         "failed build: disk-full: ld.lld could not write hungry: it ended by SIGBUS, as a linker does that maps its "
@@ -45,7 +42,7 @@ def test_lld_dies_of_a_bus_error_without_a_word_of_the_disk(site, tmp_path):
 
 
 def test_an_assembler_fills_the_disk_of_the_build(site, tmp_path):
-    with scarcity.small_tmpfs(tmp_path / "disk", 10 * MIB) as disk, worker(site, 2, place=disk):
+    with scarcity.small_tmpfs(tmp_path / "disk", 10 * MIB) as disk, worker(site, 13, place=disk):
         found = provoke(site, "small-local-gcc-bfd-ninja-full")
     kind, scope, confidence, program, output = found.said()
     assert (kind, scope, confidence, program) == ("disk-full", None, "certain", "as"), found.sentence
@@ -56,7 +53,7 @@ def test_an_assembler_fills_the_disk_of_the_build(site, tmp_path):
 
 
 def test_a_compiler_fills_the_directory_of_temporary_files(site, tmp_path):
-    with scarcity.small_tmpfs(tmp_path / "temporary", MIB // 4) as place, worker(site, 3, TMPDIR=str(place)):
+    with scarcity.small_tmpfs(tmp_path / "temporary", MIB // 4) as place, worker(site, 14, TMPDIR=str(place)):
         found = provoke(site, "small-local-gcc-bfd-make-full")
     kind, scope, confidence, program, output = found.said()
     assert (kind, scope, confidence, program) == ("disk-full", None, "certain", "cc1plus"), found.sentence

@@ -7,20 +7,19 @@ import signal
 import pytest
 import scarcity
 from connecting import marked
-from provoking import MIB, SOURCE, compiling, make_site, once, provoke, words_of, worker
+from provoking import MIB, SOURCE, compiling, once, provoke, words_of, worker
 from waiting import limit, wait_for
 
 pytestmark = pytest.mark.integration
 
-VARIANT = "compile-local-gcc-bfd-ninja-full"
+# Another than those of the other files: what was learned of a variant is used by its next build.
+VARIANT = "compile-local-gcc-lld-ninja-full"
 SUCCESS, RETRY = 0, 5
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    site = make_site(tmp_path_factory.mktemp("site"))
-    yield site
-    site.arm_ci("stop")
+def site(site_for_provocations):
+    return site_for_provocations
 
 
 def kill(pid):
@@ -28,7 +27,7 @@ def kill(pid):
 
 
 def test_a_kill_from_outside_with_memory_to_spare_is_not_memory(site):
-    with worker(site, 0) as made, once(lambda: compiling(made), kill):
+    with worker(site, 8) as made, once(lambda: compiling(made), kill):
         found = provoke(site, VARIANT)
     assert found.sentence == (
         f"failed build: killed-other: cc1plus was killed from outside while compiling {SOURCE}: "
@@ -52,7 +51,7 @@ def is_agent(words):
 
 
 def test_the_agents_own_death_is_told_as_such_and_leaves_nothing_behind(site):
-    with worker(site, 1) as made, once(lambda: agent_of(made), kill):
+    with worker(site, 9) as made, once(lambda: agent_of(made), kill):
         found = provoke(site, VARIANT)
         wait_for(lambda: not marked(made.directory))
     assert found.sentence == "failed build: killed-other: the agent was killed from outside, and the build with it"
@@ -69,7 +68,7 @@ def test_the_agents_own_death_is_told_as_such_and_leaves_nothing_behind(site):
 
 
 def test_a_worker_that_its_cgroups_limit_killed_is_told_by_the_next_build(site):
-    with scarcity.memory_cgroup(300 * MIB) as cgroup, worker(site, 2, cgroup.command()) as made:
+    with scarcity.memory_cgroup(300 * MIB) as cgroup, worker(site, 10, cgroup.command()) as made:
 
         def lose(_pid):
             """Has the kernel take the worker first, and starts another where memory is not scarce."""
@@ -86,7 +85,7 @@ def test_a_worker_that_its_cgroups_limit_killed_is_told_by_the_next_build(site):
     second, first = site.get(f"{builds}?order=-number&limit=2&property=*")["builds"]
     assert (first["results"], second["results"]) == (RETRY, SUCCESS)
     assert re.fullmatch(
-        r"worker lost: worker `pc-2` in build( \d+/\d+)?: connection closed after \d+ s; built again, 2 of 3",
+        r"worker lost: worker `pc-10` in build( \d+/\d+)?: connection closed after \d+ s; built again, 2 of 3",
         first["state_string"],
     )
     after = second["properties"]["lost_build"][0]

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 import scarcity
-from provoking import MIB, SOURCE, compiling, make_site, once, provoke, worker
+from provoking import MIB, SOURCE, compiling, once, provoke, worker
 
 pytestmark = pytest.mark.integration
 
@@ -17,11 +17,8 @@ OF_A_MACHINE = ("zram", "arm_64bit", "64-bit OS", "ulimit", "overcommit")
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    scarcity.need_root()
-    site = make_site(tmp_path_factory.mktemp("site"))
-    yield site
-    site.arm_ci("stop")
+def site(site_for_provocations):
+    return site_for_provocations
 
 
 def check_kill(found, program, doing, limit_mb, alone=False):

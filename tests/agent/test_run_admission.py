@@ -16,7 +16,7 @@ from arm_ci.agent.peaks import Learned, Peaks
 
 pytestmark = pytest.mark.real
 
-SOURCE = Path(__file__).parents[3] / "samples" / "hungry" / "src" / "feed.cpp.in"
+SOURCE = Path(__file__).parents[2] / "samples" / "hungry" / "src" / "feed.cpp.in"
 TABLES = 16
 """Makes a source that takes some 150 MB, of which 25 are pages of files."""
 LIMIT_BYTES = 240 << 20

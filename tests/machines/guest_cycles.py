@@ -1,7 +1,7 @@
 # ruff: noqa: T201  (a program for a terminal)
 """Starts, builds in and throws away real guests, with faults in between, and looks what is left behind.
 
-    PYTHONPATH=.:tests python tests/integration/guest_cycles.py STATE [--image debian-12-arm64] [--cycles 50] [--seed N]
+    PYTHONPATH=.:tests:tests/integration python tests/machines/guest_cycles.py STATE [--image NAME] [--cycles N]
 
 STATE is a state directory with the image, which is copied. Needs root for a full disk (a small tmpfs). Prints a line
 for each cycle and a table; exit status 1 when a build ended with something else than the truth, or anything was left:

@@ -19,7 +19,7 @@ from arm_ci.history.learned_fallbacks import fallback_of
 
 pytestmark = pytest.mark.real
 
-SOURCES = Path(__file__).parents[3] / "samples" / "hungry" / "src"
+SOURCES = Path(__file__).parents[2] / "samples" / "hungry" / "src"
 TABLES = 40
 """gcc takes 270 MB for such a source with -g, 220 with -g0, 167 with sparing parameters too; clang 159."""
 COMPILE_LIMIT = ("--memory", str(170 << 20), "--swap", "0", "--cores", "2")
