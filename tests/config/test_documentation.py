@@ -52,7 +52,7 @@ RECORDS = {record.__name__: record for root in ROOTS for record in records_below
 
 def rows_under(heading: str) -> dict[str, list[str]]:
     """The rows of the first table under a heading, by their key."""
-    section = re.split(r"^#+ ", TEXT.partition(f"# {heading}\n")[2], flags=re.MULTILINE)[0]
+    section = re.split(r"^#+ ", TEXT.partition(f"## {heading}\n")[2], flags=re.MULTILINE)[0]
     table = section.partition("|---|---|---|---|\n")[2].split("\n\n")[0]
     rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines()]
     return {row[0].strip("` |"): row[1:] for row in rows}

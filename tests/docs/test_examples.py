@@ -16,7 +16,7 @@ from arm_ci.cli import main
 from arm_ci.config import ConfigError, load
 
 FILES = ("site.yaml", "boards.yaml", "toolchains.yaml", "projects.yaml", "workers.yaml")
-RUN_HERE = ("check", "matrix", "patches list")
+RUN_HERE = ("check", "config", "matrix", "patches list")
 EXAMPLES = [page for page in PAGES if any(block.language in ("yaml", "console") for block in blocks(page))]
 
 
