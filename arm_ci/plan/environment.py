@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from arm_ci.plan.generators import GENERATORS
+
 # Every command's environment: messages that we (and people elsewhere) can read and compare.
 ENVIRONMENT: Mapping[str, str] = {"LC_ALL": "C"}
 
@@ -17,7 +19,10 @@ _FOREIGN = frozenset(
         *("LANG", "LANGUAGE", "CLICOLOR_FORCE", "GCC_COLORS"),
     }
 )
-_FOREIGN_PREFIXES = ("CMAKE_", "CTEST_", "GTEST_", "NINJA_", "LC_", "CCACHE_", "DISTCC_")
+_FOREIGN_PREFIXES = (
+    *("GTEST_", "LC_", "CCACHE_", "DISTCC_"),
+    *{prefix for generator in GENERATORS.values() for prefix in generator.variables},
+)
 
 
 def is_foreign(variable: str) -> bool:

@@ -19,6 +19,7 @@ class CMakeGenerator(Generator):
 
     cmake_name: ClassVar[str]
     """As `cmake -G` wants it."""
+    variables = ("CMAKE_", "CTEST_", "NINJA_")
     suite = CTEST
 
     def files(self, setup: Setup) -> tuple[File, ...]:

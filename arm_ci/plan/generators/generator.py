@@ -68,6 +68,8 @@ class Generator(ABC):
     """Programs that it wants -> the Debian package of each."""
     prepare_programs: ClassVar[Mapping[str, str]] = {}
     """What it wants besides where the project has preparations of its own."""
+    variables: ClassVar[tuple[str, ...]] = ()
+    """How the environment variables begin that its programs read: the caller's own must not reach a build."""
     takes_spaces: ClassVar[bool] = True
     """Whether a linker or a launcher may be in a directory with a space in its name."""
     suite: ClassVar[TestSuite | None] = None
