@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 Architecture = Literal["armhf", "arm64", "amd64", "i386"]
 BoardArchitecture = Literal["armhf", "arm64", "amd64", "i386", "host"]
 CompilerFamily = Literal["gcc", "clang"]
 Generator = Literal["ninja", "make", "autotools", "kati"]
-BUILD_SYSTEMS: Mapping[str, str] = {"ninja": "cmake", "make": "cmake", "autotools": "autotools", "kati": "cmake"}
+_WITH_CMAKE = ("ninja", "make", "kati")
+BUILD_SYSTEMS: Mapping[str, str] = {name: "cmake" if name in _WITH_CMAKE else name for name in get_args(Generator)}
 """The section of a project that says how a generator builds it."""
 DebugInfo = Literal["full", "line-tables", "split", "none"]
 Tier = Literal["commit", "nightly", "force"]

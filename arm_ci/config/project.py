@@ -38,7 +38,7 @@ class Test:
     """A test program of the project."""
 
     name: Name = key("Name shown to people.")
-    kind: TestKind = key("`gtest`: one program; `ctest`: CTest in a directory of the build tree.")
+    kind: TestKind = key("`gtest`: one program; the others: what the build system's own test tool knows of.")
     target: str = key("Build target that makes it; empty: part of the ordinary targets.", "")
     program: str = key("gtest: the program, relative to the build tree.", "")
     directory: str = key("Directory to run in, relative to the build tree.", ".")
@@ -54,7 +54,7 @@ class BuildSystem:
     prepare: tuple[tuple[str, ...], ...] = key(
         "Commands run in the source tree before configuring, each a list of words.", ()
     )
-    options: tuple[str, ...] = key("Options for cmake or configure.", ())
+    options: tuple[str, ...] = key("Options for the command that configures.", ())
     targets: tuple[str, ...] = key("Targets built unless a build asks for others.", ("all",))
     tests: tuple[Test, ...] = key("Test programs.", ())
     artefacts: tuple[str, ...] = key("Files kept from the build tree; shell patterns.", ())
