@@ -35,6 +35,7 @@ ckati ckati'
 wanted=''
 if [ "$purpose" = test ]; then
     wanted='ld.gold binutils-gold
+meson meson
 mold mold
 shellcheck shellcheck
 qemu-img qemu-utils

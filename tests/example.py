@@ -64,6 +64,7 @@ PROJECT = Project(
         artefacts=("app", "lib*.a"),
     ),
     autotools=BuildSystem(prepare=(("./bootstrap",),), options=("--disable-java",), targets=("all",)),
+    meson=BuildSystem(),
     prerequisites={"debian": ("libfoo-dev",), "debian-12": ("libbar-dev",)},
     disk=1024 * MEBIBYTE,
     memory=512 * MEBIBYTE,

@@ -27,6 +27,7 @@ PROGRAMS = (
     "ld.lld",
     "ckati",
     "ld.gold",
+    "meson",
     "mold",
     "shellcheck",
     "ignition-validate",

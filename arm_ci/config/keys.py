@@ -9,14 +9,14 @@ from typing import Annotated, Any, Literal, get_args
 Architecture = Literal["armhf", "arm64", "amd64", "i386"]
 BoardArchitecture = Literal["armhf", "arm64", "amd64", "i386", "host"]
 CompilerFamily = Literal["gcc", "clang"]
-Generator = Literal["ninja", "make", "autotools", "kati"]
+Generator = Literal["ninja", "make", "autotools", "kati", "meson"]
 _WITH_CMAKE = ("ninja", "make", "kati")
 BUILD_SYSTEMS: Mapping[str, str] = {name: "cmake" if name in _WITH_CMAKE else name for name in get_args(Generator)}
 """The section of a project that says how a generator builds it."""
 DebugInfo = Literal["full", "line-tables", "split", "none"]
 Tier = Literal["commit", "nightly", "force"]
 BuildType = Literal["Debug", "Release", "RelWithDebInfo", "MinSizeRel"]
-TestKind = Literal["ctest", "gtest"]
+TestKind = Literal["ctest", "gtest", "meson"]
 GuestMachine = Literal["virt", "raspi3b"]
 LinkerSelection = Literal["fuse-ld", "directory"]
 FallbackKind = Literal["compile", "link"]

@@ -173,6 +173,7 @@ class Project:
     )
     cmake: BuildSystem | None = key("How CMake builds it (generators ninja, make, kati).", None)
     autotools: BuildSystem | None = key("How configure and make build it (generator autotools).", None)
+    meson: BuildSystem | None = key("How Meson and ninja build it (generator meson).", None)
     prerequisites: Mapping[str, tuple[str, ...]] = key(
         "Packages per distribution: a key is `debian-12` or just `debian`; both lists count.", factory=dict
     )

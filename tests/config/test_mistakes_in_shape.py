@@ -296,7 +296,7 @@ CASES: list[tuple[str, list[Edit], list[str]]] = [
         [
             (
                 "projects.yaml:11:25: project `app`, `matrix.generators[1]`: found `maek`, expected "
-                "`ninja`, `make`, `autotools` or `kati`; did you mean `make`?"
+                "`ninja`, `make`, `autotools`, `kati` or `meson`; did you mean `make`?"
             )
         ],
     ),

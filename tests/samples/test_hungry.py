@@ -3,6 +3,7 @@
 With the dials turned down; what the dials cost in memory is measured by hand, see samples/hungry/README.md.
 """
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -80,6 +81,22 @@ def test_a_chosen_test_fails_and_is_named(source: Path, build: Path) -> None:
     done = run("ctest", "--output-on-failure", cwd=build)
     assert "sums-repeat: failed because HUNGRY_FAIL_TEST names it" in done.stdout
     assert "83% tests passed, 1 tests failed out of 6" in done.stdout
+
+
+def test_meson_builds_the_sample_and_its_tests_pass_but_for_a_chosen_one(source: Path, build: Path) -> None:
+    before = contents(source)
+    dials = ("-Dsources=2", "-Dcompile_mb=100", "-Dlink_mb=80", "-Dfail_test=sums-repeat")
+    succeed("meson", "setup", *dials, ".", str(source), cwd=build)
+    succeed("ninja", cwd=build)
+    done = run("meson", "test", "--no-rebuild", "--print-errorlogs", cwd=build)
+    assert "sums-repeat: failed because HUNGRY_FAIL_TEST names it" in done.stdout
+    assert re.search("^Ok: +5 *\nExpected Fail: +0 *\nFail: +1 *$", done.stdout, re.MULTILINE)
+    assert contents(source) == before
+
+
+def test_meson_refuses_the_name_of_a_test_that_is_not_there(source: Path, build: Path) -> None:
+    done = run("meson", "setup", "-Dfail_test=nothing", ".", str(source), cwd=build)
+    assert "fail_test is `nothing`, expected one of ledger-adds-up, ledger-refuses-overdraft, " in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from arm_ci.plan.generators.autotools import Autotools
 from arm_ci.plan.generators.generator import Generator, Setup, TestSuite
 from arm_ci.plan.generators.kati import Kati
 from arm_ci.plan.generators.make import Make
+from arm_ci.plan.generators.meson import Meson
 from arm_ci.plan.generators.ninja import Ninja
 
 __all__ = ["GENERATORS", "SUITES", "Generator", "Setup", "TestSuite"]
@@ -21,6 +22,7 @@ GENERATORS: Mapping[Name, Generator] = {
         Make(),
         Autotools(),
         Kati(),
+        Meson(),
     )
 }
 SUITES: Mapping[TestKind, TestSuite] = {

@@ -17,6 +17,7 @@ PROGRAMS = {
     "make": {"cmake": "cmake", "make": "make"},
     "kati": {"cmake": "cmake", "make": "make", "ckati": "ckati", "ninja": "ninja-build"},
     "autotools": {"make": "make"},
+    "meson": {"meson": "meson", "ninja": "ninja-build"},
 }
 
 
