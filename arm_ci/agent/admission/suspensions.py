@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import AbstractSet, Dict, FrozenSet, Mapping, Sequence, Set
 
-from ..edges.stop_signals import Suspender
+from ..edges.suspender import Suspender
 from .partial_start import EdgeMemory, assured, to_suspend
 
 

@@ -7,6 +7,7 @@ import re
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 from .. import tools
+from .response_file import split
 
 REMOTE = "distcc"
 """Its edge is the compile that its command line names after it, done on another machine."""
@@ -121,11 +122,9 @@ def _expanded(words: List[str], directory: str) -> List[str]:
     found: List[str] = []
     for word in words:
         if word.startswith("@"):
-            import shlex
-
             try:
                 with open(os.path.join(directory, word[1:]), encoding="utf-8", errors="replace") as file:
-                    found += shlex.split(file.read(_LONGEST_RESPONSE_FILE))
+                    found += split(file.read(_LONGEST_RESPONSE_FILE))
                     continue
             except (OSError, ValueError):
                 pass

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Iterable, List, NamedTuple, Sequence, Tuple
 
 from .. import tools
+from .response_file import split
 
 _INPUT = re.compile(r"\.(?:o|lo|obj|a|so(?:\.[0-9]+)*)$")
 _STRIPS = frozenset([tools.STRIP, "-s", "--strip-debug", "--strip-all"])
@@ -101,42 +102,6 @@ def _expanded(words: Iterable[str], directory: str, depth: int) -> List[str]:
             ) from error
         found.extend(_expanded(split(text), directory, depth - 1))
     return found
-
-
-def split(text: str) -> List[str]:
-    """The words of a response file as gcc and clang read it: a backslash protects, in quotes too (buildargv(3))."""
-    words: List[str] = []
-    word: Optional[str] = None
-    for letter, parts_words in _letters(text):
-        if not parts_words:
-            word = (word or "") + letter
-        elif word is not None:
-            words.append(word)
-            word = None
-    return words if word is None else [*words, word]
-
-
-def _letters(text: str) -> Iterator[Tuple[str, bool]]:
-    """The letters of words, and whether one parts words; where quotes begin there is an empty letter."""
-    quote = ""
-    letters = iter(text)
-    for letter in letters:
-        if letter == "\\":
-            protected = next(letters, "")
-            if protected:
-                yield protected, False
-        elif letter == quote:
-            quote = ""
-        elif not quote and letter in "'\"":
-            quote = letter
-            yield "", False
-        else:
-            yield letter, not quote and letter.isspace()
-
-
-def join(words: Iterable[str]) -> str:
-    """A response file of these words."""
-    return "".join(re.sub(r"([\s'\"\\])", r"\\\1", word) + "\n" if word else "''\n" for word in words)
 
 
 def _marked(words: Sequence[str]) -> List[Word]:

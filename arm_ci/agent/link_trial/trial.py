@@ -16,6 +16,7 @@ from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Tuple
 from .. import tools
 from ..edges import link_command
 from ..edges.link_command import Link, LinkError
+from ..edges.response_file import join
 from ..journal import SampleKeeper
 from ..machine.visibility import limits_here
 from ..report import Edge, Limits, OomRecord, Report, Samples
@@ -319,7 +320,7 @@ class Trial:
             return argv
         path = os.path.join(self.place, "words.rsp")
         with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(link_command.join(argv[1:]))
+            file.write(join(argv[1:]))
         return (argv[0], "@" + path)
 
 

@@ -14,9 +14,9 @@ from .facts import read_number, read_text
 # Version 1 has no word for "no limit" but the largest number of pages.
 _UNLIMITED = 1 << 60
 _EMPTY_SECONDS = 2.0
-PREFIX = "arm_ci-"
+_NAME_PREFIX = "arm_ci-"
 """Of a cgroup's name; the agent's process id comes after it."""
-_LEAF = PREFIX + "rest"
+_LEAF = _NAME_PREFIX + "rest"
 
 
 class Hierarchy(NamedTuple):
@@ -212,7 +212,7 @@ def make() -> Tuple[Optional[Cgroup], str]:
         if refusal:
             return None, refusal
     _remove_stale(found.directory)
-    own = Hierarchy(found.version, found.mount, "{}/{}{}".format(found.path.rstrip("/"), PREFIX, os.getpid()))
+    own = Hierarchy(found.version, found.mount, "{}/{}{}".format(found.path.rstrip("/"), _NAME_PREFIX, os.getpid()))
     try:
         os.mkdir(own.directory)
     except OSError as error:
@@ -248,11 +248,11 @@ def _is_systemds(found: Hierarchy) -> bool:
 def _remove_stale(directory: str) -> None:
     """What agents left behind that were killed."""
     try:
-        names = [name for name in os.listdir(directory) if name.startswith(PREFIX) and name != _LEAF]
+        names = [name for name in os.listdir(directory) if name.startswith(_NAME_PREFIX) and name != _LEAF]
     except OSError:
         return
     for name in names:
-        if not os.path.exists("/proc/" + name[len(PREFIX) :]):
+        if not os.path.exists("/proc/" + name[len(_NAME_PREFIX) :]):
             try:
                 os.rmdir("{}/{}".format(directory, name))
             except OSError:

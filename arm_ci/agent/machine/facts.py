@@ -12,8 +12,8 @@ import struct
 from typing import Any, Dict, List, Optional
 
 from ..report import Limits
+from ..units import KIBIBYTE
 
-_KIBIBYTE = 1024
 _THERMAL = "/sys/class/thermal"
 _PLATFORM = "/sys/devices/platform"
 PAGE_BYTES = resource.getpagesize()
@@ -55,14 +55,14 @@ def memory_information() -> Dict[str, int]:
         name, _, rest = line.partition(":")
         words = rest.split()
         if words and words[0].isdigit():
-            found[name] = int(words[0]) * (_KIBIBYTE if len(words) > 1 else 1)
+            found[name] = int(words[0]) * (KIBIBYTE if len(words) > 1 else 1)
     return found
 
 
 def zram_bytes() -> int:
     """Size of the zram devices that swap uses, from /proc/swaps."""
     lines = (read_text("/proc/swaps") or "").splitlines()[1:]
-    return sum(int(line.split()[2]) * _KIBIBYTE for line in lines if "/zram" in line.split()[0])
+    return sum(int(line.split()[2]) * KIBIBYTE for line in lines if "/zram" in line.split()[0])
 
 
 def address_top_bytes(maps: Optional[str] = None) -> Optional[int]:

@@ -11,8 +11,9 @@ from collections import deque
 from typing import Any, Deque, Dict, Iterable, List, Match, NamedTuple, Optional, Tuple
 
 from ..report import OomRecord
+from ..units import KIBIBYTE
 
-PAGE_BYTES = 4096
+_USUAL_PAGE_BYTES = 4096
 MOST_RECORDS = 1000
 """Of a log with more kills the last ones are kept."""
 
@@ -24,7 +25,7 @@ _UNLIMITED_KB = 1 << 50
 _PAGE_SIZES = (4096, 16384, 65536)
 
 
-def parse_oom_records(lines: Iterable[str], page_bytes: int = PAGE_BYTES) -> List[OomRecord]:
+def parse_oom_records(lines: Iterable[str], page_bytes: int = _USUAL_PAGE_BYTES) -> List[OomRecord]:
     """Every kill in these lines, in their order; of more than MOST_RECORDS the last ones.
 
     `page_bytes` is the page size of that machine; it only matters where the block itself does not show it. Lines
@@ -107,7 +108,7 @@ _PREFIX_PARTS = re.compile(
 class OomParser:
     """Reads line by line. What it keeps is bounded: the figures of one block and its table of tasks."""
 
-    def __init__(self, page_bytes: int = PAGE_BYTES) -> None:
+    def __init__(self, page_bytes: int = _USUAL_PAGE_BYTES) -> None:
         self._page_bytes = page_bytes
         self._block = _Block()
         self._number = 0
@@ -183,9 +184,9 @@ class OomParser:
         in_files = [int(value) for value in (match.group("file"), match.group("shared")) if value]
         return [
             record._replace(
-                total_virtual_bytes=virtual_kb * 1024,
-                anonymous_bytes=int(match.group("anonymous")) * 1024,
-                file_bytes=sum(in_files) * 1024 if in_files else None,
+                total_virtual_bytes=virtual_kb * KIBIBYTE,
+                anonymous_bytes=int(match.group("anonymous")) * KIBIBYTE,
+                file_bytes=sum(in_files) * KIBIBYTE if in_files else None,
                 seconds=prefix.seconds,
                 text=line[match.start() :],
                 line=self._number,
@@ -303,7 +304,7 @@ def _page_bytes(block: _Block, pid: int, virtual_kb: int, default: int) -> int:
     pages = (block.tasks or {}).get(pid, (0, 0))[0]
     if not pages:
         return default
-    shown = virtual_kb * 1024 / pages
+    shown = virtual_kb * KIBIBYTE / pages
     nearest = min(_PAGE_SIZES, key=lambda size: abs(size - shown))
     return nearest if abs(nearest - shown) < nearest / 4 else default
 
@@ -330,4 +331,4 @@ def _settled(block: _Block, program: str, pid: int, page_bytes: int) -> OomRecor
 
 
 def _bytes(kilobytes: Optional[int]) -> Optional[int]:
-    return None if kilobytes is None else kilobytes * 1024
+    return None if kilobytes is None else kilobytes * KIBIBYTE

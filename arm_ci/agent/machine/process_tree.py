@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-_KIBIBYTE = 1024
+from ..units import KIBIBYTE
+
 _LONGEST_STATUS = 4096
 _LONGEST_LIST = 1 << 16
 _ELF_CLASS_BITS = {1: 32, 2: 64}
@@ -49,7 +50,7 @@ def _kilobytes(status: bytes, key: bytes) -> Optional[int]:
     if start < 0:
         return None
     words = status[start + len(key) : start + len(key) + 24].split(None, 1)
-    return int(words[0]) * _KIBIBYTE if words and words[0].isdigit() else None
+    return int(words[0]) * KIBIBYTE if words and words[0].isdigit() else None
 
 
 def held(pid: int) -> Optional[Held]:

@@ -8,10 +8,8 @@ from arm_ci.agent.edges.link_command import (
     Word,
     as_built,
     inputs,
-    join,
     missing_inputs,
     read,
-    split,
     with_linker,
 )
 
@@ -100,11 +98,6 @@ def test_a_response_file_that_is_gone_is_named(tmp_path):
         "the link's response file `CMakeFiles/app.rsp` cannot be read (No such file or directory); "
         "ninja removes it after a link that went well: `ninja -d keeprsp` keeps it"
     )
-
-
-@pytest.mark.parametrize("words", [["a b", "it's", 'q"q', "back\\slash", "", "tab\there", "plain"]])
-def test_a_response_file_gives_back_the_words_it_was_made_of(words):
-    assert split(join(words)) == words
 
 
 def test_inputs_are_objects_archives_and_the_libraries_of_the_tree(tmp_path):

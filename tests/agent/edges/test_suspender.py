@@ -10,13 +10,13 @@ import sys
 import pytest
 from waiting import wait_for
 
-from arm_ci.agent.edges.stop_signals import Suspender
+from arm_ci.agent.edges.suspender import Suspender
 
 # A launcher that started a compiler, which started another.
 TREE = ["sh", "-c", "sh -c 'sleep 600 & echo $! $$; wait' & wait"]
 HOLDER = """
 import os, sys
-from arm_ci.agent.edges.stop_signals import Suspender
+from arm_ci.agent.edges.suspender import Suspender
 suspender = Suspender()
 print(suspender.suspend(int(sys.argv[1])), flush=True)
 sys.stdin.read()
