@@ -66,7 +66,7 @@ def parse_command(argv: Sequence[str], directory: str) -> EdgeCommand:
             continue
         try:
             size += os.stat(os.path.join(directory, word)).st_size
-        except OSError:
+        except (OSError, ValueError):  # it is not there, or no file can have such a name
             continue
         inputs.append(word)
     return found._replace(inputs=tuple(inputs), inputs_bytes=size)

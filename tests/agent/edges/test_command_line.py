@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from arm_ci.agent.edges.command_line import is_edge_program, is_trial, kind_and_output
+from arm_ci.agent.edges.command_line import is_edge_program, is_trial, kind_and_output, parse_command
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,19 @@ def test_what_stands_in_a_response_file_counts(tmp_path):
     assert kind_and_output(["g++", "@a.rsp"], str(tmp_path)) == ("compile", "dir/a b.o")
 
 
-@pytest.mark.parametrize("text", [None, "-o 'no end", "\0"])
+def test_a_quote_that_is_not_closed_goes_on_to_the_end_as_for_gcc(tmp_path):
+    (tmp_path / "a.rsp").write_text("a.o -o 'no end")
+    assert kind_and_output(["g++", "@a.rsp"], str(tmp_path)) == ("link", "no end")
+
+
+def test_a_name_that_no_file_can_have_is_no_input(tmp_path):
+    (tmp_path / "a.rsp").write_text("\0 a.o")
+    (tmp_path / "a.o").write_bytes(b"1234")
+    command = parse_command(["g++", "@a.rsp", "-o", "app"], str(tmp_path))
+    assert (command.inputs, command.inputs_bytes) == (("a.o",), 4)
+
+
+@pytest.mark.parametrize("text", [None, "\0"])
 def test_a_response_file_that_cannot_be_read_is_a_link_of_something(tmp_path, text):
     if text is not None:
         (tmp_path / "a.rsp").write_text(text)
