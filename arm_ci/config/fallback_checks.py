@@ -1,6 +1,6 @@
 """Whether each fallback of a project makes sense: it changes something, for some variants, and its tools go together.
 
-How a fallback changes a command is the agent's business (agent/fallback.py).
+How a fallback changes a command is the agent's business (agent/fallback/command_change.py).
 """
 
 from __future__ import annotations
