@@ -1,17 +1,14 @@
 """The files that ship beside the code are found in a checkout and in a wheel."""
 
-import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from packing import CATALOGUE, ROOT, build_wheel
 
 from arm_ci.catalogue import catalogue
-
-ROOT = Path(__file__).parents[1]
-SHIPPED = ("config", "patches", "samples", "workers")
 
 
 def test_a_checkout_has_its_catalogue_at_the_top() -> None:
@@ -20,23 +17,12 @@ def test_a_checkout_has_its_catalogue_at_the_top() -> None:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this checkout, built from a copy, so that nothing is written here."""
-    directory = tmp_path_factory.mktemp("wheel")
-    copy = directory / "checkout"
-    copy.mkdir()
-    for name in (*SHIPPED, "arm_ci"):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "master.cfg"):
-        shutil.copy(ROOT / name, copy)
-    words = ["wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(directory), str(copy)]
-    subprocess.run([sys.executable, "-m", "pip", *words], check=True)
-    (made,) = directory.glob("*.whl")
-    return made
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 def test_the_wheel_holds_the_whole_catalogue(wheel: Path) -> None:
     shipped = {"master.cfg"}
-    for name in SHIPPED:
+    for name in CATALOGUE:
         shipped |= {str(path.relative_to(ROOT)) for path in (ROOT / name).rglob("*") if path.is_file()}
     packed = zipfile.ZipFile(wheel).namelist()
     inside = {name.removeprefix("arm_ci/_catalogue/") for name in packed if name.startswith("arm_ci/_catalogue/")}

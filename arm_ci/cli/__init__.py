@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from arm_ci import __version__
 
 COMMANDS = {
+    "init": "init",
     "check": "check",
     "config": "config",
     "matrix": "matrix",
