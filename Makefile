@@ -18,6 +18,7 @@ help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
 
 run: prerequisites-run environment ## Start the master here and build the sample project's variants
+	@sh scripts/site.sh
 	@.venv/bin/arm-ci run
 
 quick: environment-development ## Run the tests that need no compiler, browser or master: about a minute
@@ -46,8 +47,8 @@ check: environment-development ## Run every check: ruff, formatting, mypy, impor
 	@.venv/bin/arm-ci check
 
 stop: ## Stop the master
-	@if [ -x .venv/bin/arm-ci ] || [ -e state/twistd.pid ]; then sh scripts/environment.sh run && .venv/bin/arm-ci stop; \
-	else echo "stop: nothing runs, there is no .venv and no state/twistd.pid"; fi
+	@if [ -n "$${ARM_CI_SITE-}" ] || [ -e state/site/site.yaml ]; then sh scripts/environment.sh run && .venv/bin/arm-ci stop; \
+	else echo "stop: nothing runs, there is no state/site"; fi
 
 bench: environment ## Measure: the configuration's cost beside a hand-written master.cfg, how fast logs are read
 	@$(PYTHON) benchmarks/checkconfig.py
