@@ -1,14 +1,17 @@
 """What stands around the package: targets, pinned requirements, the licence, and scripts that say what is missing."""
 
+import json
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packing import CATALOGUE, FILES
 
 from arm_ci import __version__
 from arm_ci.config import load
@@ -184,38 +187,50 @@ def test_bare_make_runs_every_check() -> None:
         assert tool in make("--dry-run")
 
 
-def instructions(kind: str) -> list[str]:
-    """The Dockerfile's instructions of a kind, each on one line."""
+def instructions(kind: str, stage: str) -> list[str]:
+    """The instructions of a kind in one stage of the Dockerfile, each on one line."""
     text = re.sub(r"\\\n\s*", "", (ROOT / "Dockerfile").read_text())
-    return re.findall(rf"^{kind} (.*)$", text, re.MULTILINE)
+    (section,) = [each for each in re.split(r"^FROM ", text, flags=re.MULTILINE)[1:] if stage_of(each) == stage]
+    return re.findall(rf"^{kind} (.*)$", section, re.MULTILINE)
 
 
-def test_the_image_has_a_configuration_without_mistakes(tmp_path: Path) -> None:
-    for copied in instructions("COPY"):
-        *sources, destination = copied.split()
-        for name in sources:
-            if (ROOT / name).is_dir():
-                shutil.copytree(ROOT / name, tmp_path / destination)
-            else:
-                shutil.copy(ROOT / name, tmp_path / destination)
-    for run in instructions("RUN"):
-        for command in run.split("&&"):
-            if "config" in command:
-                subprocess.run(["sh", "-ec", command], cwd=tmp_path, check=True)
-    load(None, shipped=tmp_path)
-    assert (tmp_path / "master.cfg").is_file()
+def stage_of(section: str) -> str:
+    """The name of a stage; that of the image itself is empty."""
+    return section.partition("\n")[0].partition(" AS ")[2]
+
+
+def test_the_image_has_the_wheel_of_what_a_wheel_is_made_of(tmp_path: Path) -> None:
+    copied: set[str] = set()
+    for each in instructions("COPY", "wheel"):
+        copied |= set(each.split()[:-1])
+    assert copied == {*CATALOGUE, *FILES, "arm_ci"} - {"MANIFEST.in"}
+    assert [each for each in instructions("COPY", "") if each.startswith("--from")] == ["--from=wheel /wheel /wheel"]
+
+
+def test_the_image_makes_its_site_in_the_volume_and_keeps_one_that_is_there(tmp_path: Path) -> None:
+    (directory,) = instructions("VOLUME", "")
+    assert instructions("WORKDIR", "") == [directory]
+    (command,) = map(json.loads, instructions("CMD", ""))
+    make_site = command[2].partition(" && ")[0]
+    environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
+    for _ in range(2):
+        subprocess.run([*command[:2], make_site], cwd=tmp_path, env=environment, check=True)
+        assert list(load(tmp_path).projects) == ["sample"]
 
 
 def test_the_image_installs_only_pinned_packages() -> None:
-    installed = [command for run in instructions("RUN") for command in run.split("&&") if "pip install" in command]
-    assert installed
+    runs = [*instructions("RUN", "wheel"), *instructions("RUN", "")]
+    installed = [command for run in runs for command in run.split("&&") if "pip install" in command]
+    assert len(installed) == 3
     for command in installed:
         words = command.partition("pip install")[2].split()
-        named = [word for word in words if not word.startswith("-") and word not in ("requirements.txt", ".")]
+        named = [word for word in words if not word.startswith("-") and not word.startswith("/")]
         assert all("==" in word for word in named)
-        if "." in words:
-            # Else pip fetches whatever setuptools is the newest.
-            assert "--no-build-isolation" in words
+        if "/wheel/*.whl" in words:
+            assert "--no-deps" in words
+    (made,) = (command for run in runs for command in run.split("&&") if "pip wheel" in command)
+    # Else pip fetches whatever setuptools is the newest.
+    assert "--no-build-isolation" in made
 
 
 def requirement_lines(name: str) -> Iterator[str]:
