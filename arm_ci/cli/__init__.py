@@ -27,9 +27,9 @@ COMMANDS = {
     "worker": "worker",
     "start": "service",
     "stop": "service",
-    "restart": "restart",
     "force": "service",
     "run": "service",
+    "restart": "restart",
 }
 """Each command, in the order of `arm-ci --help`, and the module here that has it."""
 
