@@ -1,6 +1,7 @@
-"""config/*.yaml -> a checked model -> the matrix of variants. Imports nothing else of arm_ci.
+"""config/*.yaml -> a checked model -> the matrix of variants.
 
 `load()` reads and checks, `variants()` multiplies out, why.py explains; schema.py writes the JSON schemas.
+Of the rest of arm_ci it knows where the shipped files are and, in agent/tools.py, the table of tools.
 """
 
 from arm_ci.config.loader import load

@@ -16,18 +16,17 @@ from arm_ci.agent.fallback.fallbacks_file import Fallback
 from arm_ci.agent.link_trial.installed_linkers import Linker as InstalledLinker
 from arm_ci.agent.link_trial.installed_linkers import option_sets
 from arm_ci.agent.peaks import Peaks
-from arm_ci.catalogue import catalogue
-from arm_ci.config import load, variants
+from arm_ci.config import Host, Variant, load
 from arm_ci.config.keys import CompilerFamily, DebugInfo
 from arm_ci.config.model import Compiler, Linker
 from arm_ci.plan import Facts, Places, Recipe
 from arm_ci.plan.requirements import missing, probe_request
 
-CONFIG = load(catalogue() / "config")
+CONFIG = load(None, Host("amd64", 2, 8 << 30, 0, "debian-12"))
 LINKERS = list(CONFIG.linkers.values())
 COMPILERS = list(CONFIG.compilers.values())
 PLACES = Places.below("/w/b")
-NATIVE = next(each for each in variants(CONFIG) if each.board == "rpi3-arm64")
+NATIVE = Variant("mesos", "rpi3-arm64", "gcc", "bfd", "ninja", "full", "force")
 by_name = pytest.mark.parametrize("linker", LINKERS, ids=lambda linker: linker.name)
 
 
