@@ -11,7 +11,8 @@ from .. import tools
 from ..edges.link_command import LinkError
 from ..report import ReportError, read_report
 from ..whole_file import write_whole
-from .trial import SECONDS, Trial, TrialOptions
+from .chosen_link import SECONDS, TrialOptions
+from .trial import Trial
 from .trial_result import FITS, TrialResult
 
 _ONLY = "linkers to try: {}, lld-19".format(", ".join(sorted(linker.name for linker in tools.LINKERS)))

@@ -11,7 +11,8 @@ import pytest
 from waiting import limit, wait_for
 
 from arm_ci.agent.edges.link_command import LinkError
-from arm_ci.agent.link_trial.trial import Trial, TrialOptions, choose_link, conditions_for, outcome_text, row_name
+from arm_ci.agent.link_trial.chosen_link import TrialOptions, choose_link
+from arm_ci.agent.link_trial.trial import Trial, conditions_for, outcome_text, row_name
 from arm_ci.agent.link_trial.trial_options import main
 from arm_ci.agent.link_trial.trial_result import BROKEN, FAILED, FITS, REFUSED, TOO_SLOW, TrialResult, TrialRow
 from arm_ci.agent.report import Edge, Limits, Report, ReportError
