@@ -134,19 +134,23 @@ def _check_variants(draft: Draft, project: Project) -> None:
 def _clashes(judge: Judge, fallback: Fallback, axes: Axes) -> list[tuple[str, str]]:
     """What of a fallback does not go together for a variant: the key, and a sentence."""
     board, compiler, linker, _, _ = axes
-    compilers = judge.draft.compilers
     with_compiler, with_linker = fallback.compiler or compiler, fallback.linker or linker
-    made_for, makes_for = (compilers[each].target or board for each in (compiler, with_compiler))
+    made_for, makes_for = (_target(judge, each, board) for each in (compiler, with_compiler))
     found: list[tuple[str, Clash | None]] = []
-    changed = "linker" if fallback.linker else "compiler" if fallback.compiler else ""
-    if fallback.compiler:
+    changed = [key for key in ("linker", "compiler") if getattr(fallback, key)]
+    if "compiler" in changed:
         found.append(("compiler", judge.answer("compiler", ((0, board), (1, with_compiler)))))
         found.append(("compiler", _other_board(with_compiler, makes_for, made_for)))
-    if fallback.linker:
+    if "linker" in changed:
         found.append(("linker", judge.answer("link", ((0, made_for), (2, with_linker)))))
     if changed and "link" in fallback.kinds:
-        found.append((changed, judge.answer("drive", ((1, with_compiler), (2, with_linker)))))
+        found.append((changed[0], judge.answer("drive", ((1, with_compiler), (2, with_linker)))))
     return [(key, clash.sentence) for key, clash in found if clash is not None]
+
+
+def _target(judge: Judge, compiler: str, board: str) -> str:
+    """The board that a compiler on `board` builds for."""
+    return judge.draft.compilers[compiler].target or board
 
 
 def _other_board(compiler: str, board: str, wanted: str) -> Clash | None:
