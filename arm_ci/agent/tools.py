@@ -134,6 +134,16 @@ LINKERS = (
         version_line="(?i:mclinker) ",
         maps_output=True,
     ),
+    Linker(
+        name="wild",
+        programs=("wild", "ld.wild"),
+        version_line=r"Wild (?:version )?\d",
+        gcc_since="16.1",
+        sparing=(Sparing(("--threads=1",)),),
+        # As mold.
+        trial_options=("--no-fork",),
+        maps_output=True,
+    ),
 )
 """In the order in which a trial takes them: those that most often fit first."""
 DEFAULT_LINKER = "bfd"
