@@ -16,7 +16,7 @@ _FAR_LINES = 80
 """Lines between two messages that are no longer taken for one edge's."""
 _ENDS = ("killed", "terminated", "crashed", "file-limit", "linker-failed", "not-loaded")
 _SOURCE_ERRORS = ("compile", "driver", "link", "linker-failed", "configure", "test")
-_PASSES_ON = ("stopped", "lost", "silent", "timed-out", "oom-status", "not-oom", "kernel-kill")
+_PASSES_ON = ("stopped", "worker-lost", "silent", "timed-out", "oom-status", "not-oom", "kernel-kill")
 _MOST_SIGNAL_STATUS = 128 + 65
 """Below it, and over 128, an exit status is a signal that a shell passes on."""
 _NINJA = 1000
@@ -60,7 +60,9 @@ def _of_edge(edge: Finding, findings: list[Finding]) -> list[Failure]:
         nested, loose = _of_make(findings)
         if nested:
             first = nested[0]
-            nested[0] = Failure(first.output, first.says, (*first.findings, *loose), first.command or edge.command)
+            nested[0] = Failure(
+                first.output, first.build_tools_line, (*first.findings, *loose), first.command or edge.command
+            )
             return nested
     return [Failure(edge.output, edge, tuple(findings), edge.command)]
 

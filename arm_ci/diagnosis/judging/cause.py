@@ -70,12 +70,12 @@ class Cause:
 def cause_of(failure: Failure) -> Cause | None:
     """The cause of a failed edge; None when the log says nothing about it but that it failed."""
     findings = list(failure.findings)
-    says = failure.says
-    if says is not None:
-        ended = _ended(says)
+    build_line = failure.build_tools_line
+    if build_line is not None:
+        ended = _ended(build_line)
         if ended is not None:
             findings.append(ended)
-    primary = _primary(findings, says)
+    primary = _primary(findings, build_line)
     if primary is None:
         return _guess(failure)
     return _cause(primary, findings, failure.output, failure.command, attached=True)
@@ -91,20 +91,27 @@ def loose_cause(findings: Iterable[Finding]) -> Cause | None:
     if primary is None:
         return None
     near = [each for each in every if abs(each.line - primary.line) <= _NEAR_LINES]
-    return _cause(primary, near, "", primary.command or primary.nearby, attached=False)
+    return _cause(primary, near, "", primary.command or primary.nearby_command, attached=False)
 
 
-def _ended(says: Finding) -> Finding | None:
+def _ended(build_line: Finding) -> Finding | None:
     """The end of the edge's process as the build tool saw it, when it was a signal."""
-    signal = says.signal
-    if signal is None and says.status is not None and says.status - 128 in (4, 6, 7, 8, 9, 11, 15, 25):
-        signal = says.status - 128
+    signal = build_line.signal
+    if signal is None and build_line.status is not None and build_line.status - 128 in (4, 6, 7, 8, 9, 11, 15, 25):
+        signal = build_line.status - 128
     if signal is None:
         return None
-    return Finding(means_of(signal), says.line, says.text, signal=signal, status=says.status, command=says.command)
+    return Finding(
+        means_of(signal),
+        build_line.line,
+        build_line.text,
+        signal=signal,
+        status=build_line.status,
+        command=build_line.command,
+    )
 
 
-def _primary(findings: list[Finding], says: Finding | None) -> Finding | None:
+def _primary(findings: list[Finding], build_line: Finding | None) -> Finding | None:
     known = [each for each in findings if each.means in _MEANINGS]
     tests = [each for each in known if each.means == "test"]
     if tests:
@@ -112,7 +119,7 @@ def _primary(findings: list[Finding], says: Finding | None) -> Finding | None:
         ends = [
             each
             for each in known
-            if each.means == "killed" and (each.command or (says is not None and each.line == says.line))
+            if each.means == "killed" and (each.command or (build_line is not None and each.line == build_line.line))
         ]
         known = [*ends, *tests]
     # A crash is best told by the line that names its signal, a missing symbol not by the function that lacks it.
@@ -124,16 +131,16 @@ def _primary(findings: list[Finding], says: Finding | None) -> Finding | None:
 
 
 def _guess(failure: Failure) -> Cause | None:
-    says = failure.says
-    if says is None:
+    build_line = failure.build_tools_line
+    if build_line is None:
         return None
     name = failure.output
     if name.endswith((".o", ".obj", ".lo", ".gch")):
         program = compiler_of(failure.command, name, [])
-        return Cause("compile-error", says, program, name, attached=True, guessed=True, command=failure.command)
+        return Cause("compile-error", build_line, program, name, attached=True, guessed=True, command=failure.command)
     if logged_commands.is_link(failure.command):
         program = logged_commands.linker(failure.command) or tools.ANY_LINKER
-        return Cause("link-error", says, program, name, attached=True, guessed=True, command=failure.command)
+        return Cause("link-error", build_line, program, name, attached=True, guessed=True, command=failure.command)
     return None
 
 
@@ -178,7 +185,7 @@ def _output(kind: Kind, primary: Finding, findings: list[Finding], output: str, 
     if kind in ("configure-error", "test-failure"):
         return ""
     arguments = next((each.command for each in findings if each.means == "crashed" and each.command), "")
-    made = map(logged_commands.output, (command, arguments, primary.nearby))
+    made = map(logged_commands.output, (command, arguments, primary.nearby_command))
     return output or primary.output or next(filter(None, made), "")
 
 

@@ -38,7 +38,7 @@ def speaker(primary: Finding, findings: list[Finding], command: str, output: str
 def _speaker(primary: Finding, findings: list[Finding], command: str, output: str) -> str:
     if primary.means in _NAME_THEMSELVES:
         return primary.program or _program_of(findings, (primary.means,))
-    line = command or primary.nearby
+    line = command or primary.nearby_command
     crashed = _program_of([each for each in findings if each.command], ("crashed",))
     if primary.program in ("", *_SOME_LINKER) and _is_about_link(primary, findings):
         return _linker(findings, line) or crashed or tools.ANY_LINKER

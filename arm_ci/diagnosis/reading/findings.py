@@ -20,7 +20,7 @@ Means = Literal[
     "not-oom",
     "silent",
     "timed-out",
-    "lost",
+    "worker-lost",
     # A request was refused.
     "refused",
     "fork-refused",
@@ -65,7 +65,7 @@ class Finding:
     status: int | None = None
     command: str = ""
     """The command line of its edge, when the line or the build tool's block gives it."""
-    nearby: str = ""
+    nearby_command: str = ""
     """A command line shortly before it: in a parallel build it may be another edge's."""
     level: int = 0
     """For make: its depth, make[2] is 2."""
@@ -78,7 +78,7 @@ class Failure:
     """An edge that the build tool calls failed, with what was found about it."""
 
     output: str
-    says: Finding | None
+    build_tools_line: Finding | None
     """The build tool's own line; None for what no build tool spoke about."""
     findings: tuple[Finding, ...] = ()
     command: str = ""
@@ -87,7 +87,7 @@ class Failure:
     def line(self) -> int:
         """The first line about it."""
         lines = [each.line for each in self.findings]
-        return min(lines) if lines else self.says.line if self.says else 0
+        return min(lines) if lines else self.build_tools_line.line if self.build_tools_line else 0
 
 
 @dataclass(frozen=True)

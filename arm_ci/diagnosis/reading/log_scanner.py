@@ -202,7 +202,7 @@ class LogScanner:
             command = logged_commands.command_of(self._window, finding.output, start)
             return replace(finding, command=shortened(command, LONGEST_COMMAND))
         nearby = logged_commands.command_before(self._window, start)
-        return replace(finding, nearby=shortened(nearby, LONGEST_COMMAND))
+        return replace(finding, nearby_command=shortened(nearby, LONGEST_COMMAND))
 
     def _with_names(self, finding: Finding, start: int) -> Finding:
         """With the output, the source and the program that only lines before it name."""

@@ -13,8 +13,8 @@ def edge_of_the_log(case: Case) -> Draft | None:
     """An edge that the build tool calls failed, and nobody says why."""
     if not case.failures:
         return None
-    output, says = case.failures[0].output, case.failures[0].says
-    said = [from_log(says, "the build tool says that it failed, and nobody why")] if says else []
+    output, line = case.failures[0].output, case.failures[0].build_tools_line
+    said = [from_log(line, "the build tool says that it failed, and nobody why")] if line else []
     return Draft(
         "unknown",
         "possible",

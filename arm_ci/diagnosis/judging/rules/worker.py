@@ -9,7 +9,7 @@ from arm_ci.diagnosis.verdict import EXHAUSTED
 
 def connection_lost(case: Case) -> Draft | None:
     """A service says that the connection to the worker broke off, and nothing had run out before."""
-    lost = case.last_loose("lost")
+    lost = case.last_loose("worker-lost")
     if lost is None or any(each.kind in EXHAUSTED and each.finding.line < lost.line for each in case.every_cause):
         return None
     text = "worker-lost: the connection to the worker broke off"

@@ -48,7 +48,7 @@ def _not_oom(match: re.Match[str]) -> Finding:
 
 
 def _lost(match: re.Match[str]) -> Finding:
-    return Finding("lost")
+    return Finding("worker-lost")
 
 
 def _silent(match: re.Match[str]) -> Finding:
