@@ -20,6 +20,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
+@pytest.mark.real
 def test_the_wheel_holds_the_whole_catalogue(wheel: Path) -> None:
     shipped = {"master.cfg"}
     for name in CATALOGUE:
@@ -29,12 +30,14 @@ def test_the_wheel_holds_the_whole_catalogue(wheel: Path) -> None:
     assert inside == shipped
 
 
+@pytest.mark.real
 def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
     wanted = {str(path.relative_to(ROOT)) for path in (ROOT / "arm_ci").rglob("*") if path.is_file()}
     wanted = {name for name in wanted if "__pycache__" not in name}
     assert wanted <= set(zipfile.ZipFile(wheel).namelist())
 
 
+@pytest.mark.real
 def test_the_catalogue_of_a_wheel_lies_in_the_package(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path)
     ask = "from arm_ci.catalogue import catalogue; print(catalogue())"

@@ -154,6 +154,7 @@ def test_without_a_master_the_machine_is_to_be_asked_itself(run) -> None:
     assert err.endswith("`arm-ci start` starts it; or ask the machine itself with --ssh [USER@]HOST\n")
 
 
+@pytest.mark.real
 def test_a_machine_that_is_this_one_is_asked_for_real(directory) -> None:
     request = worker_check.request_for(worker_check.recipes_of(load(directory), "rpi4"))
     found = Facts.from_json(worker_check.ask(request, ""))

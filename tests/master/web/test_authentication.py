@@ -116,6 +116,7 @@ def test_the_terminal_is_a_person_too(tmp_path):
     }
 
 
+@pytest.mark.real
 def test_a_master_where_nobody_logs_in_is_as_before(tmp_path):
     code = (
         "import sys; from arm_ci.master import ArmCi; config = {}; ArmCi(sys.argv[1]).configure(config); "
