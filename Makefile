@@ -34,7 +34,7 @@ fuzz: environment-development ## Search for inputs that break something: other o
 	@echo "fuzz: pytest; what fails is printed with the decorator and the --hypothesis-seed that repeat it"
 	@$(PYTEST) $(SIDE_BY_SIDE) auto -m "hypothesis and $(USUAL)" --hypothesis-profile=fuzz
 
-check: environment-development ## Run every check: ruff, formatting, mypy, imports, the configuration
+check: environment-development ## Run every check: ruff, formatting, mypy, imports, branches, the configuration
 	@echo "check: ruff"
 	@$(PYTHON) -m ruff check --quiet .
 	@echo "check: format"
@@ -43,6 +43,8 @@ check: environment-development ## Run every check: ruff, formatting, mypy, impor
 	@$(PYTHON) -m mypy --no-error-summary
 	@echo "check: imports"
 	@said=$$(.venv/bin/lint-imports --no-cache --no-logo 2>&1) || { echo "$$said"; exit 1; }
+	@echo "check: branches"
+	@said=$$($(PYTEST) tests/test_frame.py -k no_function_has_more_branches 2>&1) || { echo "$$said"; exit 1; }
 	@echo "check: configuration"
 	@.venv/bin/arm-ci check
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packing import CATALOGUE, FILES
+from radon.complexity import cc_visit
 
 from arm_ci import __version__
 from arm_ci.config import load
@@ -184,7 +185,14 @@ def test_help_lists_every_public_target() -> None:
 
 def test_bare_make_runs_every_check() -> None:
     assert make("--dry-run") == make("--dry-run", "check")
-    for tool in ("ruff check", "ruff format --check", "mypy", "lint-imports", "arm-ci check"):
+    for tool in (
+        "ruff check",
+        "ruff format --check",
+        "mypy",
+        "lint-imports",
+        "no_function_has_more_branches",
+        "arm-ci check",
+    ):
         assert tool in make("--dry-run")
 
 
@@ -325,3 +333,25 @@ def test_each_test_stands_where_what_it_tests_stands() -> None:
         if not any(module.is_dir() or module.with_suffix(".py").exists() for module in modules):
             misplaced.append(str(place))
     assert misplaced == []
+
+
+MOST_BRANCHES = 15
+MUCH_BRANCHED = 12
+"""Of these at most one function in a hundred has more."""
+
+
+def branches() -> dict[str, int]:
+    """radon's cyclomatic complexity of every function and class, by `FILE: NAME`."""
+    found = {}
+    for folder in ("arm_ci", "benchmarks"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for block in cc_visit(path.read_text(encoding="utf-8")):
+                found[f"{path.relative_to(ROOT)}: {block.fullname}"] = block.complexity
+    return found
+
+
+def test_no_function_has_more_branches_than_a_reader_can_follow() -> None:
+    found = branches()
+    assert {name: count for name, count in found.items() if count > MOST_BRANCHES} == {}
+    much = [name for name, count in found.items() if count > MUCH_BRANCHED]
+    assert len(much) <= len(found) / 100, much

@@ -78,17 +78,8 @@ def check_job(
 def _variants(projects: Mapping[str, Tried], project: str, builders: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     if project and project not in projects:
         raise ValueError(f"there is no project `{project}`; expected one of {_listed(projects)}")
-    owners = {variant: name for name, tried in projects.items() for variant in tried.variants}
-    for builder in builders:
-        if builder not in owners:
-            raise ValueError(f"there is no variant `{builder}`")
-        if project and owners[builder] != project:
-            raise ValueError(f"variant `{builder}` is not of project `{project}`")
     if builders:
-        found = {owners[builder] for builder in builders}
-        if len(found) > 1:
-            raise ValueError(f"the variants are of several projects: {_listed(found)}; try one at a time")
-        return found.pop(), tuple(dict.fromkeys(builders))
+        return _named(projects, project, builders)
     if not project and len(projects) > 1:
         raise ValueError(
             "say what to build: `--builder VARIANT`, or `--properties project=NAME` for a project's variants of tier "
@@ -98,6 +89,20 @@ def _variants(projects: Mapping[str, Tried], project: str, builders: Sequence[st
     if not projects[name].usual:
         raise ValueError(f"project `{name}` has no variants of tier `commit`; name one with --builder")
     return name, projects[name].usual
+
+
+def _named(projects: Mapping[str, Tried], project: str, builders: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """The project of the variants that were named, and each of them once."""
+    owners = {variant: name for name, tried in projects.items() for variant in tried.variants}
+    for builder in builders:
+        if builder not in owners:
+            raise ValueError(f"there is no variant `{builder}`")
+        if project and owners[builder] != project:
+            raise ValueError(f"variant `{builder}` is not of project `{project}`")
+    found = {owners[builder] for builder in builders}
+    if len(found) > 1:
+        raise ValueError(f"the variants are of several projects: {_listed(found)}; try one at a time")
+    return found.pop(), tuple(dict.fromkeys(builders))
 
 
 def _branch(project: Tried, branch: str, revision: str) -> str:
