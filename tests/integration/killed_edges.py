@@ -48,7 +48,7 @@ class Ended:
     tries: int = 0
     """How many edges ran again."""
     stops: int = 0
-    """How often edges were stopped for a while."""
+    """How often edges were suspended for a while."""
 
 
 class Builds:
@@ -230,7 +230,7 @@ def main() -> int:
         words = "; ".join(ended.findings) or "as it must be"
         killed = ", ".join(ended.killed) or "nothing"
         print(f"{number:>3} status {ended.status:>4} {ended.seconds:5.1f} s, killed: {killed}: {words}", flush=True)
-    print(f"{asked.builds} builds, {findings} findings; edges were stopped for a while {stops} times")
+    print(f"{asked.builds} builds, {findings} findings; edges were suspended for a while {stops} times")
     return 1 if findings else 0
 
 

@@ -1,4 +1,4 @@
-"""How a build was fitted into memory, for its page: what was known, what waited, was stopped or ran again, and what
+"""How a build was fitted into memory, for its page: what was known, what waited, was suspended or ran again, and what
 was built differently."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from arm_ci.diagnosis.page.shown_text import LONGEST_NAME, shortened
 
 LONGEST_WAITS = 20
 _MOST_REPEATED = 20
-_MOST_STOPPED = 20
+_MOST_SUSPENDED = 20
 _MOST_TRIES = 5
 _NOTICED_SECONDS = 0.05
 """Who waited less was let in at once."""
@@ -62,11 +62,11 @@ class RepeatedRow:
 
 
 @dataclass(frozen=True)
-class StoppedRow:
-    """An edge that was stopped for a while."""
+class SuspendedRow:
+    """An edge that was suspended for a while."""
 
     name: str
-    stopped: str
+    suspended: str
     wall: str
     because: str
     took: str
@@ -88,14 +88,14 @@ class AdmissionSection:
     facts: tuple[Fact, ...]
     waits: Listing[WaitRow]
     repeated: Listing[RepeatedRow]
-    stopped: Listing[StoppedRow]
+    suspended: Listing[SuspendedRow]
     fallbacks: Listing[FallbackRow]
 
 
 def admission_section(report: Report) -> AdmissionSection:
     """What a report says about admission."""
     return AdmissionSection(
-        _facts(report), _waits(report.edges), _repeated(report.edges), _stopped(report), _fallbacks(report)
+        _facts(report), _waits(report.edges), _repeated(report.edges), _suspended(report), _fallbacks(report)
     )
 
 
@@ -112,7 +112,7 @@ def _facts(report: Report) -> tuple[Fact, ...]:
         Fact("waited at once at most", count(admission.most_waiting, "edge")),
         Fact("ran again", _if_any(ran_again(report), "edge")),
         Fact("started before all was free that they need", _started_in_part(admission)),
-        Fact("stopped because the machine paged", _if_any(admission.suspensions, "time")),
+        Fact("suspended because the machine paged", _if_any(admission.suspensions, "time")),
         Fact("does not fit alone", path_cell(admission.does_not_fit)),
     )
 
@@ -125,7 +125,7 @@ def _started_in_part(admission: Admission) -> str:
     if not admission.partial_starts:
         return ""
     stops = (
-        f", stopped {count(admission.partial_start_suspensions, 'time')} until it was"
+        f", suspended {count(admission.partial_start_suspensions, 'time')} until it was"
         if admission.partial_start_suspensions
         else ""
     )
@@ -185,20 +185,20 @@ def _why_again(edge: Edge) -> str:
     return reason + (f" when it held {held}" if held else "") + (" though it ran alone" if edge.alone else "")
 
 
-def _stopped(report: Report) -> Listing[StoppedRow]:
-    stopped = sorted(
+def _suspended(report: Report) -> Listing[SuspendedRow]:
+    suspended = sorted(
         (edge for edge in report.edges if edge.suspended_seconds), key=lambda edge: -edge.suspended_seconds
     )
-    rows = tuple(_stopped_row(edge, report) for edge in stopped[:_MOST_STOPPED])
-    return Listing(rows, _of(len(rows), len(stopped), "edge"))
+    rows = tuple(_suspended_row(edge, report) for edge in suspended[:_MOST_SUSPENDED])
+    return Listing(rows, _of(len(rows), len(suspended), "edge"))
 
 
-def _stopped_row(edge: Edge, report: Report) -> StoppedRow:
-    # Without swap nothing is stopped because of paging: that would give nothing back.
+def _suspended_row(edge: Edge, report: Report) -> SuspendedRow:
+    # Without swap nothing is suspended because of paging: that would give nothing back.
     is_short = edge.partial_start or not report.admission.swap_bytes
-    return StoppedRow(
+    return SuspendedRow(
         name=_name(edge),
-        stopped=seconds_cell(edge.suspended_seconds),
+        suspended=seconds_cell(edge.suspended_seconds),
         wall=seconds_cell(edge.wall_seconds),
         because="what it would take next was not free" if is_short else "the machine paged too much",
         took=size_cell(need_bytes(edge)),

@@ -33,8 +33,8 @@ def test_what_there_was_and_what_was_known_is_listed_for_a_good_build_too():
     assert facts["swap for them"] == "512 MB"
     assert facts["known from earlier builds"] == "460 edges"
     assert facts["waited at once at most"] == "6 edges"
-    assert facts["stopped because the machine paged"] == "1 time"
-    assert facts["started before all was free that they need"] == "5 edges, stopped 3 times until it was"
+    assert facts["suspended because the machine paged"] == "1 time"
+    assert facts["started before all was free that they need"] == "5 edges, suspended 3 times until it was"
     assert "ran again" not in facts
 
 
@@ -109,7 +109,7 @@ def test_of_many_that_ran_again_the_page_says_how_many_it_shows():
 def test_what_was_stopped_for_a_while_says_for_how_long():
     stopped = edge(0, "a.o", 0.0, 100.0, 300 * MB, suspended_seconds=40.0)
     text = text_of(stopped)
-    assert "Edges that were stopped for a while 1 edge" in text
+    assert "Edges that were suspended for a while 1 edge" in text
     assert "a.o|40 s|1 min 40 s|the machine paged too much|300 MB|" in text
     assert "Edges that were stopped" not in text_of(stopped._replace(suspended_seconds=0.0))
     short = "a.o|40 s|1 min 40 s|what it would take next was not free|300 MB|"
