@@ -55,6 +55,7 @@ master.log_rotation.maxRotatedFiles = 10
 class NoteCode(service.Service):
     # Services start in the master's own process, which the lines above may not be.
     def startService(self):
+        super().startService()
         RunningCode(Path(basedir)).note()
 
 

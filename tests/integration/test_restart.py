@@ -25,6 +25,7 @@ def site(tmp_path_factory):
     assert site.arm_ci("start").returncode == 0
     yield site
     site.arm_ci("stop", "--state", str(site.state))
+    assert "Traceback" not in site.everything_written()
 
 
 def process(site):

@@ -1,13 +1,16 @@
 """What a build has shown of its edges is kept on the master, however the build ended."""
 
+from types import SimpleNamespace
+
 import example
+from buildbot.process.build import Build as BuildbotBuild
 from buildbot.process.buildstep import create_step_from_step_or_factory
 from buildbot.process.results import SKIPPED, SUCCESS, WARNINGS
 from step_case import AGENT, StepCase, no_report_of, report_of, shell
 
 from arm_ci.agent.peaks import Peaks
 from arm_ci.agent.report import Edge, Report
-from arm_ci.steps import Build, LearnPeaks
+from arm_ci.steps import Build, LearnPeaks, PatchSet
 
 EDGE = Edge(
     0, ("g++", "-c", "a.cpp"), "/w/b/build", "g++", "a.o", "compile", 0.0, 2.0, 0, None, 1.5, 0, 300 << 20
@@ -66,3 +69,9 @@ class LearnPeaksTest(StepCase):
         assert self.use_after(begun=False).built_by() is None
         assert self.use_after(admission=False).built_by() is None
         assert isinstance(self.use_after().built_by(), Build)
+
+    def test_a_build_that_failed_or_was_stopped_goes_on_to_it(self):
+        recipe = example.recipe(example.config(admission=True))
+        learn, after = (create_step_from_step_or_factory(step(recipe)) for step in (LearnPeaks, PatchSet))
+        stopped = SimpleNamespace(steps=[after, learn], conn=object(), terminate=True, stopped=False)
+        assert BuildbotBuild.getNextStep(stopped) is learn

@@ -39,7 +39,7 @@ FIX = Fix(
         f"{_BUILD}.stopped_reason",
         f"{_BUILD}.subs",
     ),
-    ours={_BUILD: "arm_ci.master.builds.variant_build:VariantBuild"},
+    ours={_BUILD: "arm_ci.master.buildbot_fixes.build_end:EndingBuild"},
 )
 
 _MASTER_STOPS = "Master Shutdown"

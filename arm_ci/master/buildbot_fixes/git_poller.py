@@ -42,7 +42,7 @@ FIX = Fix(
         f"{_POLLER}.lastRev",
         f"{_POLLER}.workdir",
     ),
-    ours={_POLLER: "arm_ci.master.triggers.commit_poller:CommitPoller"},
+    ours={_POLLER: "arm_ci.master.buildbot_fixes.git_poller:StoppableGitPoller"},
 )
 
 _LIST_SECONDS = 60

@@ -33,7 +33,7 @@ FIX = Fix(
         f"{_NIGHTLY}.minute",
         "buildbot.util.service:ClusteredBuildbotService.active",
     ),
-    ours={_NIGHTLY: "arm_ci.master.triggers.schedulers:NightlyScheduler"},
+    ours={_NIGHTLY: "arm_ci.master.buildbot_fixes.nightly_time:PunctualNightly"},
 )
 
 

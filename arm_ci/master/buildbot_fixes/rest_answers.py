@@ -11,9 +11,8 @@ Can go: with the first release that has it.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
-
-from twisted.internet import reactor
 
 from arm_ci.master.buildbot_fixes.fix import Fix
 
@@ -23,8 +22,7 @@ FIX = Fix(
     issue="https://github.com/buildbot/buildbot/issues/8306 and 9065",
     goes_when="a release of Buildbot has pull request 9143",
     replaces=("buildbot.www.rest:V2RootResource._write_json_data",),
-    relies_on=("buildbot.www.rest:V2RootResource.renderRest",),
-    reads=("twisted.web.http:Request._disconnected",),
+    relies_on=("buildbot.www.rest:V2RootResource.renderRest", "buildbot.www.rest:_is_request_finished"),
 )
 
 
@@ -38,12 +36,22 @@ def put_in_force() -> None:
 
 def _encode_and_hand_over(request: Any, encoder: json.JSONEncoder, data: Any) -> None:
     """Runs in a thread; the reactor writes before it learns that the thread has ended, so the order holds."""
-    reactor.callFromThread(_answer, request, encoder.encode(data).encode())
+    in_the_reactor(_answer, request, encoder.encode(data).encode())
+
+
+def in_the_reactor(function: Callable[..., None], *words: Any) -> None:
+    """Has the reactor call a function, from a thread."""
+    # Imported late: a reactor is chosen when it is imported first.
+    from twisted.internet import reactor
+
+    reactor.callFromThread(function, *words)
 
 
 def _answer(request: Any, body: bytes) -> None:
-    # Who hung up gets no answer; both flags are set in the reactor's own thread.
-    if request.finished or request._disconnected:
+    from buildbot.www.rest import _is_request_finished
+
+    # Who hung up gets no answer; what is looked at here is set in the reactor's own thread.
+    if _is_request_finished(request):
         return
     request.setHeader(b"content-length", str(len(body)).encode())
     if request.method != b"HEAD":

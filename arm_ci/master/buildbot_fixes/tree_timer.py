@@ -17,6 +17,7 @@ from arm_ci.master.buildbot_fixes.fix import NO_ISSUE, Fix
 from arm_ci.master.deferred import as_deferred
 
 _SCHEDULER = "buildbot.schedulers.basic:BaseBasicScheduler"
+_ANY_BRANCH = "buildbot.schedulers.basic:AnyBranchScheduler"
 
 FIX = Fix(
     name="tree_timer",
@@ -24,14 +25,16 @@ FIX = Fix(
     issue=NO_ISSUE,
     goes_when="a timer that fires forgets the changes of its own branch only",
     replaces=(f"{_SCHEDULER}.stableTimerFired",),
-    relies_on=("buildbot.schedulers.basic:AnyBranchScheduler.getChangeClassificationsForTimer",),
+    relies_on=(f"{_ANY_BRANCH}.getChangeClassificationsForTimer",),
     calls=(f"{_SCHEDULER}.addBuildsetForChanges", "buildbot.db.pool:DBThreadPool.do_with_transaction"),
     reads=(
         f"{_SCHEDULER}._stable_timers",
         f"{_SCHEDULER}._stable_timers_lock",
         "buildbot.db.model:Model.scheduler_changes",
     ),
-    ours={"buildbot.schedulers.basic:AnyBranchScheduler": "arm_ci.master.triggers.schedulers:CommitScheduler"},
+    ours={
+        "buildbot.schedulers.basic:AnyBranchScheduler": "arm_ci.master.buildbot_fixes.tree_timer:EachBranchScheduler"
+    },
 )
 
 

@@ -9,11 +9,10 @@ Can go: when `buildbot try` uses the REST API.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from buildbot.process.results import EXCEPTION
-from buildbot.schedulers.trysched import Try_Userpass
+from buildbot.schedulers.trysched import Try_Userpass, Try_Userpass_Perspective
 from twisted.spread import pb
 
 from arm_ci.master.buildbot_fixes.fix import Fix
@@ -43,8 +42,9 @@ FIX = Fix(
 class TryPort(Try_Userpass):
     """Buildbot's scheduler for `buildbot try` with a password."""
 
-    person: Callable[[str], Any]
-    """What somebody who logged in can do, by the name: `perspective_` methods that the client calls."""
+    def person(self, name: str) -> Any:
+        """What somebody who logged in can do: `perspective_` methods that the client calls."""
+        return Try_Userpass_Perspective(self, name)
 
     @as_deferred
     async def reconfigService(self, **kwargs: Any) -> None:

@@ -31,7 +31,7 @@ FIX = Fix(
     relies_on=("buildbot.worker.base:AbstractWorker.attached", "buildbot.worker.base:AbstractWorker.detached"),
     extends=("buildbot.worker.base:Worker.detached", "buildbot.worker.base:AbstractWorker._getWorkerInfo"),
     reads=("buildbot.worker.base:AbstractWorker._pause_reason",),
-    ours={"buildbot.worker.base:Worker": "arm_ci.master.workers.connecting_worker:ConnectingWorker"},
+    ours={"buildbot.worker.base:Worker": "arm_ci.master.buildbot_fixes.worker_attachment:AttachedOnce"},
 )
 
 

@@ -6,7 +6,7 @@ left alone. Buildbot ends a superseded request as `skipped`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,16 @@ def supersedes(new: Asked, waiting: Asked) -> bool:
     if not new.change:
         return new.revision == waiting.revision
     return new.change >= waiting.change
+
+
+def pointless(waiting: Mapping[int, Sequence[tuple[int, Asked]]]) -> list[int]:
+    """The numbers of those requests that a later one of their builder supersedes."""
+    return sorted(
+        number
+        for requests in waiting.values()
+        for number, asked in requests
+        if any(later > number and supersedes(new, asked) for later, new in requests)
+    )
 
 
 class Superseding:
@@ -90,6 +100,19 @@ class Superseding:
 
     async def supersede(self, builders: Collection[int]) -> list[int]:
         """Ends what waits for some builders and is pointless; returns the requests that it ended."""
+        updates: Any = self.master.data.updates  # type: ignore[attr-defined]
+        numbers = pointless(await self._waiting(builders))
+        if not numbers:
+            return []
+        claim = updates.claimBuildRequests
+        # When a worker takes one of them at this moment none is claimed; then those that are left, one by one.
+        groups = [numbers] if await claim(numbers) else [[each] for each in numbers if await claim([each])]
+        for group in groups:
+            await updates.completeBuildRequests(group, SKIPPED)
+        return [each for group in groups for each in group]
+
+    async def _waiting(self, builders: Collection[int]) -> dict[int, list[tuple[int, Asked]]]:
+        """For each of these builders the requests that wait, and what they ask for."""
         master: Any = self.master  # type: ignore[attr-defined]
         filters = [Filter("claimed", "eq", [False]), Filter("complete", "eq", [False])]
         waiting: dict[int, list[tuple[int, Asked]]] = {}
@@ -97,20 +120,7 @@ class Superseding:
             if each["builderid"] in builders:
                 asked = await self._what(master, each["buildsetid"])
                 waiting.setdefault(each["builderid"], []).append((each["buildrequestid"], asked))
-        pointless = sorted(
-            number
-            for requests in waiting.values()
-            for number, asked in requests
-            if any(later > number and supersedes(new, asked) for later, new in requests)
-        )
-        if not pointless:
-            return []
-        claim = master.data.updates.claimBuildRequests
-        # When a worker takes one of them at this moment none is claimed; then those that are left, one by one.
-        groups = [pointless] if await claim(pointless) else [[each] for each in pointless if await claim([each])]
-        for group in groups:
-            await master.data.updates.completeBuildRequests(group, SKIPPED)
-        return [each for group in groups for each in group]
+        return waiting
 
     async def _what(self, master: Any, build_set: int) -> Asked:
         if build_set not in self._asked:

@@ -76,6 +76,7 @@ def check_job(
 
 
 def _variants(projects: Mapping[str, Tried], project: str, builders: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """The project, and the variants of it that are to be built."""
     if project and project not in projects:
         raise ValueError(f"there is no project `{project}`; expected one of {_listed(projects)}")
     if builders:
@@ -158,9 +159,7 @@ def read_job(
     properties: Any,
 ) -> Job:
     """Brings what came over the network into its types."""
-    if not isinstance(patch, tuple | list) or len(patch) != 2:
-        raise ValueError("the request holds no patch")
-    strip, text = patch
+    given = _patch_of(patch)
     if not isinstance(builders or [], tuple | list) or not isinstance(properties or {}, dict):
         raise ValueError("the request is not one of `buildbot try`")
     return check_job(
@@ -169,9 +168,19 @@ def read_job(
         [text_of(builder) for builder in builders or []],
         text_of(branch),
         text_of(revision),
-        (strip, text.encode() if isinstance(text, str) else text if isinstance(text, bytes) else b""),
+        given,
         {text_of(name): value for name, value in (properties or {}).items()},
     )
+
+
+def _patch_of(patch: Any) -> tuple[Any, bytes]:
+    """Strip level, which is yet to be checked, and text; empty when it is neither text nor bytes."""
+    if not isinstance(patch, tuple | list) or len(patch) != 2:
+        raise ValueError("the request holds no patch")
+    strip, text = patch
+    if isinstance(text, str):
+        return strip, text.encode()
+    return strip, text if isinstance(text, bytes) else b""
 
 
 def text_of(value: Any) -> str:

@@ -1,9 +1,11 @@
 """Model -> the latent worker of a guest."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import example
 from buildbot.plugins import worker
+from twisted.internet import task
 
 from arm_ci.config.model import Guest, Worker
 from arm_ci.guests.latent_worker import GuestDidNotComeUp, GuestWorker
@@ -30,6 +32,15 @@ def test_the_worker_has_what_the_board_says():
     made = guest_worker(config, Worker(name="guest-1", board="pi"), {"board": "pi"})
     assert isinstance(made, GuestWorker)
     assert made.name == "guest-1"
+
+
+def test_the_next_build_has_another_machine_so_a_bad_one_does_not_make_it_wait():
+    config = example.config()
+    made = guest_worker(replace(config, boards={**config.boards, "pi": BOARD}), Worker(name="guest-1", board="pi"), {})
+    reactor = task.Clock()
+    made.parent = SimpleNamespace(master=SimpleNamespace(reactor=reactor))
+    made.putInQuarantine()
+    assert (made.quarantine_timer, reactor.getDelayedCalls()) == (None, [])
 
 
 def test_a_cause_is_what_buildbot_takes_for_a_guest_that_cannot_start():
