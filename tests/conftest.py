@@ -9,7 +9,9 @@ searches on: with the profile `fuzz` it tries many more, other ones each time, a
 
 import fcntl
 import os
+import shutil
 import signal
+import sys
 import tempfile
 import warnings
 from collections.abc import Generator
@@ -30,6 +32,11 @@ for _number, _handler in (
 ):
     if signal.getsignal(_number) == signal.SIG_IGN:
         signal.signal(_number, _handler)
+
+# A version manager has a script named python3 in PATH, which takes longer than most of what the tests start with it.
+_python3 = shutil.which("python3")
+if _python3 and Path(_python3).read_bytes().startswith(b"#!"):
+    os.environ["PATH"] = f"{Path(sys.executable).resolve().parent}{os.pathsep}{os.environ['PATH']}"
 
 # A machine that is busy with something else is no mistake of a test.
 _PATIENT = settings(database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])
