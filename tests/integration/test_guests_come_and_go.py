@@ -68,7 +68,7 @@ class Stand:
         self.environment = fake_qemu.install(directory / "bin", self.faults)
         self.site = Site.make(directory, PROJECTS, "guest-1: {board: small}\nguest-2: {board: wide}\n")
         with (self.site.config / "boards.yaml").open("a") as boards:
-            boards.write(BOARDS)
+            boards.write(BOARDS.replace("boot: 20s", f"boot: {int(limit(20))}s"))
         self.make_image()
 
     def make_image(self) -> None:
@@ -199,7 +199,7 @@ def test_a_guest_whose_qemu_is_killed_every_time_is_a_lost_worker(stand) -> None
     killed = set()
     for _ in range(3):
         pid = wait_for(lambda: next((each for each in emulators(stand) if each not in killed), None))
-        time.sleep(0.3)
+        time.sleep(0.3)  # somewhere in its start
         os.kill(pid, signal.SIGKILL)
         killed.add(pid)
     build = wait_for(lambda: ended(stand, VARIANT, "worker-lost"))
@@ -227,7 +227,7 @@ def test_guests_that_have_no_room_beside_another_wait(stand) -> None:
     stand.arm_ci("force", "--variant", OTHER)
     wait_for(lambda: emulators(stand))
     stand.arm_ci("force", "--variant", VARIANT)
-    time.sleep(2)
+    time.sleep(2)  # nothing says that it waits
     assert len(emulators(stand)) == 1
     (stand.faults / "silent").unlink()
     stop(stand, stand.site.last_build(OTHER))
