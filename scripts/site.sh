@@ -11,4 +11,5 @@ if [ -e state/state.sqlite ]; then
     echo "site: state/ is of a master before version 0.2.0, and nothing of it is used; \`.venv/bin/arm-ci stop --state state\`"
     echo "site: stops that master, and docs/run-it.md#a-site-made-before-version-020 says how to take it along"
 fi
-.venv/bin/arm-ci init state/site
+.venv/bin/arm-ci init state/site >/dev/null
+echo "site: made state/site, which is yours to edit"

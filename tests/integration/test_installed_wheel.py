@@ -86,6 +86,7 @@ def test_a_site_is_made_and_its_sample_is_built_from_an_empty_directory(installe
     assert (site / "state" / "buildbot.tac").is_file()
     assert f"{VARIANT}  success" in installed.good("force", "--variant", VARIANT, "--wait")
     installed.good("stop")
+    assert "Traceback" not in (site / "state" / "twistd.log").read_text()
 
 
 def test_a_worker_is_added_and_its_kit_is_whole(installed: Installed, tmp_path: Path) -> None:
