@@ -11,7 +11,7 @@ from arm_ci.cli.options import DONE, CommandError, add_site_option, site_of
 from arm_ci.config.loader import merged
 from arm_ci.config.origins import lines_of
 from arm_ci.config.problems import suggestion
-from arm_ci.config.source import Node
+from arm_ci.config.yaml_nodes import Node
 
 _TABLES = ("boards", "compilers", "linkers", "projects", "workers")
 """Each has an option of its name, without the `s`."""

@@ -15,7 +15,7 @@ from arm_ci.catalogue import catalogue
 from arm_ci.cli import image_import
 from arm_ci.cli.instance import state_of
 from arm_ci.cli.options import DONE, FAILED, OUTSIDE, USAGE, CommandError, add_site_option, aligned, site_directory
-from arm_ci.guests import image_recipe, making, prerequisites
+from arm_ci.guests import image_prerequisites, image_recipe, making
 from arm_ci.guests.errors import ImageError
 from arm_ci.guests.image import Image, ImageStore
 
@@ -64,7 +64,7 @@ def run_build(arguments: argparse.Namespace) -> int:
         raise CommandError(str(error), USAGE) from None
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        prerequisites.check(chosen.architecture, emulator=chosen.inside == "systemd")
+        image_prerequisites.check(chosen.architecture, emulator=chosen.inside == "systemd")
     except ImageError as error:
         raise CommandError(str(error), OUTSIDE) from None
     try:

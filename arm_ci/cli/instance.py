@@ -24,7 +24,7 @@ from arm_ci.cli.options import OUTSIDE, CommandError
 from arm_ci.cli.running_code import RunningCode
 from arm_ci.config import Config, ConfigError, Problem, Site
 from arm_ci.config.model import TERMINAL, Listen
-from arm_ci.config.source import compose, read_text
+from arm_ci.config.yaml_nodes import compose, read_text
 
 _TAC = """\
 # Written by `arm-ci start`; the next start writes it again.

@@ -11,7 +11,7 @@ from arm_ci.config.layers import Stock, cut_to, table_over
 from arm_ci.config.problems import Place, Problem, nearest, one_line, shorten, suggestion
 from arm_ci.config.read_tables import Draft
 from arm_ci.config.reader import KINDS, found
-from arm_ci.config.source import Node, compose, read_text
+from arm_ci.config.yaml_nodes import Node, compose, read_text
 
 FILES = {
     "site.yaml": "this master: where it listens, where it keeps its state",

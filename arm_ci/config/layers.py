@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from arm_ci.config.source import Node
+from arm_ci.config.yaml_nodes import Node
 
 OFF = "off"
 """What a site writes in the place of an entry to take it out of the catalogue."""

@@ -18,8 +18,8 @@ from arm_ci.config.project import Project
 from arm_ci.config.read_tables import Draft
 from arm_ci.config.reader import Findings, Reader
 from arm_ci.config.scalars import HOST
-from arm_ci.config.source import Node
 from arm_ci.config.this_machine import Host
+from arm_ci.config.yaml_nodes import Node
 
 _RECORDS: dict[str, type[Any]] = {
     "boards": Board,

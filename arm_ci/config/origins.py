@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from arm_ci.config.source import Node
+from arm_ci.config.yaml_nodes import Node
 
 _WIDTH = 100
 """A list that is longer stands one item a line."""

@@ -13,7 +13,7 @@ from arm_ci.config.problems import Place, Problem, listing, nearest, one_line, s
 from arm_ci.config.project import Project
 from arm_ci.config.scalars import EXPECTED, NUMBERS, PARSERS
 from arm_ci.config.shapes import Field, Shape, fields_of
-from arm_ci.config.source import Node
+from arm_ci.config.yaml_nodes import Node
 
 Path = tuple[str | int, ...]
 """The way to a value: ("boards", "rpi4", "memory")."""

@@ -15,7 +15,7 @@ from waiting import limit
 
 from arm_ci import cli
 from arm_ci.cli import image
-from arm_ci.guests import making, namespace, prerequisites
+from arm_ci.guests import image_prerequisites, making, namespace
 
 PYTHON = sys.executable
 
@@ -48,7 +48,7 @@ def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     terminal = Terminal(tmp_path, capsys)
     monkeypatch.setattr(namespace, "PATH", terminal.path)
     monkeypatch.setattr(making.sys, "executable", tmp_path / "bin" / "pip")
-    monkeypatch.setattr(prerequisites, "KEYRING", tmp_path / "log")
+    monkeypatch.setattr(image_prerequisites, "KEYRING", tmp_path / "log")
     terminal.log.touch()
     return terminal
 
@@ -139,9 +139,9 @@ def test_an_interrupted_build_ends_its_programs_and_leaves_nothing(terminal: Ter
         import sys
         from pathlib import Path
         from arm_ci import cli
-        from arm_ci.guests import namespace, prerequisites
+        from arm_ci.guests import namespace, image_prerequisites
         namespace.PATH = {terminal.path!r}
-        prerequisites.KEYRING = Path({str(terminal.log)!r})
+        image_prerequisites.KEYRING = Path({str(terminal.log)!r})
         sys.exit(cli.main(sys.argv[1:]))
     """
     state, recipes = str(terminal.directory / "state"), str(terminal.directory)

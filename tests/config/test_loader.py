@@ -11,7 +11,7 @@ from small_configuration import B, P, S, T, W, read, said_after, said_by_load, w
 
 from arm_ci.config import Config, ConfigError, Host
 from arm_ci.config.model import Site
-from arm_ci.config.source import DEEPEST, LARGEST_FILE_BYTES
+from arm_ci.config.yaml_nodes import DEEPEST, LARGEST_FILE_BYTES
 
 
 def test_host_is_replaced_by_what_this_machine_is(config: Config) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import fake_making
 import pytest
 
-from arm_ci.guests import image_recipe, making, namespace, prerequisites, second_stage
+from arm_ci.guests import image_prerequisites, image_recipe, making, namespace, second_stage
 from arm_ci.guests.errors import ImageError
 from arm_ci.guests.image import Image, ImageStore
 
@@ -266,9 +266,9 @@ def test_missing_programs_are_told_with_the_line_that_installs_them(
     for name in ("unshare", "setpriv", "mke2fs"):
         shutil.copy(workshop.directory / "bin" / name, directory)
     monkeypatch.setattr(namespace, "PATH", str(directory))
-    monkeypatch.setattr(prerequisites, "KEYRING", directory / "none")
+    monkeypatch.setattr(image_prerequisites, "KEYRING", directory / "none")
     with pytest.raises(ImageError) as raised:
-        prerequisites.check("arm64", emulator=True)
+        image_prerequisites.check("arm64", emulator=True)
     assert str(raised.value) == (
         "mmdebstrap, newuidmap, qemu-img, qemu-system-aarch64, Debian's keys: not on this machine; install with: "
         "sudo apt install mmdebstrap uidmap qemu-utils qemu-system-arm debian-archive-keyring"
@@ -293,11 +293,11 @@ def test_an_ordinary_user_without_a_range_of_users_is_told_how_to_get_one(
     unshare.write_text("#!/bin/sh\necho 'unshare: Operation not permitted' >&2\nexit 1\n")
     ranges = workshop.directory / "ranges"
     ranges.write_text(given)
-    monkeypatch.setattr(prerequisites, "KEYRING", ranges)
-    monkeypatch.setattr(prerequisites, "RANGES", (ranges, ranges))
-    monkeypatch.setattr(prerequisites.os, "geteuid", lambda: 1000)
-    monkeypatch.setattr(prerequisites.os, "getuid", lambda: 1000)
-    monkeypatch.setattr(prerequisites.getpass, "getuser", lambda: "ada")
+    monkeypatch.setattr(image_prerequisites, "KEYRING", ranges)
+    monkeypatch.setattr(image_prerequisites, "RANGES", (ranges, ranges))
+    monkeypatch.setattr(image_prerequisites.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(image_prerequisites.os, "getuid", lambda: 1000)
+    monkeypatch.setattr(image_prerequisites.getpass, "getuser", lambda: "ada")
     with pytest.raises(ImageError) as raised:
-        prerequisites.check("arm64", emulator=False)
+        image_prerequisites.check("arm64", emulator=False)
     assert str(raised.value) == message

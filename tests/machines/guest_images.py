@@ -13,7 +13,7 @@ from running import ROOT, free_port
 from virtual_machine import HOST_ADDRESS
 
 from arm_ci.cli import repositories
-from arm_ci.guests import image_recipe, making, prerequisites
+from arm_ci.guests import image_prerequisites, image_recipe, making
 from arm_ci.guests.errors import ImageError
 from arm_ci.guests.image import Image, ImageStore
 
@@ -29,7 +29,7 @@ def kept_images(directory: Path) -> Path:
 def made_image(name: str, images: Path) -> Image:
     """The image of a shipped recipe; the test is skipped where none can be made. It downloads some 300 MB."""
     try:
-        prerequisites.check("arm64", emulator=True)
+        image_prerequisites.check("arm64", emulator=True)
     except ImageError as error:
         pytest.skip(str(error))
     wanted = image_recipe.read(_WORKERS / "images", name)

@@ -22,8 +22,8 @@ from arm_ci.diagnosis.page.curves import (
     time_step,
     usable_seconds,
 )
+from arm_ci.diagnosis.page.drawing import Area, Box, Line, Picture, Shape, Text
 from arm_ci.diagnosis.page.drawn_values import drawn_edges, last_moment, memory_curves, moments
-from arm_ci.diagnosis.page.shapes import Area, Box, Line, Picture, Shape, Text
 from arm_ci.diagnosis.page.shown_text import shortened_path
 from arm_ci.diagnosis.verdict import Verdict
 
