@@ -312,6 +312,7 @@ OF_THE_WHOLE_FOLDER = [
     "diagnosis/judging/test_real_tools",
     "diagnosis/reading/recognisers/test_recognisers",
     "fit/test_measured_build",
+    "master/buildbot_fixes/test_buildbots_own_tests",
     "master/buildbot_fixes/test_fixes",
     "patches/test_shipped_series",
     "patches/test_upstream_mesos",
