@@ -93,3 +93,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     with _LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX if file in _COUNT_KILLS else fcntl.LOCK_SH)
         return (yield)
+
+
+@pytest.fixture(autouse=True)
+def _fake_masters_apart(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Buildbot's fake master makes `basedir` in the current directory, and removes it: one beside it needs another."""
+    if hasattr(request.cls, "setup_test_reactor"):
+        monkeypatch.chdir(request.getfixturevalue("tmp_path"))
