@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.now:
         how = instance.process.stop(_say)
     else:
-        how = _stop_when_idle(instance)
+        how = stop_when_idle(instance)
     print(f"  {how}", flush=True)
     instance.start()
     waiting = len(Master(instance.local_url).items("buildrequests", complete="false"))
@@ -58,7 +58,8 @@ def _say(line: str) -> None:
     print(f"  {line}", flush=True)
 
 
-def _stop_when_idle(instance: Instance) -> str:
+def stop_when_idle(instance: Instance) -> str:
+    """Waits until the builds that run have ended and the master with them; says which."""
     try:
         instance.process.stop_when_idle(Waiting(Master(instance.local_url), _say).tell)
     except KeyboardInterrupt:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
+from arm_ci.cli import restart
 from arm_ci.cli.options import CommandError
 from arm_ci.cli.restart import Waiting
 
@@ -67,3 +70,17 @@ def test_what_did_not_change_is_said_again_after_a_minute(waiting):
 def test_a_master_that_has_just_ended_is_no_error(waiting):
     waiting.master.gone = True
     assert after(waiting, 0) == []
+
+
+def test_who_waits_no_longer_is_told_what_becomes_of_the_master():
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    instance = SimpleNamespace(process=SimpleNamespace(stop_when_idle=interrupted), local_url="http://localhost/")
+    with pytest.raises(CommandError) as caught:
+        restart.stop_when_idle(instance)
+    assert (caught.value.status, str(caught.value)) == (
+        1,
+        "no longer waiting; the master begins no build any more and stops when those that run have ended: "
+        "`arm-ci start` then starts it, `arm-ci restart --now` stops them",
+    )
