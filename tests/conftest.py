@@ -100,3 +100,10 @@ def _fake_masters_apart(request: pytest.FixtureRequest, monkeypatch: pytest.Monk
     """Buildbot's fake master makes `basedir` in the current directory, and removes it: one beside it needs another."""
     if hasattr(request.cls, "setup_test_reactor"):
         monkeypatch.chdir(request.getfixturevalue("tmp_path"))
+
+
+@pytest.fixture(autouse=True)
+def _own_place(request: pytest.FixtureRequest) -> None:
+    """Buildbot's fake master makes a directory `basedir` where it is, and removes it."""
+    if request.node.nodeid.startswith(("tests/master/", "tests/steps/")):
+        request.getfixturevalue("monkeypatch").chdir(request.getfixturevalue("tmp_path"))
