@@ -35,6 +35,7 @@ from pathlib import Path
 from arm_ci.cli.running_code import RunningCode
 from buildbot.master import BuildMaster
 from twisted.application import service
+from twisted.internet import reactor
 from twisted.python.log import FileLogObserver, ILogObserver
 from twisted.python.logfile import LogFile
 
@@ -51,15 +52,8 @@ master.setServiceParent(application)
 master.log_rotation.rotateLength = 10000000
 master.log_rotation.maxRotatedFiles = 10
 
-
-class NoteCode(service.Service):
-    # Services start in the master's own process, which the lines above may not be.
-    def startService(self):
-        super().startService()
-        RunningCode(Path(basedir)).note()
-
-
-NoteCode().setServiceParent(application)
+# Once it runs: the process that reads these lines goes into the background before it is the master.
+reactor.callWhenRunning(RunningCode(Path(basedir)).note)
 """
 
 _MASTER_CFG = catalogue() / "master.cfg"
